@@ -1,0 +1,72 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// One package, two worlds. The device side (Wire … watchpost, StandIn) is Embedded Swift that also builds
+// as ordinary Swift; the host side (ControlClient … usbcam) is ordinary Swift with the usual packages.
+// Everything that differs between boards lies in board/toolset, never here.
+
+/// Set by `image/build`: turns any use of the heap in the pure core into a compile error. Only the
+/// embedded compiler knows the flag, so ordinary builds leave it out.
+let noAllocations: [SwiftSetting] =
+  Context.environment["WATCHPOST_EMBEDDED"] == nil ? [] : [.unsafeFlags(["-no-allocations"])]
+
+let device: [SwiftSetting] = [.enableExperimentalFeature("Lifetimes")]
+
+let package = Package(
+  name: "watchpost",
+  products: [
+    .executable(name: "watchpost", targets: ["watchpost"]),
+    .executable(name: "mediamtx-standin", targets: ["StandIn"]),
+    .executable(name: "wpctl", targets: ["wpctl"]),
+    .executable(name: "usbcam", targets: ["usbcam"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+  ],
+  targets: [
+    // Device, pure.
+    .target(name: "Wire", exclude: ["Wire.docc"], swiftSettings: device + noAllocations),
+    .target(name: "Appliance", dependencies: ["Wire"], swiftSettings: device + noAllocations),
+
+    // Device, with the kernel.
+    .target(name: "EventLoop", dependencies: ["Appliance", "Wire"], swiftSettings: device),
+    .target(
+      name: "CLinux",
+      linkerSettings: [
+        .linkedLibrary("udev"), .linkedLibrary("gpiod"), .linkedLibrary("yajl"),
+        .linkedLibrary("http_parser"), .linkedLibrary("inih"),
+      ]),
+    .target(
+      name: "Linux", dependencies: ["EventLoop", "Appliance", "Wire", "CLinux"],
+      swiftSettings: device),
+    .executableTarget(
+      name: "watchpost", dependencies: ["Linux", "EventLoop", "Appliance", "Wire", "CLinux"],
+      swiftSettings: device),
+    .executableTarget(name: "StandIn", dependencies: ["CLinux"], swiftSettings: device),
+
+    // Host.
+    .target(name: "EmulatedBoard"),
+    .executableTarget(
+      name: "usbcam",
+      dependencies: [
+        "EmulatedBoard", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+    .target(
+      name: "ControlClient",
+      dependencies: [
+        "Wire", .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+      ]),
+    .executableTarget(
+      name: "wpctl",
+      dependencies: [
+        "ControlClient", "Wire",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+
+    .testTarget(name: "WireTests", dependencies: ["Wire"]),
+    .testTarget(name: "ApplianceTests", dependencies: ["Appliance", "Wire"]),
+  ],
+  swiftLanguageModes: [.v6]
+)
