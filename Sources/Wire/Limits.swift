@@ -1,0 +1,25 @@
+/// Every bound of the protocol. A change here is a change of the specification.
+public enum Limits {
+  /// Bytes of a frame header.
+  public static let headerSize = 32
+  /// Bytes of the largest frame, header included.
+  public static let frameSize = 16 * 1024
+  /// Bytes of the largest payload.
+  public static let payloadSize = frameSize - headerSize
+  /// Bytes a ping may carry; they come back unchanged.
+  public static let pingSize = 64
+  /// Bytes of a health payload; never changes.
+  public static let healthSize = 256
+  /// Camera slots of a device.
+  public static let cameras = 32
+  /// Capture modes told per camera; a camera with more says so by a flag.
+  public static let modesPerCamera = 128
+  /// Pixel formats named in a camera's status.
+  public static let formatsPerCamera = 4
+  /// Streams of a device: one per camera slot and as many from the network.
+  public static let streams = 64
+  /// Text bytes in one log answer.
+  public static let logChunkSize = 8 * 1024
+  /// The longest `identify`, in milliseconds.
+  public static let identifyMs: UInt32 = 600_000
+}
