@@ -95,7 +95,9 @@ public struct Text<let capacity: Int>: Equatable, Sendable {
   /// Runs `body` over the bytes in use. The buffer is valid only during the call.
   public borrowing func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
     let used = count
-    return unsafe storage.span.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[..<used])) }
+    return storage.span.withUnsafeBytes {
+      body(UnsafeRawBufferPointer(rebasing: $0[..<used]))
+    }
   }
 
   public static func == (left: Self, right: Self) -> Bool {

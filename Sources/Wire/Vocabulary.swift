@@ -1,7 +1,7 @@
 // The numbers of the protocol that mean something. A number, once given, is never given again.
 
 /// What a frame asks for, answers or tells.
-public enum Kind: UInt16, Sendable, CaseIterable {
+public enum Kind: UInt16, Sendable {
   /// About the connection itself: only in replies that belong to no request (`busy`, a frame error).
   case connection = 0
   case ping = 1
@@ -25,7 +25,7 @@ public enum Kind: UInt16, Sendable, CaseIterable {
 }
 
 /// How a request ended.
-public enum Status: UInt16, Error, Sendable, CaseIterable {
+public enum Status: UInt16, Error, Sendable {
   case ok = 0
   /// A field has a value outside its range.
   case invalidArgument = 1
@@ -64,23 +64,23 @@ public enum Status: UInt16, Error, Sendable, CaseIterable {
 }
 
 /// Event topics, a bit each in subscription masks.
-public struct Topics: OptionSet, Equatable, Sendable {
-  public let rawValue: UInt32
+public struct Topics: Flags {
+  public var rawValue: UInt32
   public init(rawValue: UInt32) { self.rawValue = rawValue }
 
-  public static let cameras = Topics(rawValue: 1 << 0)
-  public static let streams = Topics(rawValue: 1 << 1)
-  public static let mediaServer = Topics(rawValue: 1 << 2)
-  public static let health = Topics(rawValue: 1 << 3)
-  public static let system = Topics(rawValue: 1 << 4)
-  public static let recordings = Topics(rawValue: 1 << 5)
-  public static let snapshots = Topics(rawValue: 1 << 6)
-  public static let storage = Topics(rawValue: 1 << 7)
+  public static let cameras = bit(0)
+  public static let streams = bit(1)
+  public static let mediaServer = bit(2)
+  public static let health = bit(3)
+  public static let system = bit(4)
+  public static let recordings = bit(5)
+  public static let snapshots = bit(6)
+  public static let storage = bit(7)
   public static let all = Topics(rawValue: 0xFF)
 }
 
 /// What an event tells. The high byte is the topic's bit number.
-public enum EventCode: UInt16, Sendable, CaseIterable {
+public enum EventCode: UInt16, Sendable {
   case cameraConnected = 0x0001
   case cameraDisconnected = 0x0002
   /// The camera's state or its reason changed.
@@ -109,7 +109,7 @@ public enum EventCode: UInt16, Sendable, CaseIterable {
 }
 
 /// What a camera slot is doing.
-public enum CameraState: UInt8, Sendable, CaseIterable {
+public enum CameraState: UInt8, Sendable {
   /// Known by name, not plugged in.
   case absent = 0
   /// Its capabilities are being asked for.
@@ -129,7 +129,7 @@ public enum CameraState: UInt8, Sendable, CaseIterable {
 }
 
 /// Why a camera is not streaming.
-public enum CameraReason: UInt8, Sendable, CaseIterable {
+public enum CameraReason: UInt8, Sendable {
   case none = 0
   /// The probe did not answer within its time-out.
   case probeTimeout = 1
@@ -149,7 +149,7 @@ public enum CameraReason: UInt8, Sendable, CaseIterable {
 }
 
 /// Which rung of the identity ladder gave a camera its name.
-public enum IdentityRung: UInt8, Sendable, CaseIterable {
+public enum IdentityRung: UInt8, Sendable {
   case none = 0
   case serial = 1
   /// Serial and port, because another camera gives the same serial.
@@ -159,7 +159,7 @@ public enum IdentityRung: UInt8, Sendable, CaseIterable {
 }
 
 /// What the MediaMTX child is doing.
-public enum MediaServerState: UInt8, Sendable, CaseIterable {
+public enum MediaServerState: UInt8, Sendable {
   /// Switched off in the configuration.
   case off = 0
   /// Spawned; its API has not answered yet.
@@ -176,7 +176,7 @@ public enum MediaServerState: UInt8, Sendable, CaseIterable {
   case quarantined = 6
 }
 
-public enum StreamState: UInt8, Sendable, CaseIterable {
+public enum StreamState: UInt8, Sendable {
   /// Wanted, but MediaMTX does not know the path yet.
   case pending = 0
   /// The path exists and waits for its publisher.
@@ -191,7 +191,7 @@ public enum StreamState: UInt8, Sendable, CaseIterable {
   case down = 5
 }
 
-public enum HealthState: UInt8, Sendable, CaseIterable {
+public enum HealthState: UInt8, Sendable {
   case starting = 0
   case healthy = 1
   case degraded = 2
@@ -201,7 +201,7 @@ public enum HealthState: UInt8, Sendable, CaseIterable {
 }
 
 /// Why the machine started last.
-public enum ResetReason: UInt8, Sendable, CaseIterable {
+public enum ResetReason: UInt8, Sendable {
   case unknown = 0
   case powerOn = 1
   case watchdog = 2
@@ -210,35 +210,36 @@ public enum ResetReason: UInt8, Sendable, CaseIterable {
 }
 
 /// Why health is not plain `healthy`: a bit each. Clients ignore bits they do not know.
-public struct HealthReasons: OptionSet, Equatable, Sendable {
-  public let rawValue: UInt64
+public struct HealthReasons: Flags {
+  public var rawValue: UInt64
   public init(rawValue: UInt64) { self.rawValue = rawValue }
 
-  public static let configurationInvalid = HealthReasons(rawValue: 1 << 0)
-  public static let ledsUnavailable = HealthReasons(rawValue: 1 << 1)
-  public static let watchdogUnavailable = HealthReasons(rawValue: 1 << 2)
-  public static let watchdogReset = HealthReasons(rawValue: 1 << 3)
-  public static let safeMode = HealthReasons(rawValue: 1 << 4)
-  public static let mediaServerDown = HealthReasons(rawValue: 1 << 5)
-  public static let mediaServerUnresponsive = HealthReasons(rawValue: 1 << 6)
-  public static let mediaServerSockets = HealthReasons(rawValue: 1 << 7)
-  public static let cameraFailed = HealthReasons(rawValue: 1 << 8)
-  public static let cameraStalled = HealthReasons(rawValue: 1 << 9)
-  public static let cameraBusy = HealthReasons(rawValue: 1 << 10)
-  public static let cameraNoBandwidth = HealthReasons(rawValue: 1 << 11)
-  public static let networkDown = HealthReasons(rawValue: 1 << 12)
-  public static let clockUntrusted = HealthReasons(rawValue: 1 << 13)
-  public static let dataMissing = HealthReasons(rawValue: 1 << 14)
-  public static let dataReadOnly = HealthReasons(rawValue: 1 << 15)
-  public static let storageLow = HealthReasons(rawValue: 1 << 16)
-  public static let storageCritical = HealthReasons(rawValue: 1 << 17)
-  public static let slotsNearlyFull = HealthReasons(rawValue: 1 << 18)
-  public static let childQuarantined = HealthReasons(rawValue: 1 << 19)
-  public static let udevUnavailable = HealthReasons(rawValue: 1 << 20)
-  public static let noCameraSlot = HealthReasons(rawValue: 1 << 21)
+  public static let configurationInvalid = bit(0)
+  public static let ledsUnavailable = bit(1)
+  public static let watchdogUnavailable = bit(2)
+  public static let watchdogReset = bit(3)
+  public static let safeMode = bit(4)
+  public static let mediaServerDown = bit(5)
+  public static let mediaServerUnresponsive = bit(6)
+  public static let mediaServerSockets = bit(7)
+  public static let cameraFailed = bit(8)
+  public static let cameraStalled = bit(9)
+  public static let cameraBusy = bit(10)
+  public static let cameraNoBandwidth = bit(11)
+  public static let networkDown = bit(12)
+  public static let clockUntrusted = bit(13)
+  public static let dataMissing = bit(14)
+  public static let dataReadOnly = bit(15)
+  public static let storageLow = bit(16)
+  public static let storageCritical = bit(17)
+  public static let slotsNearlyFull = bit(18)
+  public static let childQuarantined = bit(19)
+  public static let udevUnavailable = bit(20)
+  public static let noCameraSlot = bit(21)
 
   /// Reasons a person may ignore: they never change the state.
-  public static let notes: HealthReasons = [.watchdogReset, .clockUntrusted]
+  public static let notes: HealthReasons = watchdogReset | clockUntrusted
   /// Reasons with which the device does not do its job.
-  public static let failures: HealthReasons = [.safeMode, .mediaServerDown, .mediaServerUnresponsive]
+  public static let failures: HealthReasons =
+    safeMode | mediaServerDown | mediaServerUnresponsive
 }

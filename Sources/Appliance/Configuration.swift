@@ -1,0 +1,167 @@
+import Wire
+
+/// Everything a person can set, with the values that hold where nothing is said.
+///
+/// The key table (names, units, ranges) lies beside the parser in `Linux/Configuration`; the README
+/// shows it. Fixed size, no reference: a configuration is copied, compared and kept like a number.
+public struct Configuration: Equatable, Sendable {
+  /// The device's name: mDNS host and instance, shown by every client.
+  public var name = Text<32>("watchpost")
+  /// Where state that must survive a reboot lies.
+  public var dataDirectory = Text<96>("/data")
+  /// Where state of this boot lies.
+  public var runDirectory = Text<96>("/run/watchpost")
+  public var control = Control()
+  public var network = Network()
+  public var mediaServer = MediaServer()
+  public var cameras = Cameras()
+  public var leds = InlineArray<3, LEDMapping>(repeating: .none)
+  public var watchdog = WatchdogSettings()
+  public var mdns = true
+  /// SNTP servers, numeric; an unset one is all zeros.
+  public var timeServers = InlineArray<2, IPv4>(repeating: .any)
+
+  public init() {}
+
+  public struct Control: Equatable, Sendable {
+    public var address = IPv4.any
+    public var port: UInt16 = 4710
+    /// Connection slots, 1 … 16,384.
+    public var slots = 1024
+    /// Addresses that may do everything until keys exist.
+    public var trusted = InlineArray<8, Subnet>(repeating: .none)
+    /// A connection that sends no byte and subscribes to nothing for this long is ended.
+    public var idleTimeoutMs: UInt64 = 300_000
+    /// An unfinished frame must be complete within this time.
+    public var frameTimeoutMs: UInt64 = 10_000
+    /// A client must take what is sent to it within this time.
+    public var writeTimeoutMs: UInt64 = 10_000
+
+    public init() {
+      trusted[0] = Subnet(address: IPv4(127, 0, 0, 0), prefix: 8)
+    }
+
+    public static func == (left: Self, right: Self) -> Bool {
+      for index in left.trusted.indices where left.trusted[index] != right.trusted[index] {
+        return false
+      }
+      return left.address == right.address && left.port == right.port && left.slots == right.slots
+        && left.idleTimeoutMs == right.idleTimeoutMs && left.frameTimeoutMs == right.frameTimeoutMs
+        && left.writeTimeoutMs == right.writeTimeoutMs
+    }
+
+    /// True when `address` may do everything.
+    public func trusts(_ address: IPv4) -> Bool {
+      for index in trusted.indices where trusted[index].contains(address) { return true }
+      return false
+    }
+  }
+
+  public struct Network: Equatable, Sendable {
+    public enum Mode: UInt8, Sendable { case off, dhcp, fixed, linkLocal }
+    public var mode = Mode.dhcp
+    public var interface = Text<16>("eth0")
+    /// The address and its prefix length, for `fixed`.
+    public var address = IPv4.any
+    public var prefix: UInt8 = 24
+    public var gateway = IPv4.any
+    public init() {}
+  }
+
+  public struct MediaServer: Equatable, Sendable {
+    /// The executable; empty: no media server on this machine.
+    public var path = Text<96>("/bin/mediamtx")
+    public var rtspPort: UInt16 = 8554
+    public var apiPort: UInt16 = 9997
+    public var metricsPort: UInt16 = 9998
+    /// How often a running server's API is asked, and how long an answer may take.
+    public var probeIntervalMs: UInt64 = 1000
+    public var probeTimeoutMs: UInt64 = 2000
+    public init() {}
+  }
+
+  public struct Cameras: Equatable, Sendable {
+    public var enabled = true
+    public var probeTimeoutMs: UInt64 = 5000
+    public init() {}
+  }
+
+  public struct WatchdogSettings: Equatable, Sendable {
+    /// The device; empty: none on this machine.
+    public var device = Text<32>("/dev/watchdog0")
+    /// Seconds without a sign of life until the board is reset, 2 … 15.
+    public var timeoutS: UInt32 = 10
+    /// An orderly stop disarms the watchdog instead of leaving it armed.
+    public var magicClose = false
+    public init() {}
+  }
+
+  public static func == (left: Self, right: Self) -> Bool {
+    for led in left.leds.indices where left.leds[led] != right.leds[led] { return false }
+    for server in left.timeServers.indices
+    where left.timeServers[server] != right.timeServers[server] { return false }
+    return left.name == right.name && left.dataDirectory == right.dataDirectory
+      && left.runDirectory == right.runDirectory && left.control == right.control
+      && left.network == right.network && left.mediaServer == right.mediaServer
+      && left.cameras == right.cameras && left.watchdog == right.watchdog
+      && left.mdns == right.mdns
+  }
+}
+
+/// Where a logical LED hangs.
+public struct LEDMapping: Equatable, Sendable {
+  public enum Place: UInt8, Sendable {
+    /// Not there: not a fault.
+    case none
+    /// A GPIO line by chip path or name and offset.
+    case gpioOffset
+    /// A GPIO line by its name on any chip.
+    case gpioName
+    /// `/sys/class/leds/NAME`.
+    case sysfs
+  }
+  public var place: Place
+  /// The chip (`/dev/gpiochip0`), the line's name or the LED's name.
+  public var target: Text<48>
+  public var offset: UInt32
+  public var activeLow: Bool
+
+  public init(place: Place, target: Text<48>, offset: UInt32 = 0, activeLow: Bool = false) {
+    self.place = place
+    self.target = target
+    self.offset = offset
+    self.activeLow = activeLow
+  }
+
+  public static let none = LEDMapping(place: .none, target: .empty)
+}
+
+/// An IPv4 address, most significant byte first.
+public struct IPv4: Equatable, Sendable {
+  public var value: UInt32
+  public init(_ value: UInt32) { self.value = value }
+  public init(_ a: UInt8, _ b: UInt8, _ c: UInt8, _ d: UInt8) {
+    value = UInt32(a) << 24 | UInt32(b) << 16 | UInt32(c) << 8 | UInt32(d)
+  }
+  public static let any = IPv4(0)
+}
+
+/// An IPv4 network. The unset one (`none`) contains no address.
+public struct Subnet: Equatable, Sendable {
+  public var address: IPv4
+  /// Leading bits that must match, 0 … 32; 255 means unset.
+  public var prefix: UInt8
+
+  public init(address: IPv4, prefix: UInt8) {
+    self.address = address
+    self.prefix = prefix
+  }
+
+  public static let none = Subnet(address: .any, prefix: 255)
+
+  public func contains(_ other: IPv4) -> Bool {
+    guard prefix <= 32 else { return false }
+    let mask: UInt32 = prefix == 0 ? 0 : ~0 << UInt32(32 - prefix)
+    return address.value & mask == other.value & mask
+  }
+}

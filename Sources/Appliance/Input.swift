@@ -1,0 +1,190 @@
+import Wire
+
+/// Everything that can happen to the appliance, decoded. The executor turns kernel events into
+/// inputs; nothing else reaches a machine. Client requests take the shorter way of `answer`.
+public enum Input {
+  /// The first input of a life: what the executor found when it started.
+  case started(BootFacts)
+  /// A deadline that `nextDeadline` named may have come; also sent after every turn of the loop.
+  case tick
+  /// One turn of the loop is complete and these vitals have checked in.
+  case turnCompleted(Vitals)
+
+  /// udev told of a V4L2 node, or enumeration found it.
+  case deviceAdded(DeviceFacts)
+  case deviceRemoved(node: Text<16>)
+  /// The udev socket overflowed: the executor enumerates again and then says so.
+  case devicesEnumerated
+
+  case childStarted(ChildKind, life: UInt32, pid: Int32)
+  case childSpawnFailed(ChildKind, life: UInt32, errno: Int32)
+  case childExited(ChildKind, life: UInt32, ExitStatus)
+  /// A probe's whole answer; the report is valid during the call.
+  case probeAnswered(slot: Int, life: UInt32, UnsafePointer<ProbeReport>)
+
+  /// What became of the outstanding call; `paths` holds one page of a list and is valid during the
+  /// call, empty for everything else.
+  case mediaAnswered(MediaAnswer, paths: UnsafeBufferPointer<MediaPath>)
+  /// Listening sockets of the MediaMTX process were compared with the wanted ones.
+  case mediaSocketsChecked(life: UInt32, asWanted: Bool)
+
+  case networkChanged(address: IPv4, linkUp: Bool)
+  /// Wall-clock time as `unixMs` at this instant; from then on the clock is trusted.
+  case clockTrusted(unixMs: UInt64)
+  case storageChanged(StorageFacts)
+  /// Remembered camera identities, read from the data partition some time after the start; valid
+  /// during the call.
+  case identitiesLoaded(UnsafeBufferPointer<KnownCamera>)
+  case ledFailed(LED, errno: Int32)
+  /// init or a service manager asks for an orderly stop (SIGTERM).
+  case stopRequested
+}
+
+/// What the executor knows at the start of a life.
+public struct BootFacts: Equatable, Sendable {
+  public var reset = ResetReason.unknown
+  /// Lives of the agent in this boot, this one included.
+  public var agentStarts: UInt32 = 1
+  public var bootCount: UInt32 = 0
+  public var bootID = InlineArray<16, UInt8>(repeating: 0)
+  /// Milliseconds before this start at which the last watchdog resets happened are not known across
+  /// a reset (no clock survives); this counts resets of boots that lived less than ten minutes each,
+  /// in a row.
+  public var recentWatchdogResets: UInt32 = 0
+  public var watchdogAvailable = false
+  public var ledAvailable = InlineArray<3, Bool>(repeating: false)
+  public var udevAvailable = false
+  /// Where the configuration was wrong; line 0: it was right.
+  public var configurationError = ConfigurationError()
+
+  public init() {}
+
+  public static func == (left: Self, right: Self) -> Bool {
+    for index in left.bootID.indices where left.bootID[index] != right.bootID[index] {
+      return false
+    }
+    for index in left.ledAvailable.indices
+    where left.ledAvailable[index] != right.ledAvailable[index] { return false }
+    return left.reset == right.reset && left.agentStarts == right.agentStarts
+      && left.bootCount == right.bootCount
+      && left.recentWatchdogResets == right.recentWatchdogResets
+      && left.watchdogAvailable == right.watchdogAvailable
+      && left.udevAvailable == right.udevAvailable
+      && left.configurationError == right.configurationError
+  }
+}
+
+public struct ConfigurationError: Error, Equatable, Sendable {
+  /// 1-based; 0: no error.
+  public var line: UInt32 = 0
+  public var column: UInt32 = 0
+  /// One sentence with the way out.
+  public var message = Text<120>()
+
+  public init(line: UInt32 = 0, column: UInt32 = 0, message: Text<120> = .empty) {
+    self.line = line
+    self.column = column
+    self.message = message
+  }
+}
+
+/// What udev says of a V4L2 node.
+public struct DeviceFacts: Equatable, Sendable {
+  /// The node's name in /dev, e.g. `video0`.
+  public var node = Text<16>()
+  /// USB: the port path, e.g. `1-1.2`; otherwise empty.
+  public var port = Text<32>()
+  /// The bus name for devices without a port (`platform:vivid.0`).
+  public var bus = Text<32>()
+  public var serial = Text<32>()
+  public var product = Text<48>()
+  public var vendorID: UInt16 = 0
+  public var productID: UInt16 = 0
+  /// V4L2 index of the node within its device: 0 is the first.
+  public var index: UInt16 = 0
+
+  public init() {}
+}
+
+/// A child process of the agent, by its job.
+public enum ChildKind: Equatable, Sendable {
+  case mediaServer
+  case probe(slot: Int)
+}
+
+public enum ExitStatus: Equatable, Sendable {
+  case code(UInt8)
+  case signal(UInt8)
+}
+
+/// A capture mode, as the driver enumerates it.
+public struct CaptureMode: Equatable, Sendable {
+  /// V4L2 fourcc, first character in the low byte.
+  public var format: UInt32 = 0
+  public var width: UInt16 = 0
+  public var height: UInt16 = 0
+  /// Seconds per frame as a fraction; 0/0 where the driver does not say.
+  public var intervalNumerator: UInt32 = 0
+  public var intervalDenominator: UInt32 = 0
+
+  public init() {}
+}
+
+/// What a probe reports of a node.
+public struct ProbeReport: Sendable {
+  public enum Outcome: UInt8, Sendable {
+    case capture
+    /// A metadata, output or memory-to-memory node: not a camera.
+    case notCapture
+    case openFailed
+    case busy
+  }
+  public var outcome = Outcome.notCapture
+  public var errno: Int32 = 0
+  public var card = Text<32>()
+  public var driver = Text<16>()
+  /// The process that holds a busy device, 0 if unknown, and its name.
+  public var holder: Int32 = 0
+  public var holderName = Text<16>()
+  public var modeCount = 0
+  /// The driver has more modes than fit.
+  public var truncated = false
+  public var modes = InlineArray<128, CaptureMode>(repeating: CaptureMode())
+
+  public init() {}
+}
+
+/// A camera's identity as remembered on the data partition.
+public struct KnownCamera: Equatable, Sendable {
+  public var name = Name()
+  public var rung = IdentityRung.none
+  public var vendorID: UInt16 = 0
+  public var productID: UInt16 = 0
+  public var serial = Text<32>()
+  public var port = Text<32>()
+  /// The serial is known to be shared by several units.
+  public var collided = false
+
+  public init() {}
+}
+
+public struct StorageFacts: Equatable, Sendable {
+  public enum State: UInt8, Sendable { case unknown, missing, readOnly, writable }
+  public var state = State.unknown
+  public var totalBytes: UInt64 = 0
+  public var freeBytes: UInt64 = 0
+
+  public init() {}
+}
+
+/// The parts of the loop without which the watchdog must not be petted.
+public struct Vitals: Flags {
+  public var rawValue: UInt8
+  public init(rawValue: UInt8) { self.rawValue = rawValue }
+
+  public static let turn = bit(0)
+  public static let deadlines = bit(1)
+  public static let effects = bit(2)
+  public static let accept = bit(3)
+  public static let all = turn | deadlines | effects | accept
+}
