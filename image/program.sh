@@ -1,0 +1,119 @@
+# shellcheck shell=bash
+# The device programs: Embedded Swift, static, stripped. Sourced by image/build, which provides
+# `top`, `architecture`, `made` and `out`.
+# shellcheck disable=SC2154
+
+# toolchain: the toolchain's folder `usr/lib/swift`.
+toolchain() {
+  swiftc -print-target-info | sed -n 's/.*"runtimeResourcePath": "\(.*\)".*/\1/p'
+}
+
+# triple: the Embedded Swift target. The bare-metal triple has an embedded standard library for
+# arm64; clang is told by the toolset that the C side is Linux.
+triple() {
+  case $architecture in
+    aarch64) echo aarch64-none-none-elf ;;
+    x86_64) echo x86_64-unknown-linux-gnu ;;
+    *) fail "board/$board/build.conf names the architecture \"$architecture\";" \
+      "a toolset for it belongs into board/toolset/." ;;
+  esac
+}
+
+# debian_architecture: the name of the architecture in the cache's items.
+debian_architecture() {
+  case $architecture in
+    aarch64) echo arm64 ;;
+    *) echo amd64 ;;
+  esac
+}
+
+# Libraries that the device code links, by the name after -l: FILE in the system's library folder.
+static_libraries="gpiod:libgpiod.a yajl:libyajl_s.a http_parser:libhttp_parser.a inih:libinih.a
+  sodium:libsodium.a v4l2:libv4l2.a v4lconvert:libv4lconvert.a jpeg:libjpeg.a"
+
+# link_libraries: a folder in which -lNAME finds nothing but static archives.
+link_libraries() {
+  local folder=$top/.build/image/.made/lib-$architecture pair system
+  case $architecture in
+    aarch64) system=$(item_path sysroot-arm64)/usr/lib/aarch64-linux-gnu ;;
+    *) system=/usr/lib/x86_64-linux-gnu ;;
+  esac
+  mkdir -p "$folder"
+  ln -sfn "$(item_path "libudev-$(debian_architecture)")/lib/libudev.a" "$folder/libudev.a"
+  for pair in $static_libraries; do
+    [ -e "$system/${pair#*:}" ] || fail "$system/${pair#*:} is missing; run board/setup --update."
+    ln -sfn "$system/${pair#*:}" "$folder/lib${pair%%:*}.a"
+  done
+  echo "$folder"
+}
+
+# render_toolset: the toolset of this machine; touched only when it changes.
+render_toolset() {
+  local target=$top/.build/image/.made/$architecture.json libraries headers
+  libraries=$(link_libraries)
+  headers=$(item_path sysroot-arm64)/usr/include
+  sed -e "s|@SWIFT@|$(toolchain)|; s|@LIBRARIES@|$libraries|; s|@HEADERS@|$headers|" \
+    "$top/board/toolset/$architecture.json.in" >"$target.new"
+  cmp -s "$target.new" "$target" || cp "$target.new" "$target"
+  rm "$target.new"
+  echo "$target"
+}
+
+# build_program PRODUCT OUT: builds a product for the board and strips it into OUT.
+build_program() {
+  local product=$1 target=$2 scratch=$top/.build/embedded-$architecture log=$made/$1.log
+  local -a flags=(-c release --triple "$(triple)" --toolset "$(render_toolset)"
+    --scratch-path "$scratch")
+  say "building $product for $architecture"
+  WATCHPOST_EMBEDDED=1 bounded 900 swift build --package-path "$top" "${flags[@]}" \
+    --product "$product" >"$log" 2>&1 || {
+    grep -E 'error|undefined' "$log" | head -n 20 >&2 || tail -n 20 "$log" >&2
+    fail "$product does not build for $architecture; $log says why."
+  }
+  local binary
+  binary=$scratch/$(triple)/release/$product
+  if [ ! -e "$target" ] || [ "$binary" -nt "$target" ]; then
+    "$(dirname "$(toolchain)")/../bin/llvm-objcopy" --strip-all "$binary" "$target.new"
+    mv "$target.new" "$target"
+  fi
+}
+
+# check_program FILE LIMIT: static, and at most LIMIT bytes.
+check_program() {
+  local size headers
+  headers=$(LC_ALL=C readelf -lW "$1")
+  if grep -qE 'INTERP|DYNAMIC' <<<"$headers"; then
+    rm "$1"
+    fail "$(basename "$1") is not statically linked; look at board/toolset/$architecture.json.in."
+  fi
+  size=$(stat -c %s "$1")
+  if [ "$size" -gt "$2" ]; then
+    rm "$1"
+    fail "$(basename "$1") has $size bytes, the limit is $2; look for what the linker kept."
+  fi
+}
+
+# require_arm64 FILE: that the FILE is a program for the board.
+require_arm64() {
+  local header
+  header=$(LC_ALL=C readelf -h "$1" 2>/dev/null) && grep -q 'AArch64' <<<"$header" &&
+    grep -qE 'Type: +(EXEC|DYN)' <<<"$header"
+}
+
+# choose_mediamtx: the given MediaMTX, or the test stand-in; $out/mediamtx and its kind.
+choose_mediamtx() {
+  local kind
+  if [ -n "${MEDIAMTX:-}" ]; then
+    [ -f "$MEDIAMTX" ] || fail "MEDIAMTX=$MEDIAMTX is no file; give the path of an arm64 MediaMTX."
+    require_arm64 "$MEDIAMTX" ||
+      fail "MEDIAMTX=$MEDIAMTX is no arm64 Linux program; take the linux_arm64 release."
+    kind=${MEDIAMTX_KIND:-file}
+    cmp -s "$MEDIAMTX" "$out/mediamtx" || install -m 755 "$MEDIAMTX" "$out/mediamtx"
+  else
+    kind=stand-in
+    # What stands there may be a real one from an earlier build.
+    [ "$(cat "$out/mediamtx.kind" 2>/dev/null)" = stand-in ] || rm -f "$out/mediamtx"
+    build_program mediamtx-standin "$out/mediamtx"
+  fi
+  echo "$kind" >"$out/mediamtx.kind"
+}
