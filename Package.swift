@@ -33,6 +33,7 @@ let package = Package(
     .target(name: "EventLoop", dependencies: ["Appliance", "Wire"], swiftSettings: device),
     .target(
       name: "CLinux",
+      cSettings: [.define("_GNU_SOURCE")],
       linkerSettings: [
         .linkedLibrary("udev"), .linkedLibrary("gpiod"), .linkedLibrary("yajl"),
         .linkedLibrary("http_parser"), .linkedLibrary("inih"),

@@ -1,18 +1,17 @@
 // The one door from Swift to libc and the kernel.
 //
 // The embedded triple has no libc module, and the Swift importer parses these headers for a bare-metal
-// target: they name only fixed-width types. Every call returns a negative errno on failure, so that no
-// Swift code reads `errno`.
+// target: they name only fixed-width types, and constants that Swift needs come as functions or enums
+// of our own. Every call returns a negative errno on failure, so that no Swift code reads `errno`; a
+// call that EINTR interrupts is repeated here, in `LX_RETRY`, and nowhere else.
+//
+// The folder is the umbrella of the module `CLinux`: a header added here needs no other list.
 #ifndef WATCHPOST_CLINUX_H
 #define WATCHPOST_CLINUX_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "descriptor.h"
+#include "poller.h"
+#include "process.h"
+#include "socket.h"
 
-#pragma clang assume_nonnull begin
-
-/// write(2); the number of bytes written or a negative errno.
-int64_t lx_write(int32_t fd, const void *bytes, size_t count);
-
-#pragma clang assume_nonnull end
 #endif

@@ -1,0 +1,49 @@
+// Child processes, and what /proc says of any process.
+#ifndef WATCHPOST_PROCESS_H
+#define WATCHPOST_PROCESS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#pragma clang assume_nonnull begin
+
+/// How a child is started. Texts are zero-terminated.
+struct lx_child {
+  const char *path;
+  /// At most 8 arguments after the program's name, unused ones NULL.
+  const char *_Nullable arguments[8];
+  /// The whole environment: at most 4 `NAME=value`, unused ones NULL.
+  const char *_Nullable environment[4];
+  /// The working folder, NULL to keep ours.
+  const char *_Nullable directory;
+  /// The child's standard output and error; -1: /dev/null.
+  int32_t output;
+  int32_t error;
+  /// A descriptor that becomes the child's 3, or -1.
+  int32_t extra;
+};
+
+/// Starts a child in its own process group that dies with this process (PR_SET_PDEATHSIG), with an
+/// empty signal mask, default dispositions and no descriptor but 0–3. The pid, or the negative errno
+/// of fork or of the failed exec.
+int32_t lx_spawn(const struct lx_child *child);
+/// Signals the process, or its group when `group` is set.
+int32_t lx_kill(int32_t pid, int32_t signal, int32_t group);
+/// Reaps `pid` if it has ended: 1 and its status (low byte exit code; 0x100 | signal), 0 while it
+/// runs, or a negative errno.
+int32_t lx_reap(int32_t pid, int32_t *status);
+int32_t lx_pid(void);
+/// When `pid` started, in clock ticks since boot (field 22 of /proc/PID/stat); 0 if it is not there.
+uint64_t lx_process_start(int32_t pid);
+/// The first process but this one that has `device` (a path) open, 0 if none is found; its name goes
+/// to `name` (16 bytes, zero-padded).
+int32_t lx_device_holder(const char *device, char *name);
+/// A pipe; the reading end is nonblocking.
+int32_t lx_pipe(int32_t *reading, int32_t *writing);
+/// Resident bytes of this process.
+uint64_t lx_resident_bytes(void);
+/// CPU time of this process in milliseconds.
+uint64_t lx_cpu_ms(void);
+
+#pragma clang assume_nonnull end
+#endif

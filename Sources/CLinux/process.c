@@ -1,0 +1,185 @@
+#include "include/process.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "include/descriptor.h"
+#include "retry.h"
+
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+
+/// Closes everything from 4 on. Kernels before 5.9 lack close_range; there the descriptors' own
+/// close-on-exec flags do it.
+static void close_rest(void) { syscall(SYS_close_range, 4u, ~0u, 0u); }
+
+static void place(int from, int to) {
+  if (from == to) {
+    fcntl(to, F_SETFD, 0);
+  } else {
+    dup2(from, to);
+  }
+}
+
+/// The child's side of vfork: only system calls until exec.
+static void become(const struct lx_child *child, char *const *arguments, char *const *environment,
+    int output, int error, int extra, int null, pid_t parent) {
+  setpgid(0, 0);
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent) _exit(127);
+  for (int number = 1; number < NSIG; number++) signal(number, SIG_DFL);
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+  place(null, 0);
+  place(output, 1);
+  place(error, 2);
+  if (extra >= 0) {
+    place(extra, 3);
+  } else {
+    close(3);
+  }
+  close_rest();
+  if (child->directory != NULL && chdir(child->directory) < 0) return;
+  execve(child->path, arguments, environment);
+}
+
+/// A copy of `fd` above the numbers that the child's own descriptors will take.
+static int lift(int fd) { return fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 8); }
+
+int32_t lx_spawn(const struct lx_child *child) {
+  char *arguments[10] = {(char *)child->path};
+  char *environment[5] = {NULL};
+  for (int index = 0; index < 8; index++) arguments[index + 1] = (char *)child->arguments[index];
+  for (int index = 0; index < 4; index++) environment[index] = (char *)child->environment[index];
+
+  int opened = open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (opened < 0) return -errno;
+  int null = lift(opened);
+  close(opened);
+  if (null < 0) return -errno;
+  int output = lift(child->output >= 0 ? child->output : null);
+  int error = lift(child->error >= 0 ? child->error : null);
+  int extra = lift(child->extra);
+
+  volatile int failure = 0;
+  pid_t parent = getpid();
+  sigset_t all, before;
+  sigfillset(&all);
+  sigprocmask(SIG_SETMASK, &all, &before);
+  // vfork shares our memory until exec: no page tables are copied, and the child's errno reaches us.
+  pid_t pid = output < 0 || error < 0 ? -1 : vfork();
+  if (pid == 0) {
+    become(child, arguments, environment, output, error, extra, null, parent);
+    failure = errno;
+    _exit(127);
+  }
+  if (pid < 0) failure = errno;
+  sigprocmask(SIG_SETMASK, &before, NULL);
+  close(null);
+  if (output >= 0) close(output);
+  if (error >= 0) close(error);
+  if (extra >= 0) close(extra);
+  if (failure != 0 && pid > 0) LX_RETRY(waitpid(pid, NULL, 0));
+  return failure != 0 ? -failure : pid;
+}
+
+int32_t lx_kill(int32_t pid, int32_t signal, int32_t group) {
+  // 0 and below would mean groups or everything: never a child of ours.
+  if (pid <= 1) return -ESRCH;
+  return kill(group ? -pid : pid, signal) < 0 ? -errno : 0;
+}
+
+int32_t lx_reap(int32_t pid, int32_t *status) {
+  int raw = 0;
+  pid_t ended = LX_RETRY(waitpid(pid, &raw, WNOHANG));
+  if (ended <= 0) return ended;
+  *status = WIFSIGNALED(raw) ? 0x100 | WTERMSIG(raw) : WEXITSTATUS(raw);
+  return 1;
+}
+
+int32_t lx_pid(void) { return getpid(); }
+
+uint64_t lx_process_start(int32_t pid) {
+  char path[32], text[512];
+  snprintf(path, sizeof path, "/proc/%d/stat", pid);
+  int64_t count = lx_read_file(path, text, sizeof text - 1);
+  if (count <= 0) return 0;
+  text[count] = 0;
+  // The name in parentheses may hold anything, also spaces and parentheses: count from its end.
+  char *at = strrchr(text, ')');
+  for (int field = 2; at != NULL && field < 22; field++) at = strchr(at + 1, ' ');
+  return at == NULL ? 0 : strtoull(at + 1, NULL, 10);
+}
+
+static int holds(const char *pid, dev_t device) {
+  char folder[300], link[600];
+  snprintf(folder, sizeof folder, "/proc/%s/fd", pid);
+  DIR *entries = opendir(folder);
+  if (entries == NULL) return 0;
+  int found = 0;
+  for (struct dirent *entry; !found && (entry = readdir(entries)) != NULL;) {
+    struct stat facts;
+    snprintf(link, sizeof link, "%s/%s", folder, entry->d_name);
+    found = stat(link, &facts) == 0 && S_ISCHR(facts.st_mode) && facts.st_rdev == device;
+  }
+  closedir(entries);
+  return found;
+}
+
+int32_t lx_device_holder(const char *device, char *name) {
+  memset(name, 0, 16);
+  struct stat facts;
+  if (stat(device, &facts) < 0) return 0;
+  DIR *processes = opendir("/proc");
+  if (processes == NULL) return 0;
+  int32_t holder = 0;
+  for (struct dirent *entry; holder == 0 && (entry = readdir(processes)) != NULL;) {
+    int32_t pid = atoi(entry->d_name);
+    if (pid > 0 && pid != getpid() && holds(entry->d_name, facts.st_rdev)) holder = pid;
+  }
+  closedir(processes);
+  if (holder > 0) {
+    char path[32];
+    snprintf(path, sizeof path, "/proc/%d/comm", holder);
+    int64_t count = lx_read_file(path, name, 15);
+    if (count > 0 && name[count - 1] == '\n') name[count - 1] = 0;
+  }
+  return holder;
+}
+
+int32_t lx_pipe(int32_t *reading, int32_t *writing) {
+  int pair[2];
+  if (pipe2(pair, O_CLOEXEC) < 0) return -errno;
+  *reading = pair[0];
+  *writing = pair[1];
+  return lx_set_nonblocking(pair[0]);
+}
+
+uint64_t lx_resident_bytes(void) {
+  char text[128];
+  int64_t count = lx_read_file("/proc/self/statm", text, sizeof text - 1);
+  if (count <= 0) return 0;
+  text[count] = 0;
+  char *space = strchr(text, ' ');
+  return space == NULL ? 0 : strtoull(space, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+uint64_t lx_cpu_ms(void) {
+  struct timespec used;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+  return (uint64_t)used.tv_sec * 1000 + (uint64_t)used.tv_nsec / 1000000;
+}
