@@ -85,7 +85,12 @@ extension Header {
   /// Examines the front of `buffer`, cheapest check first: magic, header checksum, version, length,
   /// then – once all bytes are there – payload checksum and reserved bits. Touches no byte beyond
   /// the frame and reserves nothing.
-  public static func next(in buffer: UnsafeRawBufferPointer) -> FrameStep {
+  ///
+  /// A device refuses reserved bits so that they can be given a meaning later; a client ignores them
+  /// in answers (`ignoringReserved`), which is how they get one.
+  public static func next(
+    in buffer: UnsafeRawBufferPointer, ignoringReserved: Bool = false
+  ) -> FrameStep {
     guard buffer.count >= Limits.headerSize else {
       return startsLikeMagic(buffer)
         ? .incomplete(needed: Limits.headerSize) : .refused(.badMagic, nil, size: buffer.count)
@@ -121,7 +126,7 @@ extension Header {
     guard CRC32C.of(payload) == header.payloadChecksum else {
       return .refused(.payloadChecksum, header, size: size)
     }
-    guard flags & ~replyFlag == 0, reservedA == 0, reservedB == 0 else {
+    guard ignoringReserved || (flags & ~replyFlag == 0 && reservedA == 0 && reservedB == 0) else {
       return .refused(.reservedBits, header, size: size)
     }
     return .frame(header, payload: payload, size: size)

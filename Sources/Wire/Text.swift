@@ -126,3 +126,18 @@ public struct Text<let capacity: Int>: Equatable, Sendable {
 
 /// A camera's, stream's or event subject's name: `[a-z0-9-]`, stable for good.
 public typealias Name = Text<32>
+
+extension Text {
+  /// True for one or more of `[a-z0-9-]`.
+  public var isName: Bool {
+    for index in 0..<count {
+      switch storage[index] {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+        UInt8(ascii: "-"):
+        continue
+      default: return false
+      }
+    }
+    return count > 0
+  }
+}

@@ -191,6 +191,30 @@ public enum StreamState: UInt8, Sendable {
   case down = 5
 }
 
+/// Where a stream's pictures come from.
+public enum StreamSource: UInt8, Sendable {
+  /// A camera of this device.
+  case camera = 0
+  /// An RTSP source on the network, pulled by MediaMTX.
+  case external = 1
+}
+
+/// How a process ended.
+public enum ExitKind: UInt8, Sendable {
+  /// It has not ended yet.
+  case none = 0
+  case code = 1
+  case signal = 2
+}
+
+/// Which log `logTail` reads.
+public enum LogSource: UInt8, Sendable {
+  /// The agent's own lines.
+  case agent = 0
+  /// What MediaMTX prints.
+  case mediaServer = 1
+}
+
 public enum HealthState: UInt8, Sendable {
   case starting = 0
   case healthy = 1

@@ -1,0 +1,139 @@
+/// The numbers of the answer to `metrics`, by place. Append only: a place, once given, keeps its
+/// meaning, and a client ignores places that it does not know.
+///
+/// Counters count from the start of the agent and never fall; gauges say so.
+public enum Metric: UInt16, Sendable {
+  /// Milliseconds since the kernel started.
+  case uptimeMs = 0
+  /// Milliseconds since the agent started.
+  case agentUptimeMs = 1
+  /// Requests answered with `ok`.
+  case requestsSucceeded = 2
+  /// Requests answered with another status.
+  case requestsFailed = 3
+  /// Frames with a wrong magic, checksum, version or length, or with reserved bits.
+  case framesRefused = 4
+  /// Gauge.
+  case connectionsOpen = 5
+  case connectionsPeak = 6
+  case connectionsAccepted = 7
+  /// No slot was free: told BUSY.
+  case refusedBusy = 8
+  /// The address has too many connections: told BUSY.
+  case refusedAddress = 9
+  /// Not even a place to say BUSY was free: closed at once.
+  case refusedSilently = 10
+  case closedByPeer = 11
+  /// Silent for too long without a subscription.
+  case closedIdle = 12
+  /// A frame was not finished in time.
+  case closedFrameTimeout = 13
+  /// The client did not take its answers or events in time.
+  case closedWriteTimeout = 14
+  /// The byte stream was no longer to be trusted.
+  case closedProtocolError = 15
+  /// Gauge: connections with at least one topic.
+  case subscribers = 16
+  case eventsPublished = 17
+  case eventsDelivered = 18
+  case eventsMissed = 19
+  case bytesReceived = 20
+  case bytesSent = 21
+  case loopTurns = 22
+  /// Microseconds, of this life.
+  case longestTurnUs = 23
+  case mediaServerStarts = 24
+  case mediaServerExits = 25
+  /// API probes without a usable answer in time.
+  case mediaServerProbesFailed = 26
+  case cameraConnects = 27
+  case cameraDisconnects = 28
+  case cameraProbesFailed = 29
+  /// Gauge: resident memory of the agent, KiB.
+  case memoryKiB = 30
+  case memoryPeakKiB = 31
+  /// Processor time used by the agent, milliseconds.
+  case cpuMs = 32
+  /// Requests refused because the peer may not do this.
+  case permissionDenied = 33
+  case logLines = 34
+  /// The reserved places to 63 are zero. From here on, requests by operation: the place is 64 plus
+  /// the kind's number, up to kind 31; place 64 counts unknown operations.
+  case requestsUnknown = 64
+  case requestsPing = 65
+  case requestsHealth = 66
+  case requestsServerInfo = 67
+  case requestsCameraList = 68
+  case requestsCameraStatus = 69
+  case requestsCameraCapabilities = 70
+  case requestsStreamList = 71
+  case requestsSubscribe = 72
+  case requestsUnsubscribe = 73
+  case requestsSubscriptionStatistics = 74
+  case requestsMetrics = 75
+  case requestsLogTail = 76
+  case requestsIdentify = 77
+  case requestsReboot = 78
+  case requestsShutdown = 79
+  case requestsMediaServer = 80
+
+  /// Places of this version of the protocol.
+  public static let count = 96
+
+  /// The place that counts requests of a kind.
+  public static func requests(_ kind: Kind) -> Metric {
+    Metric(rawValue: requestsUnknown.rawValue + (kind.rawValue & 31)) ?? .requestsUnknown
+  }
+}
+
+/// The answer to `metrics`.
+///
+/// ```
+/// offset size field
+///      0    2 count              values that follow; later versions append
+///      2    6 reserved
+///      8    8 values             one per place, count times
+/// ```
+public struct MetricValues: Payload, Equatable {
+  public static let size = 8 + 8 * Metric.count
+
+  private var values = InlineArray<96, UInt64>(repeating: 0)
+
+  public init() {}
+
+  public subscript(metric: Metric) -> UInt64 {
+    get { values[Int(metric.rawValue)] }
+    set { values[Int(metric.rawValue)] = newValue }
+  }
+
+  public init(from reader: inout ByteReader) {
+    reader.skip(8)
+    for index in values.indices { values[index] = reader.read() }
+  }
+
+  public func encode(into writer: inout ByteWriter) {
+    writer.write(UInt16(Metric.count))
+    writer.zero(6)
+    for index in values.indices { writer.write(values[index]) }
+  }
+
+  /// Reads an answer of any version: places that this build does not know are left out, places
+  /// that the device does not know are zero.
+  public static func decode(_ payload: UnsafeRawBufferPointer) throws(Status) -> Self {
+    guard payload.count >= 8 else { throw .malformed }
+    var reader = ByteReader(payload)
+    let count = Int(reader.read(UInt16.self))
+    reader.skip(6)
+    guard reader.remaining == 8 * count else { throw .malformed }
+    var result = Self()
+    for index in 0..<min(count, Metric.count) { result.values[index] = reader.read() }
+    return result
+  }
+
+  public static func == (left: Self, right: Self) -> Bool {
+    for index in left.values.indices where left.values[index] != right.values[index] {
+      return false
+    }
+    return true
+  }
+}

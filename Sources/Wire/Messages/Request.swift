@@ -1,0 +1,60 @@
+/// A request, checked and decoded.
+public enum Request {
+  /// The bytes to send back, in place: valid as long as the frame's buffer.
+  case ping(UnsafeRawBufferPointer)
+  case health
+  case serverInfo
+  case cameraList
+  case cameraStatus(CameraRequest)
+  case cameraCapabilities(CameraRequest)
+  case streamList
+  case subscribe(SubscriptionRequest)
+  case unsubscribe(SubscriptionRequest)
+  case subscriptionStatistics
+  case metrics
+  case logTail(LogRequest)
+  case identify(IdentifyRequest)
+  case reboot
+  case shutdown
+  case mediaServer
+
+  /// The request in a checked frame.
+  ///
+  /// Throws `.reservedBits` (reply flag, status, or a reserved byte is not zero),
+  /// `.unknownOperation`, `.malformed` (wrong length) or `.invalidArgument` (a value out of range),
+  /// in this order.
+  public static func decode(_ header: Header, payload: UnsafeRawBufferPointer) throws(Status)
+    -> Request
+  {
+    guard !header.isReply, header.status == 0 else { throw .reservedBits }
+    guard let kind = Kind(rawValue: header.kind) else { throw .unknownOperation }
+    switch kind {
+    case .connection, .event: throw .unknownOperation
+    case .ping:
+      guard payload.count <= Limits.pingSize else { throw .malformed }
+      return .ping(payload)
+    case .cameraStatus: return .cameraStatus(try CameraRequest.decode(payload))
+    case .cameraCapabilities: return .cameraCapabilities(try CameraRequest.decode(payload))
+    case .subscribe: return .subscribe(try SubscriptionRequest.decode(payload))
+    case .unsubscribe: return .unsubscribe(try SubscriptionRequest.decode(payload))
+    case .logTail: return .logTail(try LogRequest.decode(payload))
+    case .identify: return .identify(try IdentifyRequest.decode(payload))
+    case .health: return try bare(.health, payload)
+    case .serverInfo: return try bare(.serverInfo, payload)
+    case .cameraList: return try bare(.cameraList, payload)
+    case .streamList: return try bare(.streamList, payload)
+    case .subscriptionStatistics: return try bare(.subscriptionStatistics, payload)
+    case .metrics: return try bare(.metrics, payload)
+    case .reboot: return try bare(.reboot, payload)
+    case .shutdown: return try bare(.shutdown, payload)
+    case .mediaServer: return try bare(.mediaServer, payload)
+    }
+  }
+
+  private static func bare(_ request: Request, _ payload: UnsafeRawBufferPointer) throws(Status)
+    -> Request
+  {
+    guard payload.isEmpty else { throw .malformed }
+    return request
+  }
+}
