@@ -1,24 +1,31 @@
 /// CRC-32C (Castagnoli, reflected polynomial 0x82F63B78, RFC 3720 appendix B.4), as in iSCSI and ext4.
 public enum CRC32C {
   /// The checksum of `bytes`.
+  ///
+  /// Slicing by eight: eight bytes cost eight independent look-ups instead of a chain of eight, and
+  /// that makes the checksum of a full frame cheaper than copying it through a socket.
   public static func of(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
     var crc: UInt32 = 0xFFFF_FFFF
-    for byte in bytes {
-      crc = table[Int(UInt8(truncatingIfNeeded: crc) ^ byte)] ^ (crc >> 8)
+    var offset = 0
+    while bytes.count - offset >= 8 {
+      let word = bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+      let mixed = UInt64(littleEndian: word) ^ UInt64(crc)
+      crc = remainder(of: mixed, byte: 0, behind: 7) ^ remainder(of: mixed, byte: 1, behind: 6)
+      crc ^= remainder(of: mixed, byte: 2, behind: 5) ^ remainder(of: mixed, byte: 3, behind: 4)
+      crc ^= remainder(of: mixed, byte: 4, behind: 3) ^ remainder(of: mixed, byte: 5, behind: 2)
+      crc ^= remainder(of: mixed, byte: 6, behind: 1) ^ remainder(of: mixed, byte: 7, behind: 0)
+      offset += 8
+    }
+    while offset < bytes.count {
+      crc = tables[Int(UInt8(truncatingIfNeeded: crc) ^ bytes[offset])] ^ (crc >> 8)
+      offset += 1
     }
     return ~crc
   }
 
-  /// The remainder of each byte, computed at build time.
-  private static let table: InlineArray<256, UInt32> = {
-    var table = InlineArray<256, UInt32>(repeating: 0)
-    for index in 0..<256 {
-      var remainder = UInt32(index)
-      for _ in 0..<8 {
-        remainder = remainder & 1 == 1 ? 0x82F6_3B78 ^ (remainder >> 1) : remainder >> 1
-      }
-      table[index] = remainder
-    }
-    return table
-  }()
+  /// The remainder of one byte of `word` with `behind` bytes after it.
+  @inline(__always)
+  private static func remainder(of word: UInt64, byte: Int, behind: Int) -> UInt32 {
+    tables[256 * behind + Int(UInt8(truncatingIfNeeded: word >> UInt64(8 * byte)))]
+  }
 }

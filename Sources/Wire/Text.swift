@@ -81,14 +81,14 @@ public struct Text<let capacity: Int>: Equatable, Sendable {
     }
   }
 
-  /// Appends `value` in lower-case hexadecimal, padded with zeros to `width` digits (at most 16).
+  /// Appends `value` in lower-case hexadecimal with at least `width` digits, 1 … 16.
   public mutating func append(hexadecimal value: UInt64, width: Int = 1) {
-    var shift = max(4 * (width - 1), 60 - value.leadingZeroBitCount / 4 * 4)
-    if value == 0 { shift = 4 * (width - 1) }
-    while shift >= 0 {
-      let digit = UInt8(truncatingIfNeeded: value >> UInt64(shift)) & 15
+    let significant = (64 - value.leadingZeroBitCount + 3) / 4
+    var digits = max(significant, min(max(width, 1), 16))
+    while digits > 0 {
+      digits -= 1
+      let digit = UInt8(truncatingIfNeeded: value >> UInt64(4 * digits)) & 15
       append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
-      shift -= 4
     }
   }
 
@@ -115,11 +115,12 @@ public struct Text<let capacity: Int>: Equatable, Sendable {
   /// Drops a character whose last byte did not fit, so that the text stays valid UTF-8.
   private mutating func cutAtCharacter(next: UInt8) {
     guard next & 0xC0 == 0x80 else { return }
-    while count > 0 {
-      count -= 1
-      let byte = storage[count]
-      storage[count] = 0
-      if byte & 0xC0 != 0x80 { return }
+    // At most three bytes lie before the last one of a character; more is no UTF-8 and stays.
+    for length in 1...3 where length <= count {
+      guard storage[count - length] & 0xC0 != 0x80 else { continue }
+      for index in count - length..<count { storage[index] = 0 }
+      count -= length
+      return
     }
   }
 }
