@@ -14,4 +14,8 @@
 #include "process.h"
 #include "socket.h"
 
+#include "lx_config.h"
+#include "lx_init.h"
+#include "lx_network.h"
+
 #endif

@@ -1,0 +1,177 @@
+import Wire
+
+/// Every key of the configuration file. The README's table, the parser and `check-config --keys`
+/// read this one; a test parses every default and expects it to change nothing.
+public enum ConfigurationKey: Int, CaseIterable, Sendable {
+  case deviceName
+  case controlListen, controlSlots, controlTrusted
+  case controlIdleTimeout, controlFrameTimeout, controlWriteTimeout
+  case networkMode, networkInterface, networkAddress, networkGateway
+  case mediaPath, mediaRTSPPort, mediaAPIPort, mediaMetricsPort
+  case mediaProbeInterval, mediaProbeTimeout
+  case camerasEnabled, camerasProbeTimeout
+  case ledPower, ledCamera, ledLink
+  case watchdogDevice, watchdogTimeout, watchdogMagicClose
+  case mdnsEnabled
+  case timeServers
+  case dataDirectory, runDirectory
+
+  public static let count = 29
+
+  /// What a key's value may be.
+  public enum Value: Sendable {
+    case integer(ClosedRange<UInt64>)
+    case flag
+    /// Text of at most so many bytes; `off` means none where the key allows it.
+    case text(Int)
+    case path(Int, offAllowed: Bool)
+    case deviceName
+    case endpoint
+    case address
+    case addressWithPrefix
+    case addresses(Int)
+    case subnets(Int)
+    case networkMode
+    case led
+  }
+
+  /// One row of the key table.
+  public struct Facts: Sendable {
+    public var name: StaticString
+    public var value: Value
+    /// The default, as it would stand in a file; empty where the key has none.
+    public var standard: StaticString
+    public var meaning: StaticString
+  }
+
+  public var facts: Facts {
+    switch self {
+    case .deviceName, .dataDirectory, .runDirectory: machineFacts
+    case .controlListen, .controlSlots, .controlTrusted, .controlIdleTimeout,
+      .controlFrameTimeout, .controlWriteTimeout:
+      controlFacts
+    case .networkMode, .networkInterface, .networkAddress, .networkGateway, .mdnsEnabled,
+      .timeServers:
+      networkFacts
+    case .mediaPath, .mediaRTSPPort, .mediaAPIPort, .mediaMetricsPort, .mediaProbeInterval,
+      .mediaProbeTimeout:
+      mediaFacts
+    case .camerasEnabled, .camerasProbeTimeout, .ledPower, .ledCamera, .ledLink,
+      .watchdogDevice, .watchdogTimeout, .watchdogMagicClose:
+      hardwareFacts
+    }
+  }
+
+  private static func row(
+    _ name: StaticString, _ value: Value, _ standard: StaticString, _ meaning: StaticString
+  ) -> Facts {
+    Facts(name: name, value: value, standard: standard, meaning: meaning)
+  }
+
+  private var machineFacts: Facts {
+    switch self {
+    case .deviceName:
+      Self.row("device.name", .deviceName, "watchpost", "name shown by clients and mDNS host name")
+    case .dataDirectory:
+      Self.row("data.directory", .path(96, offAllowed: false), "/data",
+        "what must survive a reboot")
+    default:
+      Self.row("run.directory", .path(80, offAllowed: false), "/run/watchpost",
+        "what holds for this boot")
+    }
+  }
+
+  private var controlFacts: Facts {
+    switch self {
+    case .controlListen:
+      Self.row("control.listen", .endpoint, "0.0.0.0:4710", "address and port of the control port")
+    case .controlSlots:
+      Self.row("control.slots", .integer(1...16_384), "1024", "connections at the same time")
+    case .controlTrusted:
+      Self.row("control.trusted", .subnets(8), "127.0.0.0/8",
+        "peers that may do everything, comma-separated; all others may ping and ask for health")
+    case .controlIdleTimeout:
+      Self.row("control.idle_timeout_ms", .integer(1000...86_400_000), "300000",
+        "a connection that is silent and subscribes to nothing for this long is ended")
+    case .controlFrameTimeout:
+      Self.row("control.frame_timeout_ms", .integer(100...600_000), "10000",
+        "an unfinished request must be complete within this time")
+    default:
+      Self.row("control.write_timeout_ms", .integer(100...600_000), "10000",
+        "a client must take what is sent to it within this time")
+    }
+  }
+
+  private var networkFacts: Facts {
+    switch self {
+    case .networkMode:
+      Self.row("network.mode", .networkMode, "dhcp",
+        "`dhcp` (link-local while nothing answers), `static`, `link-local` or `off`")
+    case .networkInterface:
+      Self.row("network.interface", .text(15), "eth0", "the interface that Watchpost sets up")
+    case .networkAddress:
+      Self.row("network.address", .addressWithPrefix, "", "address and prefix for `static`")
+    case .networkGateway:
+      Self.row("network.gateway", .address, "", "default gateway for `static`")
+    case .mdnsEnabled:
+      Self.row("mdns.enabled", .flag, "on", "announce the device by multicast DNS")
+    default:
+      Self.row("time.servers", .addresses(2), "",
+        "SNTP servers, numeric; without them those that DHCP names")
+    }
+  }
+
+  private var mediaFacts: Facts {
+    switch self {
+    case .mediaPath:
+      Self.row("mediamtx.path", .path(96, offAllowed: true), "/bin/mediamtx",
+        "the MediaMTX program; `off`: none on this machine")
+    case .mediaRTSPPort:
+      Self.row("mediamtx.rtsp_port", .integer(1...65_535), "8554", "RTSP port of the streams")
+    case .mediaAPIPort:
+      Self.row("mediamtx.api_port", .integer(1...65_535), "9997", "its control API, on loopback")
+    case .mediaMetricsPort:
+      Self.row("mediamtx.metrics_port", .integer(1...65_535), "9998", "its metrics, on loopback")
+    case .mediaProbeInterval:
+      Self.row("mediamtx.probe_interval_ms", .integer(100...60_000), "1000",
+        "how often its API is asked whether it lives")
+    default:
+      Self.row("mediamtx.probe_timeout_ms", .integer(100...60_000), "2000",
+        "how long such an answer may take")
+    }
+  }
+
+  private var hardwareFacts: Facts {
+    switch self {
+    case .camerasEnabled:
+      Self.row("cameras.enabled", .flag, "on", "look for cameras")
+    case .camerasProbeTimeout:
+      Self.row("cameras.probe_timeout_ms", .integer(100...60_000), "5000",
+        "how long a camera may take to tell what it can do")
+    case .ledPower:
+      Self.row("led.power", .led, "off", "the power and health LED")
+    case .ledCamera:
+      Self.row("led.camera", .led, "off", "the camera LED")
+    case .ledLink:
+      Self.row("led.link", .led, "off", "the network and client LED")
+    case .watchdogDevice:
+      Self.row("watchdog.device", .path(32, offAllowed: true), "/dev/watchdog0",
+        "the watchdog; `off`: none on this machine")
+    case .watchdogTimeout:
+      Self.row("watchdog.timeout_s", .integer(2...15), "10",
+        "seconds without a sign of life until the board is reset")
+    default:
+      Self.row("watchdog.magic_close", .flag, "off",
+        "an orderly stop disarms the watchdog instead of leaving it armed")
+    }
+  }
+
+  /// The key of this name.
+  static func named<let capacity: Int>(_ name: borrowing Text<capacity>) -> ConfigurationKey? {
+    for index in 0..<count {
+      guard let key = ConfigurationKey(rawValue: index) else { continue }
+      if name == key.facts.name { return key }
+    }
+    return nil
+  }
+}
