@@ -18,7 +18,9 @@ esac
 
 # fail SENTENCE...: one sentence that names the problem and the way out, then exit 1.
 fail() {
-  echo "${0##*/}: $*" >&2
+  local self
+  self=$(readlink -f "$0")
+  echo "${self#"${self%/*/*}/"}: $*" >&2
   exit 1
 }
 

@@ -102,20 +102,24 @@ check_program() {
   fi
 }
 
-# require_arm64 FILE: that the FILE is a program for the board.
-require_arm64() {
+# check_mediamtx: that the given MediaMTX, if any, is a program that can run on the board.
+check_mediamtx() {
   local header
-  header=$(LC_ALL=C readelf -h "$1" 2>/dev/null) && grep -q 'AArch64' <<<"$header" &&
-    grep -qE 'Type: +(EXEC|DYN)' <<<"$header"
+  [ -n "${MEDIAMTX:-}" ] || return 0
+  [ -f "$MEDIAMTX" ] || fail "MEDIAMTX=$MEDIAMTX is no file; give the path of an arm64 MediaMTX."
+  header=$(LC_ALL=C readelf -hlW "$MEDIAMTX" 2>/dev/null) || true
+  if ! grep -q 'Machine: *AArch64' <<<"$header" || ! grep -qE 'Type: *(EXEC|DYN)' <<<"$header"; then
+    fail "MEDIAMTX=$MEDIAMTX is no arm64 Linux program; take the linux_arm64 release."
+  fi
+  if grep -q INTERP <<<"$header"; then
+    fail "MEDIAMTX=$MEDIAMTX wants a dynamic linker, which the board has not; take the release."
+  fi
 }
 
 # choose_mediamtx: the given MediaMTX, or the test stand-in; $out/mediamtx and its kind.
 choose_mediamtx() {
   local kind
   if [ -n "${MEDIAMTX:-}" ]; then
-    [ -f "$MEDIAMTX" ] || fail "MEDIAMTX=$MEDIAMTX is no file; give the path of an arm64 MediaMTX."
-    require_arm64 "$MEDIAMTX" ||
-      fail "MEDIAMTX=$MEDIAMTX is no arm64 Linux program; take the linux_arm64 release."
     kind=${MEDIAMTX_KIND:-file}
     cmp -s "$MEDIAMTX" "$out/mediamtx" || install -m 755 "$MEDIAMTX" "$out/mediamtx"
   else
