@@ -117,7 +117,7 @@ apt_files() {
 apt_unpack() {
   local name=$1 folder=$2 deb downloads
   shift 2
-  downloads=$(mktemp -d "$scratch/deb.XXXXXX")
+  downloads=$(mktemp -d -p "$scratch")
   (cd "$downloads" && apt_private "$name" download "$@" >/dev/null)
   mkdir -p "$folder"
   for deb in "$downloads"/*.deb; do

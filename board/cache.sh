@@ -79,6 +79,8 @@ use() {
 # whoever holds the lock, and removed with its process.
 scratch=""
 open_scratch() {
-  scratch=$(mktemp -d "$cache/tmp.XXXXXX")
+  # Under the lock, what stands there is left over from a run that was killed.
+  rm -rf "$cache"/tmp.*
+  scratch=$(mktemp -d -p "$cache")
   trap 'rm -rf "$scratch"' EXIT
 }

@@ -81,7 +81,7 @@ files() {
     echo
     entry e2fsck "$(version_of e2fsck-static)" GPL-2.0-only "$(item_path tools-arm64)/e2fsck"
     echo
-    for module in "$made"/root/lib/modules/*.ko; do
+    for module in "$made"/tree/lib/modules/*.ko; do
       entry "lib/modules/$(basename "$module")" "$(cat "$(item_path "$kernel")/release")" \
         GPL-2.0-only "$module"
       echo

@@ -100,7 +100,7 @@ pack_initramfs() {
   done < <(lines "$top/image/rootfs")
   ! up_to_date initramfs "${inputs[@]}" || return 0
   say "packing the initramfs"
-  root=$made/root
+  root=$made/tree
   rm -rf "$root" "$made/notes"
   mkdir -p "$root"
   while read -r type path mode source _; do
