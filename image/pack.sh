@@ -37,7 +37,8 @@ source_of() {
   case $1 in
     built:*) echo "$out/${1#built:}" ;;
     tools:*) echo "$(item_path tools-arm64)/${1#tools:}" ;;
-    *) fail "image/rootfs names the source $1; it must begin with built: or tools:." ;;
+    board:*) echo "$top/board/$board/${1#board:}" ;;
+    *) fail "image/rootfs names the source $1; it must begin with built:, tools: or board:." ;;
   esac
 }
 

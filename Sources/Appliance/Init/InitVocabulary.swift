@@ -122,24 +122,29 @@ public enum InitEffect: Equatable, Sendable {
   case power(PowerAction)
 }
 
-/// The effects of one step of init, in order.
+/// Effects that wait to be executed, first in, first out.
 public struct InitEffects: ~Copyable {
-  public static let capacity = 16
-  private var effects = InlineArray<16, InitEffect>(repeating: .signalAll(.terminate))
+  public static let capacity = 32
+  private var effects = InlineArray<32, InitEffect>(repeating: .signalAll(.terminate))
+  private var first = 0
   public private(set) var count = 0
 
   public init() {}
 
-  public subscript(index: Int) -> InitEffect {
-    precondition(index < count, "effect index out of range")
-    return effects[index]
+  /// Takes the oldest one; there must be one.
+  public mutating func removeFirst() -> InitEffect {
+    precondition(count > 0, "no effect is waiting")
+    defer {
+      first = (first + 1) % InitEffects.capacity
+      count -= 1
+    }
+    return effects[first]
   }
 
   mutating func append(_ effect: InitEffect) {
-    precondition(count < InitEffects.capacity, "too many effects in one step")
-    effects[count] = effect
+    // PID 1 must not trap: what a full queue loses is one try, and every service has a next one.
+    guard count < InitEffects.capacity else { return }
+    effects[(first + count) % InitEffects.capacity] = effect
     count += 1
   }
-
-  public mutating func removeAll() { count = 0 }
 }
