@@ -9,7 +9,7 @@
 //
 // Why the boot partition comes before the agent: the agent needs its configuration (slots, LEDs,
 // watchdog) when it opens things, and a good card is mounted in a fraction of a second. A bad card
-// costs 1.5 s once; then the agent starts with the board's own configuration. Should the card answer
+// costs 2.5 s once; then the agent starts with the board's own configuration. Should the card answer
 // after all, or should the data partition hold the last good configuration while the present one is
 // wrong, the services that read it are asked to end and start again with it – once for each reason.
 

@@ -19,6 +19,8 @@ public struct InitExecutor: ~Copyable {
     PseudoFileSystems.mount()
     signals = lx_init_signals()
     _ = lx_make_folder("/run/watchpost", 0o755)
+    // The agent's own children meet on loopback, network or not.
+    _ = lx_interface_up("lo")
     program = Program.ownPath()
     commandLine = withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 1) { memory in
       let count = lx_read_whole_file("/proc/cmdline", memory.baseAddress!, memory.count)
