@@ -4,21 +4,37 @@
 public enum Kind: UInt16, Sendable {
   /// About the connection itself: only in replies that belong to no request (`busy`, a frame error).
   case connection = 0
+  /// Returns its payload.
   case ping = 1
+  /// How the device is, in 256 bytes that never move.
   case health = 2
+  /// What does not change while the agent lives.
   case serverInfo = 3
+  /// All cameras that have a name.
   case cameraList = 4
+  /// One camera.
   case cameraStatus = 5
+  /// Formats, sizes and rates of a camera.
   case cameraCapabilities = 6
+  /// Streams and their state.
   case streamList = 7
+  /// Adds event topics.
   case subscribe = 8
+  /// Drops event topics.
   case unsubscribe = 9
+  /// Events delivered and missed.
   case subscriptionStatistics = 10
+  /// Counters and gauges.
   case metrics = 11
+  /// A piece of a log.
   case logTail = 12
+  /// The LEDs show which box this is.
   case identify = 13
+  /// Starts the machine anew.
   case reboot = 14
+  /// Switches the machine off.
   case shutdown = 15
+  /// MediaMTX as its supervisor sees it.
   case mediaServer = 16
   /// Sent by the device without a request, to subscribers.
   case event = 0x8000
@@ -26,6 +42,7 @@ public enum Kind: UInt16, Sendable {
 
 /// How a request ended.
 public enum Status: UInt16, Error, Sendable {
+  /// Done.
   case ok = 0
   /// A field has a value outside its range.
   case invalidArgument = 1
@@ -37,22 +54,31 @@ public enum Status: UInt16, Error, Sendable {
   case malformed = 4
   /// A checksum does not match: the bytes were changed on their way.
   case checksum = 5
+  /// There is no such thing on this device.
   case notFound = 6
+  /// No camera has this name.
   case unknownCamera = 7
   /// The peer may not do this.
   case permission = 8
   /// The peer has not proved who it is.
   case authentication = 9
+  /// Too many requests.
   case rateLimited = 10
   /// No connection slot, buffer or worker is free; `retryAfterMs` says when to come back.
   case busy = 11
   /// Not possible in the device's present state.
   case state = 12
+  /// MediaMTX does not run, and without it this cannot be done.
   case mediaServerDown = 13
+  /// Too little room for a new recording.
   case storageLow = 14
+  /// Almost no room left on the data partition.
   case storageCritical = 15
+  /// The camera is recording.
   case alreadyRecording = 16
+  /// The camera is not recording.
   case notRecording = 17
+  /// The camera or the device cannot do this.
   case notSupported = 18
   /// The frame is longer than `Limits.frameSize`.
   case tooLarge = 19
@@ -60,6 +86,7 @@ public enum Status: UInt16, Error, Sendable {
   case reservedBits = 20
   /// The connection was silent, or its frame unfinished, for too long.
   case timeout = 21
+  /// The device failed at it through no fault of the client.
   case internalError = 22
 }
 
@@ -68,20 +95,30 @@ public struct Topics: Flags {
   public var rawValue: UInt32
   public init(rawValue: UInt32) { self.rawValue = rawValue }
 
+  /// Cameras come, go and change.
   public static let cameras = bit(0)
+  /// Streams change.
   public static let streams = bit(1)
+  /// MediaMTX starts, answers, ends.
   public static let mediaServer = bit(2)
+  /// The health state or its reasons change.
   public static let health = bit(3)
+  /// The device starts, stops, learns the time, changes its address.
   public static let system = bit(4)
+  /// Recordings start, stop and fail.
   public static let recordings = bit(5)
+  /// Snapshots are taken.
   public static let snapshots = bit(6)
+  /// The data partition changes.
   public static let storage = bit(7)
   public static let all = Topics(rawValue: 0xFF)
 }
 
 /// What an event tells. The high byte is the topic's bit number.
 public enum EventCode: UInt16, Sendable {
+  /// A camera was plugged in and has a name.
   case cameraConnected = 0x0001
+  /// A camera was unplugged.
   case cameraDisconnected = 0x0002
   /// The camera's state or its reason changed.
   case cameraStatus = 0x0003
@@ -89,20 +126,31 @@ public enum EventCode: UInt16, Sendable {
   case cameraReplaced = 0x0004
   /// Two cameras give the same serial number.
   case cameraSerialCollision = 0x0005
+  /// A stream's state changed.
   case streamStatus = 0x0101
+  /// A process was started.
   case mediaServerStarted = 0x0201
   /// The control API answered for the first time in this life.
   case mediaServerReady = 0x0202
+  /// The process ended.
   case mediaServerExited = 0x0203
+  /// Its API no longer answers; it is ended and started again.
   case mediaServerUnresponsive = 0x0204
   /// It listens on other sockets than the wanted ones.
   case mediaServerSockets = 0x0205
+  /// The health state or its reasons changed.
   case healthChanged = 0x0301
+  /// The agent has started.
   case systemStarted = 0x0401
+  /// The agent stops in order.
   case systemStopping = 0x0402
+  /// The wall clock is right from now on.
   case clockTrusted = 0x0403
+  /// The address or the link changed.
   case networkChanged = 0x0404
+  /// `identify` began or ended.
   case identify = 0x0405
+  /// The data partition came, went or changed.
   case storageChanged = 0x0701
 
   public var topic: Topics { Topics(rawValue: 1 << UInt32(rawValue >> 8)) }
@@ -118,6 +166,7 @@ public enum CameraState: UInt8, Sendable {
   case ready = 2
   /// A feed is being started.
   case starting = 3
+  /// Pictures arrive.
   case streaming = 4
   /// Plugged in, but no picture arrives.
   case stalled = 5
@@ -125,11 +174,13 @@ public enum CameraState: UInt8, Sendable {
   case busy = 6
   /// The USB bus has no bandwidth left for it.
   case noBandwidth = 7
+  /// It cannot be used: see the reason.
   case failed = 8
 }
 
 /// Why a camera is not streaming.
 public enum CameraReason: UInt8, Sendable {
+  /// Nothing is wrong.
   case none = 0
   /// The probe did not answer within its time-out.
   case probeTimeout = 1
@@ -145,16 +196,21 @@ public enum CameraReason: UInt8, Sendable {
   case noSlot = 6
   /// A child that ignores SIGKILL still holds the device.
   case quarantined = 7
+  /// It is not plugged in.
   case unplugged = 8
 }
 
 /// Which rung of the identity ladder gave a camera its name.
 public enum IdentityRung: UInt8, Sendable {
+  /// It has no name yet.
   case none = 0
+  /// Its serial number alone.
   case serial = 1
   /// Serial and port, because another camera gives the same serial.
   case serialAndPort = 2
+  /// The USB port it hangs on.
   case port = 3
+  /// The name of its bus.
   case bus = 4
 }
 
@@ -176,6 +232,7 @@ public enum MediaServerState: UInt8, Sendable {
   case quarantined = 6
 }
 
+/// What a stream is doing.
 public enum StreamState: UInt8, Sendable {
   /// Wanted, but MediaMTX does not know the path yet.
   case pending = 0
@@ -203,8 +260,12 @@ public enum StreamSource: UInt8, Sendable {
 public enum ExitKind: UInt8, Sendable {
   /// It has not ended yet.
   case none = 0
+  /// By itself, with an exit code.
   case code = 1
+  /// By a signal, with its number.
   case signal = 2
+  /// It could not be started: an errno.
+  case spawnFailed = 3
 }
 
 /// Which log `logTail` reads.
@@ -215,21 +276,33 @@ public enum LogSource: UInt8, Sendable {
   case mediaServer = 1
 }
 
+/// How the device is, in one word.
 public enum HealthState: UInt8, Sendable {
+  /// Not everything has been tried yet.
   case starting = 0
+  /// The device does its job.
   case healthy = 1
+  /// It does its job, but not all of it: see the reasons.
   case degraded = 2
+  /// It does not do its job: see the reasons.
   case failed = 3
+  /// It installs an update.
   case updating = 4
+  /// It stops in order.
   case stopping = 5
 }
 
 /// Why the machine started last.
 public enum ResetReason: UInt8, Sendable {
+  /// Neither watchdog nor breadcrumb tells.
   case unknown = 0
+  /// Power came.
   case powerOn = 1
+  /// The watchdog was not petted.
   case watchdog = 2
+  /// Somebody asked for it.
   case requested = 3
+  /// The kernel gave up.
   case panic = 4
 }
 
@@ -238,27 +311,49 @@ public struct HealthReasons: Flags {
   public var rawValue: UInt64
   public init(rawValue: UInt64) { self.rawValue = rawValue }
 
+  /// The configuration file is wrong; the last good one is used.
   public static let configurationInvalid = bit(0)
+  /// A configured LED cannot be driven.
   public static let ledsUnavailable = bit(1)
+  /// There is no watchdog, or it cannot be opened.
   public static let watchdogUnavailable = bit(2)
+  /// The last reset came from the watchdog.
   public static let watchdogReset = bit(3)
+  /// After repeated watchdog resets only control port and LEDs run.
   public static let safeMode = bit(4)
+  /// MediaMTX does not run.
   public static let mediaServerDown = bit(5)
+  /// MediaMTX runs, but does not answer.
   public static let mediaServerUnresponsive = bit(6)
+  /// MediaMTX listens on other sockets than the wanted ones.
   public static let mediaServerSockets = bit(7)
+  /// A camera that is plugged in cannot be used.
   public static let cameraFailed = bit(8)
+  /// A camera sends no pictures.
   public static let cameraStalled = bit(9)
+  /// Another process holds a camera.
   public static let cameraBusy = bit(10)
+  /// The USB bus has no bandwidth left for a camera.
   public static let cameraNoBandwidth = bit(11)
+  /// There is no link or no address.
   public static let networkDown = bit(12)
+  /// The wall clock is not known.
   public static let clockUntrusted = bit(13)
+  /// There is no data partition.
   public static let dataMissing = bit(14)
+  /// The data partition cannot be written.
   public static let dataReadOnly = bit(15)
+  /// At least 90 % of the data partition is used.
   public static let storageLow = bit(16)
+  /// At least 95 % of the data partition is used.
   public static let storageCritical = bit(17)
+  /// At least 90 % of the connection slots are used.
   public static let slotsNearlyFull = bit(18)
+  /// A child process ignores SIGKILL.
   public static let childQuarantined = bit(19)
+  /// Cameras cannot be noticed.
   public static let udevUnavailable = bit(20)
+  /// More cameras are plugged in than there are slots.
   public static let noCameraSlot = bit(21)
 
   /// Reasons a person may ignore: they never change the state.

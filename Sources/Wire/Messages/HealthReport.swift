@@ -16,7 +16,7 @@
 ///     48    4 recentWatchdogResets      watchdog resets in a row
 ///     52    1 mediaState                MediaServerState
 ///     53    1 mediaLastExitKind         ExitKind
-///     54    1 mediaLastExitValue        exit code or signal number
+///     54    1 mediaLastExitValue        exit code, signal number or errno
 ///     55    1 camerasKnown              cameras that have a name, plugged in or not
 ///     56    1 camerasPresent            of these, plugged in
 ///     57    1 camerasStreaming
@@ -166,7 +166,7 @@ public struct HealthReport: Payload, Equatable {
 /// How a process ended last: two bytes.
 public struct LastExit: Equatable, Sendable {
   public var kind = Code(ExitKind.none)
-  /// Exit code or signal number; 0 with `none`.
+  /// Exit code, signal number or errno; 0 with `none`.
   public var value: UInt8 = 0
 
   public init(_ kind: ExitKind = .none, _ value: UInt8 = 0) {

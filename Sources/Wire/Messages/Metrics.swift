@@ -15,7 +15,9 @@ public enum Metric: UInt16, Sendable {
   case framesRefused = 4
   /// Gauge.
   case connectionsOpen = 5
+  /// The most open at once.
   case connectionsPeak = 6
+  /// Connections that got a slot.
   case connectionsAccepted = 7
   /// No slot was free: told BUSY.
   case refusedBusy = 8
@@ -23,6 +25,7 @@ public enum Metric: UInt16, Sendable {
   case refusedAddress = 9
   /// Not even a place to say BUSY was free: closed at once.
   case refusedSilently = 10
+  /// The client closed.
   case closedByPeer = 11
   /// Silent for too long without a subscription.
   case closedIdle = 12
@@ -34,28 +37,41 @@ public enum Metric: UInt16, Sendable {
   case closedProtocolError = 15
   /// Gauge: connections with at least one topic.
   case subscribers = 16
+  /// Events of the device.
   case eventsPublished = 17
+  /// Events sent, counted per subscriber.
   case eventsDelivered = 18
+  /// Events dropped for a slow subscriber, counted per subscriber.
   case eventsMissed = 19
+  /// On the control port.
   case bytesReceived = 20
+  /// On the control port.
   case bytesSent = 21
+  /// Turns of the event loop.
   case loopTurns = 22
   /// Microseconds, of this life.
   case longestTurnUs = 23
+  /// Starts of MediaMTX.
   case mediaServerStarts = 24
+  /// Ends of MediaMTX.
   case mediaServerExits = 25
   /// API probes without a usable answer in time.
   case mediaServerProbesFailed = 26
+  /// Cameras plugged in.
   case cameraConnects = 27
+  /// Cameras unplugged.
   case cameraDisconnects = 28
+  /// Probes without a usable answer.
   case cameraProbesFailed = 29
   /// Gauge: resident memory of the agent, KiB.
   case memoryKiB = 30
+  /// The most resident memory of the agent, KiB.
   case memoryPeakKiB = 31
   /// Processor time used by the agent, milliseconds.
   case cpuMs = 32
   /// Requests refused because the peer may not do this.
   case permissionDenied = 33
+  /// Lines of the agent's own log.
   case logLines = 34
   /// The reserved places to 63 are zero. From here on, requests by operation: the place is 64 plus
   /// the kind's number, up to kind 31; place 64 counts unknown operations.

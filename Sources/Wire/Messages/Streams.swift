@@ -96,7 +96,7 @@ public struct StreamListHead: Payload, ListHead, Equatable {
 /// offset size field
 ///      0    1 state              MediaServerState
 ///      1    1 lastExitKind       ExitKind
-///      2    1 lastExitValue      exit code or signal number
+///      2    1 lastExitValue      exit code, signal number or errno
 ///      3    1 reserved
 ///      4    4 pid                0: not running
 ///      8    4 life               counts starts in this life of the agent, from 1

@@ -1,0 +1,158 @@
+import Testing
+
+@testable import Wire
+
+/// A frame with an invented but plausible content; `Vectors/NAME.hex` holds the same bytes.
+struct Example: Sendable, CustomTestStringConvertible {
+  let name: String
+  /// What the vector file says on top.
+  let title: String
+  /// Names of the payload's layouts in order; the last one repeats.
+  let layouts: [String]
+  let bytes: [UInt8]
+
+  var testDescription: String { name }
+
+  var header: Header {
+    guard case .frame(let header, _, _) = bytes.withUnsafeBytes({ Header.next(in: $0) }) else {
+      preconditionFailure("an example is not a frame")
+    }
+    return header
+  }
+
+  var payload: [UInt8] { [UInt8](bytes[Limits.headerSize...]) }
+}
+
+extension Example {
+  static let all: [Example] =
+    requests + replies + [busy, unknownCamera, unsupportedVersion, event]
+
+  static let requests: [Example] = [
+    request(.ping, id: 1, title: "ping, 4 bytes", body: [0xDE, 0xAD, 0xBE, 0xEF]),
+    request(.health, id: 2), request(.serverInfo, id: 3), request(.cameraList, id: 4),
+    request(.cameraStatus, id: 5, CameraRequest(name: "cam-front")),
+    request(.cameraCapabilities, id: 6, CameraRequest(name: "cam-front")),
+    request(.streamList, id: 7),
+    request(.subscribe, id: 8, SubscriptionRequest(topics: .cameras | .health)),
+    request(.unsubscribe, id: 9, SubscriptionRequest(topics: .health)),
+    request(.subscriptionStatistics, id: 10), request(.metrics, id: 11),
+    request(.logTail, id: 12, LogRequest(source: .mediaServer, cursor: 4096, maximum: 1024)),
+    request(.identify, id: 13, IdentifyRequest(durationMs: 30_000)),
+    request(.reboot, id: 14), request(.shutdown, id: 15), request(.mediaServer, id: 16),
+  ]
+
+  static let replies: [Example] = [
+    reply(.ping, id: 1, title: "ping, the same 4 bytes", body: [0xDE, 0xAD, 0xBE, 0xEF]),
+    reply(.health, id: 2, health), reply(.serverInfo, id: 3, serverInfo),
+    reply(.cameraList, id: 4, CameraListHead(count: 2), [camera, absentCamera]),
+    reply(.cameraStatus, id: 5, camera),
+    reply(.cameraCapabilities, id: 6, capabilities, modes),
+    reply(.streamList, id: 7, StreamListHead(count: 2, rtspPort: 8554), streams),
+    reply(.subscribe, id: 8, SubscriptionReply(topics: .cameras | .health, nextSequence: 43)),
+    reply(.unsubscribe, id: 9, SubscriptionReply(topics: .cameras, nextSequence: 44)),
+    reply(.subscriptionStatistics, id: 10, statistics), reply(.metrics, id: 11, metrics),
+    reply(.logTail, id: 12, layouts: ["LogHead"], body: logChunk),
+    reply(.identify, id: 13), reply(.reboot, id: 14), reply(.shutdown, id: 15),
+    reply(.mediaServer, id: 16, mediaServer),
+  ]
+
+  /// A connection beyond the slots: about the connection, request id 0.
+  static let busy = Example(
+    name: "busy", title: "no slot is free: about the connection, come back after 500 ms",
+    layouts: ["Refusal"],
+    bytes: build { Frame.refusal(to: nil, .busy, retryAfterMs: 500, into: $0) })
+
+  static let unknownCamera = Example(
+    name: "error-unknown-camera", title: "answer to cameraStatus: no such camera",
+    layouts: ["Refusal"],
+    bytes: build {
+      Frame.refusal(
+        to: Header(kind: Kind.cameraStatus.rawValue, requestID: 5), .unknownCamera,
+        into: $0)
+    })
+
+  static let unsupportedVersion = Example(
+    name: "error-unsupported-version", title: "about the connection: the device speaks version 1",
+    layouts: ["Refusal"],
+    bytes: build { Frame.refusal(to: nil, .unsupportedVersion, detail: 1, into: $0) })
+
+  static let event = Example(
+    name: "event", title: "a camera was plugged in", layouts: ["EventMessage"],
+    bytes: build { Frame.event(eventMessage, into: $0) })
+
+  static func named(_ name: String) -> Example { all.first { $0.name == name }! }
+}
+
+extension Example {
+  static func build(_ body: (UnsafeMutableRawBufferPointer) -> Int) -> [UInt8] {
+    // Dirty memory: whatever an encoder forgets shows.
+    [UInt8](unsafeUninitializedCapacity: Limits.frameSize) { buffer, count in
+      buffer.initialize(repeating: 0xA5)
+      count = body(UnsafeMutableRawBufferPointer(buffer))
+    }
+  }
+
+  private static func fileName(_ kind: Kind, _ suffix: String) -> String {
+    let words = "\(kind)".map { $0.isUppercase ? "-" + $0.lowercased() : String($0) }
+    return words.joined() + suffix
+  }
+
+  private static func request(
+    _ kind: Kind, id: UInt32, title: String? = nil, body: [UInt8] = []
+  ) -> Example {
+    let header = Header(kind: kind.rawValue, requestID: id)
+    return Example(
+      name: fileName(kind, "-request"), title: "request: \(title ?? "\(kind)")", layouts: [],
+      bytes: frame(header, body))
+  }
+
+  private static func request<Body: Payload>(_ kind: Kind, id: UInt32, _ body: Body) -> Example {
+    Example(
+      name: fileName(kind, "-request"), title: "request: \(kind)", layouts: ["\(Body.self)"],
+      bytes: build { Frame.request(kind, id: id, body, into: $0) })
+  }
+
+  private static func reply(
+    _ kind: Kind, id: UInt32, title: String? = nil, layouts: [String] = [], body: [UInt8] = []
+  ) -> Example {
+    let header = Header(kind: kind.rawValue, requestID: id).reply()
+    return Example(
+      name: fileName(kind, "-reply"), title: "answer: \(title ?? "\(kind)")", layouts: layouts,
+      bytes: frame(header, body))
+  }
+
+  private static func reply<Body: Payload>(_ kind: Kind, id: UInt32, _ body: Body) -> Example {
+    let header = Header(kind: kind.rawValue, requestID: id)
+    return Example(
+      name: fileName(kind, "-reply"), title: "answer: \(kind)", layouts: ["\(Body.self)"],
+      bytes: build { Frame.reply(to: header, body, into: $0) })
+  }
+
+  private static func reply<Head: ListHead>(
+    _ kind: Kind, id: UInt32, _ head: Head, _ entries: [Head.Entry]
+  ) -> Example {
+    let bytes = build { buffer in
+      var writer = FrameWriter(buffer)
+      head.encode(into: &writer.payload)
+      for entry in entries { entry.encode(into: &writer.payload) }
+      return writer.seal(Header(kind: kind.rawValue, requestID: id).reply())
+    }
+    return Example(
+      name: fileName(kind, "-reply"), title: "answer: \(kind), \(entries.count) entries",
+      layouts: ["\(Head.self)", "\(Head.Entry.self)"], bytes: bytes)
+  }
+
+  static func frame(_ header: Header, _ payload: [UInt8]) -> [UInt8] {
+    build { buffer in
+      var writer = FrameWriter(buffer)
+      payload.withUnsafeBytes { writer.payload.write($0) }
+      return writer.seal(header)
+    }
+  }
+}
+
+extension Text: ExpressibleByStringLiteral, ExpressibleByUnicodeScalarLiteral,
+  ExpressibleByExtendedGraphemeClusterLiteral
+{
+  public init(stringLiteral value: StaticString) { self.init(value) }
+}

@@ -1,0 +1,93 @@
+import Testing
+
+@testable import Wire
+
+/// The tables in the doc comments against the code.
+@Suite struct LayoutTests {
+  @Test func tablesHaveNoGapsAndTheRightSize() {
+    let sizes: [String: Int] = [
+      "Header": Limits.headerSize, "HealthReport": 256, "ServerInfo": ServerInfo.size,
+      "CameraEntry": CameraEntry.size, "CameraListHead": CameraListHead.size,
+      "ModeEntry": ModeEntry.size, "CapabilitiesHead": CapabilitiesHead.size,
+      "CameraRequest": CameraRequest.size, "StreamEntry": StreamEntry.size,
+      "StreamListHead": StreamListHead.size, "MediaServerReport": MediaServerReport.size,
+      "SubscriptionRequest": SubscriptionRequest.size, "SubscriptionReply": SubscriptionReply.size,
+      "SubscriptionStatistics": SubscriptionStatistics.size, "EventMessage": EventMessage.size,
+      "MetricValues": 8, "LogRequest": LogRequest.size, "LogHead": LogHead.size,
+      "IdentifyRequest": IdentifyRequest.size, "Refusal": Refusal.size,
+    ]
+    #expect(Set(Layout.all.keys) == Set(sizes.keys))
+    for layout in Layout.all.values {
+      var offset = 0
+      for field in layout.fields {
+        #expect(field.offset == offset, "\(layout.type).\(field.name)")
+        offset += field.size
+      }
+      #expect(layout.size == sizes[layout.type], "\(layout.type)")
+      if let repeated = layout.repeated { #expect(repeated.offset == layout.size) }
+    }
+  }
+
+  @Test func listsFitAFrame() {
+    #expect(CameraListHead.size(count: CameraListHead.maximum) <= Limits.payloadSize)
+    #expect(CapabilitiesHead.size(count: CapabilitiesHead.maximum) <= Limits.payloadSize)
+    #expect(StreamListHead.size(count: StreamListHead.maximum) <= Limits.payloadSize)
+    #expect(LogHead.size + Limits.logChunkSize <= Limits.payloadSize)
+    #expect(MetricValues.size == 8 + 8 * Metric.count)
+    #expect(Metric.requests(.mediaServer) == .requestsMediaServer)
+    #expect(Int(Metric.requestsUnknown.rawValue) + 32 <= Metric.count)
+  }
+
+  /// Each named field's bytes are where the table puts them, and its reserved bytes are zero.
+  @Test func fieldsLieWhereTheTableSays() {
+    check(Example.health)
+    check(Example.serverInfo)
+    check(Example.camera)
+    check(Example.capabilities)
+    check(Example.modes[1])
+    check(CameraListHead(count: 2))
+    check(CameraRequest(name: "cam-front"))
+    check(Example.streams[0])
+    check(StreamListHead(count: 2, rtspPort: 8554))
+    check(Example.mediaServer)
+    check(SubscriptionRequest(topics: .cameras | .health))
+    check(SubscriptionReply(topics: .cameras, nextSequence: 44))
+    check(Example.statistics)
+    check(Example.eventMessage)
+    check(LogRequest(source: .mediaServer, cursor: 4096, maximum: 1024))
+    check(LogHead(nextCursor: 3, oldestCursor: 2, count: 1))
+    check(IdentifyRequest(durationMs: 30_000))
+    check(Refusal(.busy, retryAfterMs: 500, detail: 7))
+  }
+
+  private func check<Body: Payload & Equatable>(_ value: Body) {
+    let bytes = Example.bytes(of: value)
+    #expect(bytes.count == Body.size)
+    #expect((try? bytes.withUnsafeBytes { try Body.decode($0) }) == value)
+    let layout = Layout.all["\(Body.self)"]!
+    for field in layout.fields {
+      let found = [UInt8](bytes[field.offset..<field.offset + field.size])
+      let expected = expectedBytes(of: field, in: value)
+      #expect(found == expected, "\(Body.self).\(field.name)")
+      if !field.isReserved, field.name != "lastExitValue", Body.self != Refusal.self {
+        #expect(found.contains { $0 != 0 }, "\(Body.self).\(field.name) proves nothing when zero")
+      }
+    }
+  }
+
+  private func expectedBytes(of field: Layout.Field, in value: Any) -> [UInt8]? {
+    if field.isReserved { return [UInt8](repeating: 0, count: field.size) }
+    for child in Mirror(reflecting: value).children {
+      if let exit = child.value as? LastExit, let label = child.label {
+        if field.name == label + "Kind" { return [exit.kind.rawValue] }
+        if field.name == label + "Value" { return [exit.value] }
+      }
+      guard child.label == field.name, let property = child.value as? any WireField else {
+        continue
+      }
+      let bytes = property.wireBytes(size: field.size)
+      return field.name == "address" ? bytes.reversed() : bytes
+    }
+    return nil
+  }
+}

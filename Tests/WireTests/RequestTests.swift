@@ -1,0 +1,148 @@
+import Testing
+
+@testable import Wire
+
+@Suite struct RequestTests {
+  @Test func everyKindIsDecodedAsItself() throws {
+    for example in Example.requests {
+      let kind = try #require(Kind(rawValue: example.header.kind))
+      let name = try example.payload.withUnsafeBytes { bytes in
+        let request = try Request.decode(example.header, payload: bytes)
+        return String("\(request)".prefix { $0 != "(" })
+      }
+      #expect(name == "\(kind)")
+    }
+    #expect(Example.requests.count == 16)
+  }
+
+  @Test func argumentsArrive() throws {
+    guard case .cameraStatus(let camera) = try decode(.cameraStatus, "cam-front".padded(32)) else {
+      throw Status.malformed
+    }
+    #expect(camera.name.string == "cam-front")
+    guard case .logTail(let log) = try decode(.logTail, [1, 0, 0, 0, 9, 0, 0, 0, 7] + zeros(7))
+    else { throw Status.malformed }
+    #expect(log == LogRequest(source: .mediaServer, cursor: 7, maximum: 9))
+    #expect(log.bound == 9)
+    #expect(LogRequest(source: .agent, maximum: 0).bound == 8192)
+    #expect(LogRequest(source: .agent, maximum: .max).bound == 8192)
+  }
+
+  @Test func wrongLengths() {
+    for kind in Kind.all where kind != .connection && kind != .event {
+      let right = Example.requests.first { $0.header.kind == kind.rawValue }!.payload
+      #expect(error(kind, right + zeros(65)) == .malformed, "\(kind)")
+      if !right.isEmpty, kind != .ping {
+        #expect(error(kind, right.dropLast()) == .malformed, "\(kind)")
+      }
+    }
+    #expect(error(.ping, zeros(64)) == nil)
+    #expect(error(.ping, []) == nil)
+  }
+
+  @Test func reservedMustBeZero() {
+    #expect(error(.subscribe, [1, 0, 0, 0, 0, 0, 0, 1]) == .reservedBits)
+    #expect(error(.subscribe, [1, 1, 0, 0, 0, 0, 0, 0]) == .reservedBits)
+    #expect(error(.unsubscribe, [0, 0, 0, 0x80, 0, 0, 0, 0]) == .reservedBits)
+    #expect(error(.identify, [1, 0, 0, 0, 1, 0, 0, 0]) == .reservedBits)
+    #expect(error(.logTail, [0, 1] + zeros(14)) == .reservedBits)
+    #expect(error(.cameraStatus, "cam\0x".padded(32)) == .reservedBits)
+    for header in [
+      Header(flags: 1, kind: Kind.ping.rawValue, requestID: 1),
+      Header(kind: Kind.ping.rawValue, requestID: 1, status: 1),
+      Header(flags: 1, kind: 0x7777, requestID: 1),
+    ] { #expect(error(header, []) == .reservedBits) }
+  }
+
+  @Test func valuesOutOfRange() {
+    #expect(error(.subscribe, zeros(8)) == .invalidArgument)
+    #expect(error(.identify, [0xC0, 0x27, 0x09, 0, 0, 0, 0, 0]) == nil)
+    #expect(error(.identify, [0xC1, 0x27, 0x09, 0, 0, 0, 0, 0]) == .invalidArgument)
+    #expect(error(.logTail, [2] + zeros(15)) == .invalidArgument)
+    #expect(error(.cameraStatus, zeros(32)) == .invalidArgument)
+    #expect(error(.cameraStatus, "../etc".padded(32)) == .invalidArgument)
+    #expect(error(.cameraCapabilities, "Cam".padded(32)) == .invalidArgument)
+    #expect(error(.cameraStatus, [UInt8](repeating: 0x61, count: 32)) == nil)
+  }
+
+  @Test func unknownOperations() {
+    for kind in [UInt16(0), 17, 0x7FFF, 0x8000, 0xFFFF] {
+      #expect(error(Header(kind: kind, requestID: 1), zeros(3)) == .unknownOperation)
+    }
+  }
+
+  /// A device that is newer than this client: numbers it does not know stay numbers.
+  @Test func unknownCodesAreKept() throws {
+    var bytes = Example.bytes(of: Example.camera)
+    bytes[176] = 200
+    let entry = try bytes.withUnsafeBytes { try CameraEntry.decode($0) }
+    #expect(entry.state.known == nil)
+    #expect(entry.state.rawValue == 200)
+    #expect(entry.name.string == "cam-front")
+  }
+
+  @Test func metricsOfAnotherVersion() throws {
+    let more = [98, 0] + zeros(6) + [UInt8](repeating: 1, count: 8 * 98)
+    let fewer: [UInt8] = [1, 0] + zeros(6) + [5] + zeros(7)
+    let known = try more.withUnsafeBytes { try MetricValues.decode($0) }
+    #expect(known[.cpuMs] == 0x0101_0101_0101_0101)
+    let values = try fewer.withUnsafeBytes { try MetricValues.decode($0) }
+    #expect(values[.uptimeMs] == 5)
+    #expect(values[.cpuMs] == 0)
+    #expect(throws: Status.malformed) {
+      try more.dropLast().withUnsafeBytes { try MetricValues.decode($0) }
+    }
+  }
+
+  @Test func listsMustBeAsLongAsTheySay() {
+    let bytes = Example.named("camera-list-reply").payload
+    for count in [UInt8(0), 1, 3, 33, 255] {
+      var changed = bytes
+      changed[0] = count
+      #expect(throws: Status.malformed) {
+        try changed.withUnsafeBytes { _ = try CameraListHead.open($0) }
+      }
+    }
+  }
+
+  @Test func sentencesFit() {
+    for number in UInt16(0)...UInt16.max {
+      guard let status = Status(rawValue: number) else { continue }
+      #expect(status.sentence.utf8CodeUnitCount <= 120)
+      #expect("\(status.sentence)".hasSuffix("."))
+    }
+  }
+
+  // MARK: -
+
+  private func decode(_ kind: Kind, _ payload: [UInt8]) throws -> Request {
+    try payload.withUnsafeBytes {
+      try Request.decode(Header(kind: kind.rawValue, requestID: 1), payload: $0)
+    }
+  }
+
+  private func error(_ kind: Kind, _ payload: some Sequence<UInt8>) -> Status? {
+    error(Header(kind: kind.rawValue, requestID: 1), Array(payload))
+  }
+
+  private func error(_ header: Header, _ payload: [UInt8]) -> Status? {
+    payload.withUnsafeBytes { bytes in
+      do throws(Status) {
+        _ = try Request.decode(header, payload: bytes)
+        return nil
+      } catch {
+        return error
+      }
+    }
+  }
+
+  private func zeros(_ count: Int) -> [UInt8] { [UInt8](repeating: 0, count: count) }
+}
+
+extension String {
+  func padded(_ size: Int) -> [UInt8] { utf8 + [UInt8](repeating: 0, count: size - utf8.count) }
+}
+
+extension Kind {
+  static let all = (UInt16(0)...UInt16.max).compactMap { Kind(rawValue: $0) }
+}
