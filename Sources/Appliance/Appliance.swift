@@ -1,1 +1,241 @@
 import Wire
+
+// The appliance: all machines, one way in, one way out.
+//
+//   Input ──▶ the machine it concerns ──▶ every machine's deadlines ──▶ boot ──▶ health ──▶ LEDs
+//                        └───────────────────────┴── Effects, in order ──┴─────────┴─────────┘
+//
+// Every step looks at all deadlines: they are few, and so no input can be handled against a state
+// whose time is over.
+
+public struct Appliance: ~Copyable {
+  public let configuration: Configuration
+  private(set) var boot = Boot()
+  public private(set) var mediaServer: MediaServer
+  public private(set) var streams: Streams
+  public private(set) var cameras: Cameras
+  public private(set) var clock = Clock()
+  private var watchdog: Watchdog
+  private var leds = LEDs()
+  public private(set) var facts = BootFacts()
+  public private(set) var storage = StorageFacts()
+  public private(set) var address = IPv4.any
+  public private(set) var linkUp = false
+  /// Connection slots in use.
+  public private(set) var connections = 0
+  /// What the last `healthChanged` told.
+  private var toldHealth = Health(state: .starting, reasons: .none)
+
+  /// An appliance that has not started. The tables are its own from now on.
+  public init(_ configuration: Configuration, tables: ApplianceMemory.Tables) {
+    self.configuration = configuration
+    mediaServer = MediaServer(configuration.mediaServer)
+    streams = Streams(tables.streams)
+    cameras = Cameras(
+      configuration.cameras, table: tables.cameras, reports: tables.reports,
+      waiting: tables.waiting, known: tables.known)
+    watchdog = Watchdog(configuration.watchdog)
+  }
+
+  /// Takes one input. `effects` gains what is to be done, at most `Effects.capacity` in all; the
+  /// caller executes and clears them before the next step.
+  public mutating func step(_ input: Input, now: Instant, effects: inout Effects) {
+    take(input, now: now, &effects)
+    settle(now: now, &effects)
+  }
+
+  /// When the next `tick` is due at the latest.
+  public var nextDeadline: Instant {
+    guard boot.state != .idle, boot.state != .stopped else { return .never }
+    return min(
+      min(boot.nextDeadline, mediaServer.nextDeadline(streams: streams)),
+      min(cameras.nextDeadline, min(watchdog.nextDeadline, leds.nextDeadline)))
+  }
+
+  public var isSafeMode: Bool { Watchdog.demandsSafeMode(facts) }
+
+  // MARK: What clients ask for
+
+  /// Shows with all LEDs which box this is, for `durationMs` (at most `Limits.identifyMs`; 0 ends it).
+  public mutating func identify(
+    durationMs: UInt32, now: Instant, effects: inout Effects
+  ) throws(Status) {
+    guard durationMs <= Limits.identifyMs else { throw .invalidArgument }
+    leds.identify(forMs: UInt64(durationMs), now: now)
+    effects.append(.publish(Event(.identify, value: durationMs)))
+    settle(now: now, &effects)
+  }
+
+  /// Ends everything in order, then reboots or powers off. `.state` when it is ending already.
+  public mutating func stop(
+    _ action: PowerAction, now: Instant, effects: inout Effects
+  ) throws(Status) {
+    guard stopInOrder(action, now: now, &effects) else { throw .state }
+    settle(now: now, &effects)
+  }
+
+  // MARK: Inputs
+
+  private mutating func take(_ input: Input, now: Instant, _ effects: inout Effects) {
+    switch input {
+    case .started(let facts): start(facts, now: now, &effects)
+    case .tick: break
+    case .turnCompleted(let vitals): watchdog.turnCompleted(vitals, now: now, &effects)
+    case .deviceAdded(let device):
+      guard !isSafeMode else { return }
+      cameras.added(device, streams: &streams, now: now, &effects)
+    case .deviceRemoved(let node):
+      cameras.removed(node: node, streams: &streams, now: now, &effects)
+    case .devicesEnumerating: cameras.enumerationBegan()
+    case .devicesEnumerated:
+      cameras.enumerationEnded(streams: &streams, now: now, &effects)
+    case .childStarted(let kind, let life, let pid):
+      childStarted(kind, life: life, pid: pid, now: now, &effects)
+    case .childSpawnFailed(let kind, let life, let errno):
+      childEnded(kind, life: life, .spawnFailed(errno: errno), now: now, &effects)
+    case .childExited(let kind, let life, let status):
+      childEnded(kind, life: life, .exited(status), now: now, &effects)
+    case .probeAnswered(let slot, let life, let report):
+      cameras.probeAnswered(
+        slot: slot, life: life, report, streams: &streams, now: now, &effects)
+    case .mediaAnswered(let answer, let paths):
+      mediaServer.answered(answer, paths: paths, streams: &streams, now: now, &effects)
+    case .mediaSocketsChecked(let life, let asWanted):
+      mediaServer.socketsChecked(life: life, asWanted: asWanted, &effects)
+    case .networkChanged(let address, let linkUp):
+      networkChanged(address: address, linkUp: linkUp, &effects)
+    case .clockTrusted(let unixMs): clock.told(unixMs: unixMs, now: now, &effects)
+    case .storageChanged(let storage): storageChanged(storage, now: now, &effects)
+    case .identitiesLoaded(let known):
+      guard !isSafeMode else { return }
+      cameras.identitiesLoaded(known, streams: &streams, now: now, &effects)
+    case .ledFailed(let led, _): facts.ledAvailable[led.rawValue] = false
+    case .connectionsChanged(let used): connections = used
+    case .stopRequested: _ = stopInOrder(.none, now: now, &effects)
+    }
+  }
+
+  private mutating func start(_ facts: BootFacts, now: Instant, _ effects: inout Effects) {
+    guard boot.state == .idle else { return }
+    self.facts = facts
+    boot.started(now: now)
+    watchdog.start(facts, now: now)
+    guard !isSafeMode else { return }
+    cameras.start(now: now)
+    mediaServer.start(now: now, &effects)
+  }
+
+  private mutating func childStarted(
+    _ kind: ChildKind, life: UInt32, pid: Int32, now: Instant, _ effects: inout Effects
+  ) {
+    switch kind {
+    case .mediaServer: mediaServer.started(life: life, pid: pid, now: now, &effects)
+    case .probe(let slot):
+      cameras.probeStarted(slot: slot, life: life, pid: pid, now: now, &effects)
+    }
+  }
+
+  private mutating func childEnded(
+    _ kind: ChildKind, life: UInt32, _ exit: ChildExit, now: Instant, _ effects: inout Effects
+  ) {
+    switch kind {
+    case .mediaServer:
+      mediaServer.ended(life: life, exit, streams: &streams, now: now, &effects)
+    case .probe(let slot):
+      cameras.probeEnded(
+        slot: slot, life: life, exit, streams: &streams, now: now, &effects)
+    }
+  }
+
+  private mutating func networkChanged(
+    address: IPv4, linkUp: Bool, _ effects: inout Effects
+  ) {
+    guard address != self.address || linkUp != self.linkUp else { return }
+    self.address = address
+    self.linkUp = linkUp
+    effects.append(
+      .publish(
+        Event(.networkChanged, value: address.value, detail: Text(linkUp ? "link up" : "link down"))
+      ))
+  }
+
+  private mutating func storageChanged(
+    _ storage: StorageFacts, now: Instant, _ effects: inout Effects
+  ) {
+    let before = self.storage.state
+    self.storage = storage
+    guard storage.state != before else { return }
+    effects.append(.publish(Event(.storageChanged, value: UInt32(storage.state.rawValue))))
+    // Without a data partition there is no memory of cameras to wait for.
+    if storage.state == .missing {
+      cameras.openNaming(streams: &streams, now: now, &effects)
+    }
+  }
+
+  private mutating func stopInOrder(
+    _ action: PowerAction, now: Instant, _ effects: inout Effects
+  ) -> Bool {
+    guard boot.stop(action, now: now) else { return false }
+    effects.append(.publish(Event(.systemStopping, value: UInt32(action.rawValue))))
+    effects.append(.breadcrumb(.orderlyStop))
+    cameras.end(now: now, &effects)
+    mediaServer.end(streams: &streams, now: now, &effects)
+    return true
+  }
+
+  // MARK: After every input
+
+  private mutating func settle(now: Instant, _ effects: inout Effects) {
+    guard boot.state != .idle else { return }
+    mediaServer.tick(streams: &streams, now: now, &effects)
+    cameras.tick(streams: &streams, now: now, &effects)
+    watchdog.tick(now: now, &effects)
+    if cameras.takeIdentityChange() { effects.append(.rememberIdentities) }
+    let isReady = boot.settle(
+      camerasEnumerated: camerasEnumerated, mediaServerSettled: mediaServerSettled, now: now)
+    if isReady {
+      effects.append(.publish(Event(.systemStarted, value: UInt32(facts.reset.rawValue))))
+    }
+    tellHealth(&effects)
+    let childrenGone = mediaServer.isGone && cameras.probesRunning == 0
+    let power = boot.finish(childrenGone: childrenGone, now: now)
+    leds.update(situation, now: now, &effects)
+    if let power { effects.append(.stop(power)) }
+  }
+
+  private var camerasEnumerated: Bool {
+    isSafeMode || !configuration.cameras.enabled || !facts.udevAvailable
+      || cameras.enumerations > 0
+  }
+
+  private var mediaServerSettled: Bool {
+    isSafeMode || !mediaServer.isConfigured || mediaServer.wireState == .up
+  }
+
+  private mutating func tellHealth(_ effects: inout Effects) {
+    let health = self.health
+    guard health != toldHealth else { return }
+    toldHealth = health
+    var detail = Text<88>("reasons 0x")
+    detail.append(hexadecimal: health.reasons.rawValue, width: 16)
+    effects.append(
+      .publish(Event(.healthChanged, value: UInt32(health.state.rawValue), detail: detail)))
+  }
+
+  private var situation: LEDSituation {
+    var situation = LEDSituation()
+    situation.health = toldHealth.state
+    situation.reasons = toldHealth.reasons
+    situation.isStopped = boot.state == .stopped
+    for index in 0..<cameras.count {
+      if cameras.table[index].isAnnounced { situation.camerasKnown += 1 }
+      guard cameras.table[index].isPresent else { continue }
+      if cameras.table[index].isAnnounced { situation.camerasPresent += 1 }
+      if cameras.table[index].wireState == .probing { situation.camerasProbing += 1 }
+    }
+    situation.linkUp = linkUp
+    situation.hasAddress = address != .any
+    situation.clients = connections
+    return situation
+  }
+}

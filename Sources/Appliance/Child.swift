@@ -52,9 +52,8 @@ public struct ChildPolicy: Equatable, Sendable {
   }
 }
 
-/// How a child's last life ended.
-public enum LastExit: Equatable, Sendable {
-  case none
+/// How a child's life ended.
+public enum ChildExit: Equatable, Sendable {
   case exited(ExitStatus)
   case spawnFailed(errno: Int32)
 }
@@ -78,8 +77,7 @@ public struct Child: Sendable {
     /// Ends it with this signal first.
     case end(Signal, Afterwards)
     case started(pid: Int32)
-    case spawnFailed(errno: Int32)
-    case exited(ExitStatus)
+    case ended(ChildExit)
     case tick
   }
 
@@ -106,7 +104,8 @@ public struct Child: Sendable {
   public private(set) var starts: UInt32 = 0
   /// Bad runs in a row.
   public private(set) var failures: UInt32 = 0
-  public private(set) var lastExit = LastExit.none
+  /// nil before the first end.
+  public private(set) var lastExit: ChildExit?
 
   public init(_ policy: ChildPolicy) { self.policy = policy }
 
@@ -123,7 +122,7 @@ public struct Child: Sendable {
     switch (state, event) {
     case (.idle, .start):
       return spawn()
-    case (.idle, .end), (.idle, .started), (.idle, .spawnFailed), (.idle, .exited), (.idle, .tick):
+    case (.idle, .end), (.idle, .started), (.idle, .ended), (.idle, .tick):
       return .none
 
     case (.spawning(.run), .start), (.spawning, .tick):
@@ -139,20 +138,15 @@ public struct Child: Sendable {
       return .none
     case (.spawning(.end(let signal, let next)), .started(let pid)):
       return end(pid: pid, since: now, with: signal, next, now: now)
-    case (.spawning(let wish), .spawnFailed(let errno)):
-      lastExit = .spawnFailed(errno: errno)
-      return ended(after(wish), ranMs: 0, now: now)
-    case (.spawning(let wish), .exited(let status)):
-      lastExit = .exited(status)
-      return ended(after(wish), ranMs: 0, now: now)
+    case (.spawning(let wish), .ended(let exit)):
+      return ended(exit, after(wish), ranMs: 0, now: now)
 
-    case (.running, .start), (.running, .started), (.running, .spawnFailed), (.running, .tick):
+    case (.running, .start), (.running, .started), (.running, .tick):
       return .none
     case (.running(let pid, let since), .end(let signal, let next)):
       return end(pid: pid, since: since, with: signal, next, now: now)
-    case (.running(_, let since), .exited(let status)):
-      lastExit = .exited(status)
-      return ended(after(.run), ranMs: now.since(since), now: now)
+    case (.running(_, let since), .ended(let exit)):
+      return ended(exit, after(.run), ranMs: now.since(since), now: now)
 
     case (.terminating(let pid, let since, let killAt, _), .start):
       state = .terminating(pid: pid, since: since, killAt: killAt, .restart)
@@ -165,10 +159,9 @@ public struct Child: Sendable {
     case (.terminating(let pid, let since, let killAt, let next), .tick):
       guard now >= killAt else { return .none }
       return end(pid: pid, since: since, with: .kill, next, now: now)
-    case (.terminating(_, let since, _, let next), .exited(let status)),
-      (.killed(_, let since, _, let next), .exited(let status)):
-      lastExit = .exited(status)
-      return ended(next, ranMs: now.since(since), now: now)
+    case (.terminating(_, let since, _, let next), .ended(let exit)),
+      (.killed(_, let since, _, let next), .ended(let exit)):
+      return ended(exit, next, ranMs: now.since(since), now: now)
 
     case (.killed(let pid, let since, let giveUpAt, _), .start):
       state = .killed(pid: pid, since: since, giveUpAt: giveUpAt, .restart)
@@ -187,16 +180,14 @@ public struct Child: Sendable {
     case (.quarantined(let pid, _), .end(_, let next)):
       state = .quarantined(pid: pid, next)
       return .none
-    case (.quarantined(_, let next), .exited(let status)):
-      lastExit = .exited(status)
-      return ended(next, ranMs: 0, now: now)
-    case (.terminating, .started), (.terminating, .spawnFailed), (.killed, .started),
-      (.killed, .spawnFailed), (.quarantined, .started), (.quarantined, .spawnFailed),
+    case (.quarantined(_, let next), .ended(let exit)):
+      return ended(exit, next, ranMs: 0, now: now)
+    case (.terminating, .started), (.killed, .started), (.quarantined, .started),
       (.quarantined, .tick):
       return .none
 
     case (.waiting, .start), (.waiting, .end(_, .restart)), (.waiting, .started),
-      (.waiting, .spawnFailed), (.waiting, .exited):
+      (.waiting, .ended):
       return .none
     case (.waiting, .end(_, .rest)):
       state = .idle
@@ -232,7 +223,10 @@ public struct Child: Sendable {
     }
   }
 
-  private mutating func ended(_ next: Afterwards, ranMs: UInt64, now: Instant) -> ChildAction {
+  private mutating func ended(
+    _ exit: ChildExit, _ next: Afterwards, ranMs: UInt64, now: Instant
+  ) -> ChildAction {
+    lastExit = exit
     if ranMs >= policy.goodRunMs { failures = 0 }
     let delay = policy.delayMs(failures: failures)
     failures = failures == .max ? .max : failures + 1

@@ -21,8 +21,18 @@ public enum Effect: Equatable, Sendable {
   /// Hands the known cameras to the storage worker.
   case rememberIdentities
   case log(LogLine)
+  /// Leaves a mark that the next life finds in its `BootFacts`.
+  case breadcrumb(Breadcrumb)
   /// Ends the process in order; as PID 1's child, with what init shall do next.
   case stop(PowerAction)
+}
+
+/// What a life leaves behind for the next one.
+public enum Breadcrumb: UInt8, Equatable, Sendable {
+  /// This boot has lived for ten minutes: `recentWatchdogResets` starts again from 0.
+  case longLived
+  /// The end that follows is wanted: the next reset was requested, no matter how it comes about.
+  case orderlyStop
 }
 
 public enum Signal: Equatable, Sendable { case terminate, kill }

@@ -13,7 +13,10 @@ public enum Input {
   /// udev told of a V4L2 node, or enumeration found it.
   case deviceAdded(DeviceFacts)
   case deviceRemoved(node: Text<16>)
-  /// The udev socket overflowed: the executor enumerates again and then says so.
+  /// An enumeration begins; what it does not tell until `devicesEnumerated` is gone. Sent at the
+  /// start, and again when the udev socket has overflowed.
+  case devicesEnumerating
+  /// Every node that is there has been told.
   case devicesEnumerated
 
   case childStarted(ChildKind, life: UInt32, pid: Int32)
@@ -33,9 +36,11 @@ public enum Input {
   case clockTrusted(unixMs: UInt64)
   case storageChanged(StorageFacts)
   /// Remembered camera identities, read from the data partition some time after the start; valid
-  /// during the call.
+  /// during the call. Empty where there is no file yet. Until then nothing is remembered.
   case identitiesLoaded(UnsafeBufferPointer<KnownCamera>)
   case ledFailed(LED, errno: Int32)
+  /// Connection slots in use have changed.
+  case connectionsChanged(used: Int)
   /// init or a service manager asks for an orderly stop (SIGTERM).
   case stopRequested
 }
@@ -46,6 +51,9 @@ public struct BootFacts: Equatable, Sendable {
   /// Lives of the agent in this boot, this one included.
   public var agentStarts: UInt32 = 1
   public var bootCount: UInt32 = 0
+  /// The agent's version and the board's name, as built in.
+  public var version = Text<24>()
+  public var board = Text<32>()
   public var bootID = InlineArray<16, UInt8>(repeating: 0)
   /// Milliseconds before this start at which the last watchdog resets happened are not known across
   /// a reset (no clock survives); this counts resets of boots that lived less than ten minutes each,
@@ -66,7 +74,8 @@ public struct BootFacts: Equatable, Sendable {
     for index in left.ledAvailable.indices
     where left.ledAvailable[index] != right.ledAvailable[index] { return false }
     return left.reset == right.reset && left.agentStarts == right.agentStarts
-      && left.bootCount == right.bootCount
+      && left.bootCount == right.bootCount && left.version == right.version
+      && left.board == right.board
       && left.recentWatchdogResets == right.recentWatchdogResets
       && left.watchdogAvailable == right.watchdogAvailable
       && left.udevAvailable == right.udevAvailable
@@ -160,7 +169,9 @@ public struct KnownCamera: Equatable, Sendable {
   public var rung = IdentityRung.none
   public var vendorID: UInt16 = 0
   public var productID: UInt16 = 0
+  public var product = Text<48>()
   public var serial = Text<32>()
+  /// USB port path or bus name where it was seen last.
   public var port = Text<32>()
   /// The serial is known to be shared by several units.
   public var collided = false

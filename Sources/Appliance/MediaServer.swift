@@ -61,6 +61,11 @@ public struct MediaServer {
   public private(set) var sockets = Sockets.unknown
   /// When the present state (as others see it) began.
   public private(set) var since = Instant(ms: 0)
+  /// When the API answered last; nil before the first time.
+  public private(set) var answeredAt: Instant?
+  /// Counters of this life of the agent.
+  public private(set) var exits: UInt64 = 0
+  public private(set) var probesFailed: UInt64 = 0
   /// Rejected calls that ended a life, in the window that began at `poisonedSince`.
   private var poisonRestarts = 0
   private var poisonedSince = Instant(ms: 0)
@@ -98,18 +103,15 @@ public struct MediaServer {
   }
 
   mutating func ended(
-    life: UInt32, _ exit: LastExit, streams: inout Streams, now: Instant, _ effects: inout Effects
+    life: UInt32, _ exit: ChildExit, streams: inout Streams, now: Instant, _ effects: inout Effects
   ) {
     guard child.isCurrent(life) else { return }
+    exits += 1
     hangUp(&effects)
     streams.serverDown(&effects)
     enter(.down, now: now)
     effects.append(.publish(Event(.mediaServerExited, value: exit.value, detail: exit.text)))
-    switch exit {
-    case .none: break
-    case .exited(let status): apply(child.step(.exited(status), now: now), &effects)
-    case .spawnFailed(let errno): apply(child.step(.spawnFailed(errno: errno), now: now), &effects)
-    }
+    apply(child.step(.ended(exit), now: now), &effects)
   }
 
   mutating func socketsChecked(life: UInt32, asWanted: Bool, _ effects: inout Effects) {
@@ -131,7 +133,9 @@ public struct MediaServer {
       missed(retryMs: MediaServerTiming.retryMs, &streams, now: now, &effects)
     case (.listPaths(_, let page), .paths(let pages)):
       streams.listed(page: page, of: pages, paths, now: now, &effects)
-      let again = streams.nextPage > 0 ? 0
+      let again =
+        streams.nextPage > 0
+        ? 0
         : now < streams.hurryUntil ? Streams.awaitMs : settings.probeIntervalMs
       heard(next: now + again, now: now, &effects)
     case (.info, .info(let version)):
@@ -218,6 +222,7 @@ public struct MediaServer {
 
   /// It answered: it lives.
   private mutating func heard(next: Instant, now: Instant, _ effects: inout Effects) {
+    answeredAt = now
     switch state {
     case .off, .down, .ending: return
     case .up, .silent: state = .up(.free(next: next))
@@ -242,12 +247,14 @@ public struct MediaServer {
         MediaServerTiming.firstCallMs, min(age / 4, MediaServerTiming.firstCallCapMs))
       state = .starting(.free(next: now + pause), since: since)
     case .up(.waiting(_, let until)):
+      probesFailed += 1
       // The silence began when the call was sent.
       let sent = Instant(ms: until.ms - min(until.ms, settings.probeTimeoutMs))
       state = .silent(.free(next: now + retryMs), since: sent)
     case .up(.free):
       return
     case .silent(_, let since):
+      probesFailed += 1
       let limit = MediaServerTiming.missedTimeouts * settings.probeTimeoutMs
       if now.since(since) >= limit { return hung(&streams, now: now, &effects) }
       state = .silent(.free(next: now + retryMs), since: since)
@@ -331,12 +338,11 @@ extension MediaServer {
   }
 }
 
-extension LastExit {
+extension ChildExit {
   /// The number told in events and answers: the exit code, 256 + the signal, or 512 + errno where
-  /// the process could not be started; 0 before the first end.
+  /// the process could not be started.
   public var value: UInt32 {
     switch self {
-    case .none: 0
     case .exited(.code(let code)): UInt32(code)
     case .exited(.signal(let signal)): 256 + UInt32(signal)
     case .spawnFailed(let errno): 512 + UInt32(truncatingIfNeeded: errno)
@@ -347,7 +353,6 @@ extension LastExit {
   public var text: Text<88> {
     var text = Text<88>()
     switch self {
-    case .none: break
     case .exited(.code(let code)):
       text.append("exit code ")
       text.append(decimal: UInt64(code))

@@ -26,10 +26,12 @@ public struct StreamFlow: Equatable, Sendable {
   public private(set) var readers: UInt32 = 0
   /// When bytes last grew, or the publisher came.
   private var grewAt = Instant(ms: 0)
+  /// When the publisher came; nil while there is none.
+  public private(set) var readyAt: Instant?
 
   init(_ path: MediaPath, now: Instant) {
     state = path.ready ? .opening : .idle
-    take(path)
+    take(path, now: now)
     grewAt = now
   }
 
@@ -51,10 +53,11 @@ public struct StreamFlow: Equatable, Sendable {
     case .flowing: state = quiet >= StreamFlow.stallMs ? .stalled : .flowing
     case .stalled: state = .stalled
     }
-    take(path)
+    take(path, now: now)
   }
 
-  private mutating func take(_ path: MediaPath) {
+  private mutating func take(_ path: MediaPath, now: Instant) {
+    readyAt = path.ready ? readyAt ?? now : nil
     inboundBytes = path.inboundBytes
     inboundFramesInError = path.inboundFramesInError
     readers = path.readers

@@ -1,0 +1,112 @@
+import Wire
+
+/// Names: climbing the identity ladder among the cameras that are here and those remembered.
+extension Cameras {
+  struct Resolution {
+    var rung: IdentityRung
+    var name: Name
+    var collided: Bool
+  }
+
+  /// Climbs the identity ladder for a device that is about to get `slot`, or none yet.
+  mutating func resolve(_ device: DeviceFacts, slot: Int?, _ effects: inout Effects)
+    -> Resolution
+  {
+    guard Identity.isSane(device.serial) else {
+      let rung = device.port.isEmpty ? IdentityRung.bus : .port
+      return resolution(rung, device, slot: slot, collided: false)
+    }
+    if let incumbent = incumbent(of: device, except: slot) {
+      if !known.isCollided(device), !table[incumbent].collided {
+        var detail = Text<88>("serial ")
+        detail.append(device.serial)
+        detail.append(" also at ")
+        detail.append(device.place)
+        effects.append(
+          .publish(
+            Event(.cameraSerialCollision, subject: table[incumbent].name, detail: detail)))
+      }
+      table[incumbent].collided = true
+      known.markCollided(device)
+      return resolution(.serialAndPort, device, slot: slot, collided: true)
+    }
+    guard known.isCollided(device) else {
+      return resolution(.serial, device, slot: slot, collided: false)
+    }
+    let isIncumbent = known.incumbentPort(of: device) == device.place
+    return resolution(isIncumbent ? .serial : .serialAndPort, device, slot: slot, collided: true)
+  }
+
+  func resolution(
+    _ rung: IdentityRung, _ device: DeviceFacts, slot: Int?, collided: Bool
+  ) -> Resolution {
+    let key = IdentityKey(rung, of: device)
+    if let index = known.index(of: key) {
+      return Resolution(rung: rung, name: known[index].name, collided: collided)
+    }
+    var name = key.name(product: device.product)
+    if isTaken(name, by: key, except: slot) { name = key.name(product: device.product, digits: 8) }
+    return Resolution(rung: rung, name: name, collided: collided)
+  }
+
+  mutating func identify(_ index: Int, as identity: Resolution) {
+    table[index].name = identity.name
+    table[index].rung = identity.rung
+    table[index].collided = identity.collided
+  }
+
+  /// The present camera that owns the serial's name.
+  func incumbent(of device: DeviceFacts, except slot: Int?) -> Int? {
+    for index in table.indices where index != slot && table[index].isPresent {
+      let other = table[index].device
+      if table[index].rung == .serial, other.serial == device.serial,
+        other.vendorID == device.vendorID, other.productID == device.productID
+      {
+        return index
+      }
+    }
+    return nil
+  }
+
+  func isTaken(_ name: Name) -> Bool {
+    for index in table.indices where table[index].state != .free && table[index].name == name {
+      return true
+    }
+    return false
+  }
+
+  func isTaken(_ name: Name, by key: IdentityKey, except slot: Int?) -> Bool {
+    if let index = known.index(named: name), IdentityKey(known[index]) != key { return true }
+    for index in table.indices
+    where index != slot && table[index].state != .free && table[index].name == name {
+      if IdentityKey(table[index].rung, of: table[index].device) != key { return true }
+    }
+    return false
+  }
+}
+
+extension KnownCamera {
+  init(_ camera: borrowing Camera) {
+    self.init()
+    name = camera.name
+    rung = camera.rung
+    vendorID = camera.device.vendorID
+    productID = camera.device.productID
+    product = camera.device.product
+    serial = camera.device.serial
+    port = camera.device.place
+    collided = camera.collided
+  }
+}
+
+extension DeviceFacts {
+  /// What is still known of a camera that is not there.
+  init(remembered camera: KnownCamera) {
+    self.init()
+    product = camera.product
+    serial = camera.serial
+    vendorID = camera.vendorID
+    productID = camera.productID
+    if camera.rung == .bus { bus = camera.port } else { port = camera.port }
+  }
+}

@@ -1,0 +1,116 @@
+import Wire
+
+// Health is derived from the machines whenever somebody asks; it is never stored.
+
+/// The thresholds of health that are not configuration keys.
+public enum HealthLimits {
+  /// Used space, percent.
+  public static let storageLowPercent: UInt64 = 80
+  public static let storageCriticalPercent: UInt64 = 95
+  /// Connection slots in use, percent.
+  public static let slotsPercent = 90
+}
+
+/// A state with its reasons.
+public struct Health: Equatable, Sendable {
+  public var state: HealthState
+  public var reasons: HealthReasons
+
+  /// What the reasons make of an appliance that is neither starting nor stopping.
+  static func state(of reasons: HealthReasons) -> HealthState {
+    if reasons.intersects(.failures) { return .failed }
+    return (reasons - .notes).isEmpty ? .healthy : .degraded
+  }
+}
+
+extension Appliance {
+  public var health: Health {
+    let reasons = self.reasons
+    switch boot.state {
+    case .idle, .starting: return Health(state: .starting, reasons: reasons)
+    case .stopping, .stopped: return Health(state: .stopping, reasons: reasons)
+    case .ready: return Health(state: Health.state(of: reasons), reasons: reasons)
+    }
+  }
+
+  private var reasons: HealthReasons {
+    boardReasons | mediaServerReasons | cameraReasons | storageReasons
+  }
+
+  private var boardReasons: HealthReasons {
+    var reasons = HealthReasons.none
+    reasons.set(.configurationInvalid, facts.configurationError.line > 0)
+    reasons.set(.ledsUnavailable, !ledsAvailable)
+    reasons.set(
+      .watchdogUnavailable, !configuration.watchdog.device.isEmpty && !facts.watchdogAvailable)
+    reasons.set(.watchdogReset, facts.reset == .watchdog)
+    reasons.set(.safeMode, isSafeMode)
+    reasons.set(.networkDown, configuration.network.mode != .off && !(linkUp && address != .any))
+    reasons.set(.clockUntrusted, !clock.isTrusted)
+    reasons.set(
+      .slotsNearlyFull,
+      connections * 100 >= configuration.control.slots * HealthLimits.slotsPercent)
+    return reasons
+  }
+
+  private var ledsAvailable: Bool {
+    for index in 0..<3
+    where configuration.leds[index].place != .none && !facts.ledAvailable[index] {
+      return false
+    }
+    return true
+  }
+
+  private var mediaServerReasons: HealthReasons {
+    guard mediaServer.isConfigured, !isSafeMode else { return .none }
+    var reasons = HealthReasons.none
+    reasons.set(.mediaServerSockets, mediaServer.sockets == .other)
+    switch mediaServer.wireState {
+    case .up: break
+    case .unresponsive: reasons.insert(.mediaServerUnresponsive)
+    case .quarantined: reasons.insert(.mediaServerDown | .childQuarantined)
+    case .off, .starting, .stopping, .waiting: reasons.insert(.mediaServerDown)
+    }
+    return reasons
+  }
+
+  private var cameraReasons: HealthReasons {
+    guard configuration.cameras.enabled, !isSafeMode else { return .none }
+    var reasons = HealthReasons.none
+    reasons.set(.udevUnavailable, !facts.udevAvailable)
+    reasons.set(.noCameraSlot, cameras.waitingCount > 0)
+    for index in 0..<cameras.count {
+      reasons.set(
+        .childQuarantined,
+        reasons.contains(.childQuarantined)
+          || cameras.table[index].probe.phase == .quarantined)
+      guard cameras.table[index].isPresent else { continue }
+      switch cameras.table[index].wireState {
+      case .failed: reasons.insert(.cameraFailed)
+      case .busy: reasons.insert(.cameraBusy)
+      case .stalled: reasons.insert(.cameraStalled)
+      case .noBandwidth: reasons.insert(.cameraNoBandwidth)
+      case .absent, .probing, .ready, .starting, .streaming: break
+      }
+    }
+    return reasons
+  }
+
+  private var storageReasons: HealthReasons {
+    var reasons = HealthReasons.none
+    switch storage.state {
+    case .unknown, .writable: break
+    case .missing: reasons.insert(.dataMissing)
+    case .readOnly: reasons.insert(.dataReadOnly)
+    }
+    guard storage.state == .writable || storage.state == .readOnly, storage.totalBytes > 0 else {
+      return reasons
+    }
+    let used = storage.totalBytes - min(storage.freeBytes, storage.totalBytes)
+    // Dividing first keeps the largest sizes within 64 bits.
+    let percent = used / max(storage.totalBytes / 100, 1)
+    reasons.set(.storageLow, percent >= HealthLimits.storageLowPercent)
+    reasons.set(.storageCritical, percent >= HealthLimits.storageCriticalPercent)
+    return reasons
+  }
+}

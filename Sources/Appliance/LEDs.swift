@@ -1,0 +1,117 @@
+import Wire
+
+// Three LEDs, each showing one code of `LEDCode`:
+//
+//   state of the appliance ── code(of:) ──▶ code ── pattern at its age ──▶ on or off ──▶ effect
+//
+// A pattern begins when its code does, so that the first flash follows the change at once; a level is
+// sent only when it changes.
+
+/// What the LEDs show, without a clock.
+public struct LEDSituation: Equatable {
+  public var health = HealthState.starting
+  public var reasons = HealthReasons.none
+  public var isStopped = false
+  public var camerasPresent = 0
+  public var camerasKnown = 0
+  public var camerasProbing = 0
+  public var linkUp = false
+  public var hasAddress = false
+  public var clients = 0
+
+  public init() {}
+}
+
+public struct LEDs {
+  private struct Light {
+    var code: LEDCode
+    var since: Instant
+    /// The level last sent; nil: none yet.
+    var level: Bool?
+    var changesAt: Instant
+  }
+
+  private enum Identify: Equatable {
+    case off
+    case on(until: Instant)
+  }
+
+  private var lights = InlineArray<3, Light>(
+    repeating: Light(code: .off, since: Instant(ms: 0), level: nil, changesAt: .never))
+  private var identify = Identify.off
+
+  init() {}
+
+  /// The code of each LED.
+  public static func code(_ led: LED, of situation: LEDSituation) -> LEDCode {
+    switch led {
+    case .power: power(situation)
+    case .camera: camera(situation)
+    case .link: link(situation)
+    }
+  }
+
+  /// Shows which box this is for `durationMs`; 0 ends it.
+  mutating func identify(forMs durationMs: UInt64, now: Instant) {
+    identify = durationMs == 0 ? .off : .on(until: now + durationMs)
+  }
+
+  public var isIdentifying: Bool { identify != .off }
+
+  /// Brings the lights up to date.
+  mutating func update(_ situation: LEDSituation, now: Instant, _ effects: inout Effects) {
+    if case .on(let until) = identify, now >= until { identify = .off }
+    for index in 0..<3 {
+      guard let led = LED(rawValue: index) else { continue }
+      let code = identify == .off ? LEDs.code(led, of: situation) : LEDCode.identify
+      if lights[index].code != code || lights[index].level == nil {
+        lights[index].code = code
+        lights[index].since = now
+      }
+      let light = code.pattern.level(elapsedMs: now.since(lights[index].since))
+      lights[index].changesAt = now + (light.changesInMs ?? .max)
+      guard lights[index].level != light.on else { continue }
+      lights[index].level = light.on
+      effects.append(.light(led, on: light.on))
+    }
+  }
+
+  var nextDeadline: Instant {
+    var deadline = Instant.never
+    for index in 0..<3 { deadline = min(deadline, lights[index].changesAt) }
+    if case .on(let until) = identify { deadline = min(deadline, until) }
+    return deadline
+  }
+
+  private static func power(_ situation: LEDSituation) -> LEDCode {
+    if situation.isStopped { return .off }
+    switch situation.health {
+    case .stopping: return .stopping
+    case .updating: return .updating
+    case .starting where situation.reasons.contains(.safeMode): return .safeMode
+    case .starting: return .starting
+    case .healthy: return .healthy
+    case .degraded, .failed:
+      // The code that needs a person's hand comes first.
+      if situation.reasons.contains(.safeMode) { return .safeMode }
+      if situation.reasons.contains(.configurationInvalid) { return .configurationInvalid }
+      return situation.health == .failed ? .failed : .degraded
+    }
+  }
+
+  private static func camera(_ situation: LEDSituation) -> LEDCode {
+    let reasons = situation.reasons
+    if reasons.intersects(.cameraFailed | .cameraStalled) { return .cameraFailed }
+    if reasons.contains(.cameraBusy) { return .cameraBusy }
+    if reasons.intersects(.noCameraSlot | .cameraNoBandwidth) { return .noCameraSlot }
+    if situation.camerasProbing > 0 { return .probing }
+    if situation.camerasPresent < situation.camerasKnown { return .cameraAbsent }
+    return situation.camerasPresent > 0 ? .ready : .noCamera
+  }
+
+  private static func link(_ situation: LEDSituation) -> LEDCode {
+    guard situation.linkUp else { return .noLink }
+    guard situation.hasAddress else { return .noAddress }
+    return situation.clients > 0 ? .client : .address
+  }
+}
