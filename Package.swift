@@ -69,6 +69,8 @@ let package = Package(
     .testTarget(name: "WireTests", dependencies: ["Wire"]),
     .testTarget(name: "ApplianceTests", dependencies: ["Appliance", "Wire"]),
     .testTarget(name: "TidyTests"),
+    .target(name: "StandInDriver", path: "Tests/StandInDriver"),
+    .testTarget(name: "StandInTests", dependencies: ["StandIn", "StandInDriver"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -1,0 +1,197 @@
+import CLinux
+
+/// A path at run time: who publishes to it, who reads it, and its recording.
+final class Path {
+  /// The settings that are looked at for every frame.
+  struct Settings {
+    var record: Bool
+    var recordPath: String
+    var fileExtension: String
+    var partDuration: Nanoseconds
+    var segmentDuration: Nanoseconds
+    var overridesPublisher: Bool
+
+    init(_ values: [JSON.Member]) {
+      record = values.value(of: "record")?.flag ?? false
+      recordPath = values.value(of: "recordPath")?.text ?? ""
+      fileExtension = values.value(of: "recordFormat")?.text == "mpegts" ? ".ts" : ".mp4"
+      partDuration = Configuration.duration("recordPartDuration", in: values)
+      segmentDuration = Configuration.duration("recordSegmentDuration", in: values)
+      overridesPublisher = values.value(of: "overridePublisher")?.flag ?? true
+    }
+  }
+
+  let name: String
+  private(set) var configuration: Configuration.NamedPath
+  private(set) var settings: Settings
+  private(set) var publisher: Session?
+  private(set) var readers: [Session] = []
+  private var readySince: Nanoseconds = 0
+  private var recorder: Recorder?
+  private var isInvalidFrame = false
+  private var frameBytes = 0
+  private var frameIsKey = false
+  private var inboundBytes: UInt64 = 0
+  private var outboundBytes: UInt64 = 0
+  private var framesInError: UInt64 = 0
+
+  init(name: String, configuration: Configuration.NamedPath) {
+    self.name = name
+    self.configuration = configuration
+    settings = Settings(configuration.values)
+  }
+
+  /// Takes a configuration that does not recreate the path.
+  func change(to new: Configuration.NamedPath, log: Log) {
+    let old = settings
+    configuration = new
+    settings = Settings(new.values)
+    let sameRecording =
+      old.recordPath == settings.recordPath && old.fileExtension == settings.fileExtension
+      && old.partDuration == settings.partDuration
+      && old.segmentDuration == settings.segmentDuration
+    if !settings.record || !sameRecording { stopRecording(log: log) }
+    startRecording(log: log)
+  }
+
+  var isReady: Bool { publisher != nil }
+  /// A path that exists only while somebody uses it.
+  var isDynamic: Bool { Configuration.isCatchAll(configuration.name) }
+  var isUnused: Bool { publisher == nil && readers.isEmpty }
+
+  func publish(_ session: Session, log: Log) {
+    publisher = session
+    readySince = si_realtime_ns()
+    (inboundBytes, framesInError, frameBytes, isInvalidFrame) = (0, 0, 0, false)
+    log(.info, "[path \(name)] stream is available and online, " + trackList(session.tracks))
+    startRecording(log: log)
+  }
+
+  func unpublish(log: Log) {
+    stopRecording(log: log)
+    publisher = nil
+  }
+
+  func add(reader: Session) { readers.append(reader) }
+
+  func remove(reader: Session) { readers.removeAll { $0 === reader } }
+
+  private func trackList(_ tracks: [Track]) -> String {
+    let names = tracks.map { $0.name }.joined(separator: ", ")
+    return "\(tracks.count) track" + (tracks.count == 1 ? "" : "s") + " (" + names + ")"
+  }
+
+  // MARK: Recording
+
+  private func startRecording(log: Log) {
+    guard settings.record, recorder == nil, let publisher else { return }
+    recorder = Recorder(path: name, settings: settings)
+    log(.info, "[path \(name)] [recorder] recording " + trackList(publisher.tracks))
+  }
+
+  private func stopRecording(log: Log) {
+    guard let recorder else { return }
+    recorder.finish(now: si_monotonic_ns(), log: log)
+    self.recorder = nil
+    log(.info, "[path \(name)] [recorder] recording stopped")
+  }
+
+  // MARK: Media
+
+  /// Takes a media packet of the publisher, and passes it on.
+  func receive(_ packet: RTPPacket, bytes: ArraySlice<UInt8>, track: Int, log: Log) {
+    guard let publisher, track < publisher.tracks.count else { return }
+    var isKey = true
+    switch publisher.tracks[track].codec {
+    case .motionJPEG:
+      switch MotionJPEG.judge(packet.payload) {
+      case .start: isInvalidFrame = false
+      case .continuation: break
+      case .refused:
+        framesInError += 1
+        isInvalidFrame = true
+      }
+      if isInvalidFrame { return }
+    case .h264:
+      let types = H264.unitTypes(packet.payload)
+      isKey = types & H264.keyFrame != 0
+      if publisher.tracks[track].parameterSet == nil {
+        publisher.tracks[track].parameterSet = H264.ParameterSet(Array(packet.payload))
+      }
+    case .named: break
+    }
+    inboundBytes += UInt64(bytes.count)
+    forward(bytes, track: track)
+    guard track == 0 else { return }
+    frameBytes += bytes.count
+    frameIsKey = frameIsKey || isKey
+    if packet.isLastOfFrame {
+      recorder?.frame(bytes: frameBytes, isKey: frameIsKey, now: si_monotonic_ns(), log: log)
+      (frameBytes, frameIsKey) = (0, false)
+    }
+  }
+
+  private func forward(_ bytes: ArraySlice<UInt8>, track: Int) {
+    for reader in readers {
+      guard case .reading = reader.state,
+        let channel = reader.channels.first(where: { $0.track == track })
+      else { continue }
+      if reader.connection.queued > Connection.maximumQueuedMedia {
+        reader.outboundPacketsDiscarded += 1
+        continue
+      }
+      let length = UInt16(bytes.count)
+      reader.connection.send([
+        0x24, channel.number, UInt8(length >> 8), UInt8(truncatingIfNeeded: length),
+      ])
+      reader.connection.send(Array(bytes))
+      reader.outboundBytes += UInt64(bytes.count)
+      reader.outboundPackets += 1
+      outboundBytes += UInt64(bytes.count)
+    }
+  }
+}
+
+// MARK: - What the API tells
+
+extension Path {
+  var description: JSON {
+    let time: JSON = isReady ? .string(CivilTime(sinceEpoch: readySince).rfc3339) : .null
+    let tracks = publisher?.tracks ?? []
+    return .object(
+      ("name", .string(name)), ("confName", .string(configuration.name)),
+      ("ready", .bool(isReady)), ("readyTime", time), ("available", .bool(isReady)),
+      ("availableTime", time), ("online", .bool(isReady)), ("onlineTime", time),
+      ("source", publisher.map { Path.reference($0) } ?? .null),
+      ("tracks", .array(tracks.map { .string($0.name) })),
+      (
+        "tracks2",
+        .array(
+          tracks.map { .object(("codec", .string($0.name)), ("codecProps", $0.properties)) })
+      ),
+      ("readers", .array(readers.map { Path.reference($0) })),
+      ("inboundBytes", .int(inboundBytes)), ("outboundBytes", .int(outboundBytes)),
+      ("inboundFramesInError", .int(framesInError)), ("bytesReceived", .int(inboundBytes)),
+      ("bytesSent", .int(outboundBytes)))
+  }
+
+  private static func reference(_ session: Session) -> JSON {
+    .object(("type", .string("rtspSession")), ("id", .string(session.id)))
+  }
+
+  /// The lines of the metrics page, current and deprecated.
+  func metrics(_ current: inout String, _ deprecated: inout String) {
+    let state = isReady ? "ready" : "notReady"
+    let labels = "{name=\"\(name)\",state=\"\(state)\"} "
+    let readerType = readers.isEmpty ? "" : "rtspSession"
+    current += "paths" + labels + "1\n"
+    current +=
+      "paths_readers{name=\"\(name)\",readerType=\"\(readerType)\",state=\"\(state)\"} "
+      + "\(readers.count)\n"
+    current += "paths_inbound_bytes" + labels + "\(inboundBytes)\n"
+    current += "paths_outbound_bytes" + labels + "\(outboundBytes)\n"
+    current += "paths_inbound_frames_in_error" + labels + "\(framesInError)\n"
+    deprecated += "paths_bytes_received" + labels + "\(inboundBytes)\n"
+    deprecated += "paths_bytes_sent" + labels + "\(outboundBytes)\n"
+  }
+}
