@@ -16,6 +16,8 @@ func chosenRole() -> Text<32> {
 func run() -> Int32 {
   let role = chosenRole()
   if role == "init" { return initRole() }
+  if role == "network" { return networkRole() }
+  if role == "dhcp-event" { return dhcpEventRole(lx_argument(lx_argument_count() - 1)) }
   if role == "check-config" { return checkConfigRole(lx_argument(2)) }
   return 2
 }

@@ -50,7 +50,8 @@ int32_t lx_execute(const char *path, const char *_Nullable const *_Nonnull argum
 /// Ends the process at once, without atexit.
 void lx_exit_now(int32_t code) __attribute__((noreturn));
 int32_t lx_send_signal(int32_t pid, int32_t signal);
-/// Waits for `pid` for at most `timeout_ms`; its exit code, 128 + signal, or -ETIMEDOUT.
+/// Waits for `pid` for at most `timeout_ms`; its exit code, 128 + signal, or -LX_ETIMEDOUT.
+#define LX_ETIMEDOUT 110
 int32_t lx_wait_for(int32_t pid, int32_t timeout_ms);
 /// A new session with the terminal on descriptor 0 as its own.
 void lx_take_terminal(void);
