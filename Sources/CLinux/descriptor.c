@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -61,6 +62,20 @@ int32_t lx_unlink(const char *path) { return unlink(path) < 0 ? -errno : 0; }
 
 int32_t lx_mkdir(const char *path) {
   return mkdir(path, 0755) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+int32_t lx_make_folders(const char *path) {
+  char folder[256];
+  size_t length = strnlen(path, sizeof folder);
+  if (length == sizeof folder) return -ENAMETOOLONG;
+  for (size_t end = 1; end <= length; end++) {
+    if (path[end] != '/' && path[end] != 0) continue;
+    memcpy(folder, path, end);
+    folder[end] = 0;
+    int32_t made = lx_mkdir(folder);
+    if (made < 0) return made;
+  }
+  return 0;
 }
 
 int32_t lx_exists(const char *path) { return access(path, F_OK) == 0; }

@@ -183,3 +183,9 @@ uint64_t lx_cpu_ms(void) {
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
   return (uint64_t)used.tv_sec * 1000 + (uint64_t)used.tv_nsec / 1000000;
 }
+
+uint64_t lx_peak_resident_bytes(void) {
+  struct rusage usage;
+  getrusage(RUSAGE_SELF, &usage);
+  return (uint64_t)usage.ru_maxrss * 1024;
+}

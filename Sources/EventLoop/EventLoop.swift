@@ -1,1 +1,234 @@
-// EventLoop
+import Appliance
+import Wire
+
+/// The agent's one thread: wait → decode → `Appliance.step` → execute effects → flush.
+///
+/// Generic over the world, so that the simulator runs the same code. It holds no policy: what to do
+/// is decided by the machines, how connections behave by `SessionTable`.
+public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
+  public var system: System
+  public var appliance: Appliance
+  public internal(set) var sessions: SessionTable
+  public internal(set) var events: EventRing
+  public var logs: LogRings
+  var buffers: Buffers
+  var effects: Effects
+  /// What has happened since the start, for `metrics`.
+  public internal(set) var counters = MetricValues()
+  let configuration: Configuration
+
+  /// The time of this turn.
+  public internal(set) var now: Instant
+  let startedAt: Instant
+  /// An orderly stop has been decided: the loop returns after this turn.
+  public internal(set) var stopping: PowerAction?
+
+  /// The backlog wakes the loop.
+  var backlogWatched = true
+  /// When to look at a backlog again that could not be served for want of descriptors.
+  var backlogRetry = Instant.never
+  /// What has checked in during this turn.
+  var vitals = Vitals.none
+  private var turnToldAt: Instant
+  /// What the system said of itself last, and when.
+  var resources = Resources()
+  var resourcesAt = Instant(ms: 0)
+  var cpuPermille: UInt32 = 0
+  /// The last line that MediaMTX printed before it ended last.
+  var lastExitLine = Text<120>()
+  /// Connections as last told to the machines.
+  private var connectionsTold = 0
+
+  /// Where the present round over the subscribers stands; nil: everybody has everything.
+  var sweep: Int?
+  /// Something was published, or somebody moved in the list, since the round began.
+  var sweepAgain = false
+
+  /// Connections accepted in one turn, deadlines executed in one turn, inputs taken from one source
+  /// and subscribers served in one turn: the rest comes in the next turn, after everybody else.
+  static var batch: Int { 64 }
+  static var sweepBatch: Int { 256 }
+  /// How long a backlog is left alone when the machine has no descriptors.
+  static var exhaustedMs: UInt64 { 100 }
+  /// A busy loop turns thousands of times a second; the watchdog need not hear of each.
+  static var turnTellingMs: UInt64 { 50 }
+
+  public init(
+    system: consuming System, appliance: consuming Appliance, configuration: Configuration,
+    memory: LoopMemory, startUs: UInt64
+  ) {
+    self.system = system
+    self.appliance = appliance
+    self.configuration = configuration
+    now = Instant(ms: startUs / 1000)
+    startedAt = now
+    turnToldAt = now
+    sessions = SessionTable(
+      memory.sessions, subscribers: memory.subscribers, limits: configuration.control, now: now)
+    events = EventRing(frames: memory.events, topics: memory.topics)
+    logs = LogRings(agent: memory.agentLog, mediaServer: memory.mediaServerLog)
+    buffers = Buffers(
+      own: memory.slotBuffers, pool: memory.pool, scratch: memory.scratch, queue: memory.queue)
+    effects = Effects(memory.effects)
+  }
+
+  /// Runs until an orderly stop; returns what shall happen next.
+  public mutating func run() -> PowerAction {
+    while true {
+      turn()
+      if let stopping { return stopping }
+    }
+  }
+
+  /// The first input of a life.
+  public mutating func start(_ facts: BootFacts) {
+    now = Instant(ms: system.nowUs() / 1000)
+    step(.started(facts))
+    var line = Text<160>("watchpost ")
+    line.append(facts.version)
+    line.append(" started, life ")
+    line.append(decimal: UInt64(facts.agentStarts))
+    line.append(" in this boot")
+    log(LogLine(.info, line))
+  }
+
+  /// One turn: one wait, at most until `limit`, and everything that was ready.
+  public mutating func turn(noLaterThan limit: Instant = .never) {
+    let ready = system.wait(until: min(nextWake, limit))
+    let startUs = system.nowUs()
+    now = Instant(ms: startUs / 1000)
+    for index in 0..<ready {
+      switch system.ready(index) {
+      case .backlog: acceptBatch()
+      case .connection(let slot, let generation, let readiness):
+        serve(slot, generation, readiness)
+      case .source(let source): drain(source)
+      }
+    }
+    finishTurn(startUs: startUs)
+  }
+
+  /// Decodes what `source` has to tell, at most one batch.
+  private mutating func drain(_ source: Int) {
+    for _ in 0..<Self.batch {
+      guard let input = system.nextInput(from: source, logs: &logs) else { return }
+      if case .childExited(.mediaServer, _, _) = input {
+        lastExitLine = logs.mediaServer.lastLine()
+      }
+      step(input)
+    }
+  }
+
+  /// Everything that a turn does besides serving what was ready.
+  private mutating func finishTurn(startUs: UInt64) {
+    resumeWaiting()
+    expireSessions()
+    if now >= backlogRetry {
+      backlogRetry = .never
+      acceptBatch()
+    }
+    vitals.insert(.deadlines)
+    if sessions.used != connectionsTold {
+      connectionsTold = sessions.used
+      step(.connectionsChanged(used: connectionsTold))
+    } else if appliance.nextDeadline <= now {
+      step(.tick)
+    }
+    deliverEvents()
+    watchBacklog()
+    vitals.insert(.accept | .effects | .turn)
+    counters[.loopTurns] &+= 1
+    let took = system.nowUs() &- startUs
+    if took > counters[.longestTurnUs] { counters[.longestTurnUs] = took }
+    if now.since(turnToldAt) >= Self.turnTellingMs {
+      turnToldAt = now
+      step(.turnCompleted(vitals))
+    }
+    vitals = .none
+  }
+
+  /// When the next turn must begin even if nothing happens.
+  private var nextWake: Instant {
+    if sweep != nil || (buffers.waiting > 0 && buffers.free >= 2) { return now }
+    return min(appliance.nextDeadline, min(sessions.nextDeadline, backlogRetry))
+  }
+
+  /// Tells the machines and executes what they ask for.
+  public mutating func step(_ input: Input) {
+    effects.removeAll()
+    appliance.step(input, now: now, effects: &effects)
+    executeAll()
+  }
+
+  mutating func executeAll() {
+    for index in 0..<effects.count { execute(effects[index]) }
+  }
+
+  /// The one funnel of effects.
+  private mutating func execute(_ effect: Effect) {
+    switch effect {
+    case .publish(let event):
+      events.publish(event, now: now, unixMs: appliance.clock.unixMs(at: now))
+      counters[.eventsPublished] &+= 1
+      beginSweep()
+    case .log(let line): log(line)
+    case .stop(let action): stopping = action
+    case .spawnMediaServer, .spawnProbe, .signal, .media, .cancelMedia, .checkMediaSockets, .light,
+      .petWatchdog, .rememberIdentities, .breadcrumb:
+      system.execute(effect, for: appliance)
+    }
+  }
+
+  /// Keeps a line of our own, with its time, where it can be read remotely, and hands it on.
+  public mutating func log(_ line: LogLine) {
+    var stamp = Text<32>()
+    stamp.append(decimal: now.ms / 1000)
+    stamp.append(UInt8(ascii: "."))
+    let fraction = now.ms % 1000
+    if fraction < 100 { stamp.append(UInt8(ascii: "0")) }
+    if fraction < 10 { stamp.append(UInt8(ascii: "0")) }
+    stamp.append(decimal: fraction)
+    switch line.level {
+    case .error: stamp.append(" error ")
+    case .warning: stamp.append(" warning ")
+    case .info: stamp.append(" info ")
+    }
+    logs.agent.append(stamp)
+    logs.agent.append(line.text)
+    logs.agent.endLine()
+    system.writeLog(line)
+  }
+}
+
+/// All memory of the loop, claimed once; see `Arena`.
+public struct LoopMemory {
+  let sessions: UnsafeMutableBufferPointer<Session>
+  let subscribers: UnsafeMutableBufferPointer<UInt16>
+  let queue: UnsafeMutableBufferPointer<UInt16>
+  let slotBuffers: UnsafeMutableBufferPointer<UInt8>
+  let pool: UnsafeMutableBufferPointer<UInt8>
+  let scratch: UnsafeMutableBufferPointer<UInt8>
+  let events: UnsafeMutableBufferPointer<UInt8>
+  let topics: UnsafeMutableBufferPointer<UInt8>
+  let agentLog: UnsafeMutableBufferPointer<UInt8>
+  let mediaServerLog: UnsafeMutableBufferPointer<UInt8>
+  let effects: UnsafeMutableBufferPointer<Effect>
+
+  /// Claims from `arena` what a loop with this configuration holds.
+  public init(_ configuration: Configuration, from arena: inout Arena) {
+    let slots = configuration.control.slots + SessionLimits.refusals
+    sessions = arena.claim("connection slots: state", slots, of: Session.self)
+    subscribers = arena.claim("connection slots: subscriber list", slots, of: UInt16.self)
+    queue = arena.claim("connection slots: buffer queue", slots, of: UInt16.self)
+    slotBuffers = arena.claim(
+      "connection slots: buffers", slots * Buffers.slotSize, of: UInt8.self)
+    pool = arena.claim("large buffers to borrow", Buffers.pooled * Limits.frameSize, of: UInt8.self)
+    scratch = arena.claim("scratch of the loop", Buffers.scratchSize, of: UInt8.self)
+    events = arena.claim(
+      "event ring: frames", EventRing.capacity * EventRing.frameSize, of: UInt8.self)
+    topics = arena.claim("event ring: topics", EventRing.history, of: UInt8.self)
+    agentLog = arena.claim("log of the agent", LogRings.size, of: UInt8.self)
+    mediaServerLog = arena.claim("log of MediaMTX", LogRings.size, of: UInt8.self)
+    effects = arena.claim("effects of one step", Effects.capacity, of: Effect.self)
+  }
+}

@@ -16,10 +16,20 @@ func chosenRole() -> Text<32> {
 func run() -> Int32 {
   let role = chosenRole()
   if role == "init" { return initRole() }
+  if role == "agent" { return agentRole() }
+  if role == "probe" { return ProbeRole.run(node: argument(2)) }
+  if role == "storage" { return StorageRole.run(dataDirectory: argument(2)) }
+  if role == "limits" { return limitsRole() }
   if role == "network" { return networkRole() }
   if role == "dhcp-event" { return dhcpEventRole(lx_argument(lx_argument_count() - 1)) }
   if role == "check-config" { return checkConfigRole(lx_argument(2)) }
-  return 2
+  if role == "--version" { return versionRole() }
+  return usage()
+}
+
+/// An argument as text, empty where it is missing.
+func argument<let capacity: Int>(_ index: Int32) -> Text<capacity> {
+  lx_argument(index).map { Text(cString: $0) } ?? .empty
 }
 
 lx_exit_now(run())

@@ -10,8 +10,10 @@
 #define WATCHPOST_CLINUX_H
 
 #include "descriptor.h"
+#include "devices.h"
 #include "poller.h"
 #include "process.h"
+#include "service.h"
 #include "socket.h"
 
 #include "lx_config.h"

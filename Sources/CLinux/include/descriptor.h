@@ -12,6 +12,7 @@ enum lx_errno {
   LX_ENOENT = 2,
   LX_EIO = 5,
   LX_EAGAIN = 11,
+  LX_ENOMEM = 12,
   LX_EBUSY = 16,
   LX_ENFILE = 23,
   LX_EMFILE = 24,
@@ -45,6 +46,8 @@ int32_t lx_rename(const char *from, const char *to);
 int32_t lx_unlink(const char *path);
 /// mkdir(2), mode 0755; an existing folder is success.
 int32_t lx_mkdir(const char *path);
+/// Makes a folder and those above it, as far as they are missing.
+int32_t lx_make_folders(const char *path);
 /// True when access(2) finds the path.
 int32_t lx_exists(const char *path);
 /// A whole small file: the bytes read (at most `capacity`) or a negative errno.

@@ -9,7 +9,7 @@
 
 /// How a child is started. Texts are zero-terminated.
 struct lx_child {
-  const char *path;
+  const char *_Nullable path;
   /// At most 8 arguments after the program's name, unused ones NULL.
   const char *_Nullable arguments[8];
   /// The whole environment: at most 4 `NAME=value`, unused ones NULL.
@@ -42,6 +42,8 @@ int32_t lx_device_holder(const char *device, char *name);
 int32_t lx_pipe(int32_t *reading, int32_t *writing);
 /// Resident bytes of this process.
 uint64_t lx_resident_bytes(void);
+/// The most resident bytes this process has had.
+uint64_t lx_peak_resident_bytes(void);
 /// CPU time of this process in milliseconds.
 uint64_t lx_cpu_ms(void);
 

@@ -1,0 +1,366 @@
+import Appliance
+import Wire
+
+/// Connections: accept, receive, answer, flush, end.
+extension EventLoop where System: ~Copyable {
+  // MARK: Accepting
+
+  /// Takes a batch of connections from the backlog, to serve them or to tell them BUSY.
+  mutating func acceptBatch() {
+    for _ in 0..<Self.batch {
+      guard sessions.canAdmit else { return }
+      switch system.accept() {
+      case .connection(let descriptor, let address): admit(descriptor, from: address)
+      case .none: return
+      case .exhausted:
+        // The entry stays in the backlog, and a level-triggered backlog would spin.
+        backlogRetry = now + Self.exhaustedMs
+        return
+      }
+    }
+  }
+
+  private mutating func admit(_ descriptor: Int32, from address: IPv4) {
+    switch sessions.admit(descriptor: descriptor, from: address, now: now) {
+    case .open(let index):
+      let open = UInt64(sessions.used)
+      if open > counters[.connectionsPeak] { counters[.connectionsPeak] = open }
+      watch(index)
+    case .refuse(let index):
+      counters[.refusedBusy] &+= 1
+      guard watch(index) else { return }
+      let size = Frame.refusal(
+        to: nil, .busy, retryAfterMs: SessionLimits.retryAfterMs, into: buffers.output)
+      // A fresh socket takes this much, or it is dead.
+      _ = system.send(descriptor, UnsafeRawBufferPointer(rebasing: buffers.output[..<size]))
+      system.shutdownWrite(descriptor)
+    }
+  }
+
+  @discardableResult
+  private mutating func watch(_ index: Int) -> Bool {
+    let session = sessions.slots[index]
+    sessions.setInterest(index, Interest.readable.rawValue)
+    let watched = system.watch(
+      session.descriptor, slot: index, generation: session.generation, .readable)
+    if !watched { close(index) }
+    return watched
+  }
+
+  /// The backlog wakes the loop only while there is a place for what it holds.
+  mutating func watchBacklog() {
+    let wanted = sessions.canAdmit && backlogRetry == .never
+    guard wanted != backlogWatched else { return }
+    backlogWatched = wanted
+    system.watchBacklog(wanted)
+  }
+
+  // MARK: Serving
+
+  /// A connection is ready for something.
+  mutating func serve(_ slot: Int, _ generation: UInt32, _ readiness: Readiness) {
+    guard let index = sessions.find(slot, generation: generation) else { return }
+    switch (sessions.slots[index].phase, readiness) {
+    case (.free, _): return
+    case (_, .broken):
+      counters[.closedByPeer] &+= 1
+      close(index)
+    case (.lingering, _): discard(index)
+    case (.open, .readable): receive(index)
+    case (.open, .writable), (.ending, .writable): flushRest(index)
+    case (.ending, .readable): return
+    }
+  }
+
+  /// Takes what has come, answers all whole frames, and sends the answers with one call.
+  mutating func receive(_ index: Int) {
+    var filled = buffers.restore(index, sessions)
+    let room = buffers.room(held: filled)
+    guard filled < room else {
+      keep(index, consumed: 0, filled: filled, unsent: 0, wait: true)
+      return
+    }
+    let space = UnsafeMutableRawBufferPointer(rebasing: buffers.input[filled..<room])
+    switch system.receive(sessions.slots[index].descriptor, into: space) {
+    case .moved(let count):
+      counters[.bytesReceived] &+= UInt64(count)
+      filled += count
+      answerAll(index, filled: filled)
+    case .wouldBlock: keep(index, consumed: 0, filled: filled, unsent: 0, wait: false)
+    case .end, .broken:
+      counters[.closedByPeer] &+= 1
+      close(index)
+    }
+  }
+
+  /// Answers the whole frames in the input, and keeps what is left.
+  mutating func answerAll(_ index: Int, filled: Int) {
+    var consumed = 0
+    var output = 0
+    var wait = false
+    var ends = false
+    frames: while consumed < filled {
+      let input = UnsafeRawBufferPointer(rebasing: buffers.input[consumed..<filled])
+      let size: Int
+      let largest: Int
+      let frame = Header.next(in: input)
+      switch frame {
+      case .incomplete: break frames
+      case .refused(_, _, let bytes): (size, largest) = (bytes, Self.refusalSize)
+      case .frame(let header, _, let bytes):
+        (size, largest) = (bytes, Self.largestAnswer(to: header.kind))
+      }
+      guard buffers.fits(input: filled - consumed - size, output: output + largest) else {
+        guard output > 0 else {
+          wait = true
+          break frames
+        }
+        guard let unsent = send(index, output) else { return }
+        if unsent > 0 {
+          keep(index, consumed: consumed, filled: filled, unsent: unsent, of: output, wait: false)
+          return
+        }
+        output = 0
+        continue
+      }
+      let room = UnsafeMutableRawBufferPointer(rebasing: buffers.output[output...])
+      output += answer(index, frame, into: room, ends: &ends)
+      consumed += size
+      if ends {
+        consumed = filled
+        break
+      }
+    }
+    guard let unsent = send(index, output) else { return }
+    keep(
+      index, consumed: consumed, filled: filled, unsent: unsent, of: output, wait: wait && !ends)
+    if ends { end(index) }
+  }
+
+  /// The last `unsent` of `output` bytes and the input from `consumed` on stay with the slot.
+  private mutating func keep(
+    _ index: Int, consumed: Int, filled: Int, unsent: Int, of output: Int = 0, wait: Bool
+  ) {
+    if consumed < filled || unsent > 0 {
+      let held = UnsafeRawBufferPointer(rebasing: buffers.input[consumed..<filled])
+      let rest = UnsafeRawBufferPointer(rebasing: buffers.output[(output - unsent)..<output])
+      let start = buffers.keep(index, held: held, rest: rest, sessions)
+      if unsent > 0 {
+        sessions.keepRest(index, start: start, count: unsent, now: now)
+      }
+    }
+    sessions.hold(index, filled - consumed, consumed: consumed, now: now)
+    if wait && !sessions.slots[index].waiting {
+      sessions.setWaiting(index, true)
+      buffers.enqueue(index)
+    }
+    updateInterest(index)
+  }
+
+  /// Sends the first `count` bytes of the output. Returns how many of them are unsent, nil when the
+  /// connection is gone.
+  private mutating func send(_ index: Int, _ count: Int) -> Int? {
+    guard count > 0 else { return 0 }
+    let bytes = UnsafeRawBufferPointer(rebasing: buffers.output[..<count])
+    return send(index, bytes)
+  }
+
+  private mutating func send(_ index: Int, _ bytes: UnsafeRawBufferPointer) -> Int? {
+    switch system.send(sessions.slots[index].descriptor, bytes) {
+    case .moved(let count):
+      counters[.bytesSent] &+= UInt64(count)
+      return bytes.count - count
+    case .wouldBlock: return bytes.count
+    case .end, .broken:
+      counters[.closedByPeer] &+= 1
+      close(index)
+      return nil
+    }
+  }
+
+  /// The socket takes bytes again.
+  private mutating func flushRest(_ index: Int) {
+    let rest = buffers.rest(index, sessions)
+    guard !rest.isEmpty else {
+      updateInterest(index)
+      return
+    }
+    guard let unsent = send(index, rest) else { return }
+    let start = Int(sessions.slots[index].restStart) + rest.count - unsent
+    sessions.keepRest(index, start: start, count: unsent, now: now)
+    guard unsent == 0 else { return }
+    buffers.giveBackRest(index, sessions)
+    if sessions.slots[index].phase == .ending {
+      end(index)
+      return
+    }
+    resume(index)
+  }
+
+  /// Goes on with what a slot holds: whole frames may wait there, and events.
+  private mutating func resume(_ index: Int) {
+    let generation = sessions.slots[index].generation
+    if sessions.slots[index].held > 0 {
+      answerAll(index, filled: buffers.restore(index, sessions))
+    } else {
+      updateInterest(index)
+    }
+    if sessions.find(index, generation: generation) != nil { deliver(to: index) }
+  }
+
+  /// Slots that wait for a large buffer, in their order, while there are buffers.
+  mutating func resumeWaiting() {
+    var left = min(buffers.waiting, Self.batch)
+    while left > 0 && buffers.free >= 2 {
+      left -= 1
+      let index = buffers.dequeue()
+      sessions.setWaiting(index, false)
+      if sessions.slots[index].rest == 0 { resume(index) }
+    }
+  }
+
+  private mutating func updateInterest(_ index: Int) {
+    let session = sessions.slots[index]
+    let wanted: Interest
+    if session.phase == .lingering {
+      wanted = .readable
+    } else if session.rest > 0 {
+      wanted = .writable
+    } else {
+      wanted = session.waiting ? .nothing : .readable
+    }
+    guard wanted.rawValue != session.interest else { return }
+    sessions.setInterest(index, wanted.rawValue)
+    system.change(
+      session.descriptor, slot: index, generation: session.generation, wanted)
+  }
+
+  // MARK: Events
+
+  mutating func beginSweep() {
+    guard sessions.subscribers > 0 else { return }
+    if sweep == nil { sweep = 0 } else { sweepAgain = true }
+  }
+
+  /// Hands events to a bounded number of subscribers.
+  mutating func deliverEvents() {
+    guard var position = sweep else { return }
+    let stop = position + Self.sweepBatch
+    while position < min(stop, sessions.subscribers) {
+      let index = sessions.subscriber(at: position)
+      deliver(to: index)
+      // A subscriber that broke has made room for the last one of the list.
+      if position < sessions.subscribers && sessions.subscriber(at: position) == index {
+        position += 1
+      }
+    }
+    if position < sessions.subscribers {
+      sweep = position
+    } else {
+      sweep = sweepAgain ? 0 : nil
+      sweepAgain = false
+    }
+  }
+
+  /// Hands events to one subscriber, unless it has not yet taken what it got before.
+  private mutating func deliver(to index: Int) {
+    while true {
+      let session = sessions.slots[index]
+      guard session.phase == .open, session.isSubscribed, session.rest == 0,
+        session.cursor < events.next
+      else { return }
+      // What is held stays where it is: the rest must find room beside it.
+      let room = Buffers.slotSize - (session.heldPlace == .own ? Int(session.held) : 0)
+      let space = UnsafeMutableRawBufferPointer(rebasing: buffers.output[..<room])
+      let size = events.gather(for: index, sessions, into: space)
+      guard size > 0 else { return }
+      guard let unsent = send(index, size) else { return }
+      guard unsent > 0 else { continue }
+      let rest = UnsafeRawBufferPointer(rebasing: buffers.output[(size - unsent)..<size])
+      let start = buffers.keepBeside(index, rest: rest)
+      sessions.keepRest(index, start: start, count: unsent, now: now)
+      updateInterest(index)
+    }
+  }
+
+  // MARK: Ending
+
+  /// Ends a connection whose answers so far shall arrive.
+  mutating func end(_ index: Int) {
+    buffers.giveBackHeld(index, sessions)
+    sessions.hold(index, 0, consumed: 0, now: now)
+    noteSubscriberLeft(index)
+    if sessions.end(index, now: now) {
+      system.shutdownWrite(sessions.slots[index].descriptor)
+    }
+    updateInterest(index)
+  }
+
+  /// Throws input away until the peer ends its direction.
+  private mutating func discard(_ index: Int) {
+    switch system.receive(sessions.slots[index].descriptor, into: buffers.waste) {
+    case .moved, .wouldBlock: return
+    case .end, .broken: close(index)
+    }
+  }
+
+  /// Frees a slot at once.
+  mutating func close(_ index: Int) {
+    let descriptor = sessions.slots[index].descriptor
+    if sessions.slots[index].waiting { buffers.forget(index) }
+    buffers.giveBackAll(index, sessions)
+    noteSubscriberLeft(index)
+    sessions.free(index)
+    system.close(descriptor)
+  }
+
+  /// The list of subscribers closes its gaps with its last entry: a round must begin again.
+  private mutating func noteSubscriberLeft(_ index: Int) {
+    if sweep != nil && sessions.slots[index].isSubscribed { sweepAgain = true }
+  }
+
+  /// Ends what took too long, a batch per turn.
+  mutating func expireSessions() {
+    for _ in 0..<Self.batch {
+      guard let index = sessions.expired(now: now) else { return }
+      let session = sessions.slots[index]
+      switch session.phase {
+      case .free: continue
+      case .lingering: close(index)
+      case .ending:
+        counters[.closedWriteTimeout] &+= 1
+        close(index)
+      case .open:
+        if session.rest > 0 {
+          counters[.closedWriteTimeout] &+= 1
+          close(index)
+        } else {
+          expireOpen(index)
+        }
+      }
+    }
+  }
+
+  /// Tells a silent or unfinished connection why it ends.
+  private mutating func expireOpen(_ index: Int) {
+    let session = sessions.slots[index]
+    let status: Status
+    if session.waiting {
+      buffers.forget(index)
+      sessions.setWaiting(index, false)
+      status = .busy
+    } else {
+      status = .timeout
+    }
+    if session.held > 0 {
+      counters[.closedFrameTimeout] &+= 1
+    } else {
+      counters[.closedIdle] &+= 1
+    }
+    let size = Frame.refusal(
+      to: nil, status, retryAfterMs: SessionLimits.retryAfterMs, into: buffers.output)
+    guard let unsent = send(index, size) else { return }
+    // Whoever does not even take this much is not told.
+    if unsent > 0 { close(index) } else { end(index) }
+  }
+}

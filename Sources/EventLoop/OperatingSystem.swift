@@ -1,0 +1,91 @@
+import Appliance
+import Wire
+
+/// The one seam between the loop and the world: Linux implements it with system calls, the simulator
+/// with a fake world. Nothing here decides anything.
+///
+/// Descriptors are plain numbers at this seam; the implementation owns what they stand for.
+public protocol OperatingSystem: ~Copyable {
+  /// Microseconds on the clock that `Instant` counts.
+  mutating func nowUs() -> UInt64
+
+  // MARK: Waiting
+
+  /// Waits until something is ready or `deadline` has come (`.never`: without end), and says how many
+  /// things are. A bounded batch; what does not fit is told by the next wait.
+  mutating func wait(until deadline: Instant) -> Int
+  /// One of the things of the last wait.
+  func ready(_ index: Int) -> Ready
+
+  // MARK: The control port
+
+  /// Takes one connection from the backlog.
+  mutating func accept() -> Accepted
+  /// Whether the control port's backlog wakes the loop.
+  mutating func watchBacklog(_ watched: Bool)
+  /// Begins to watch a connection; its events carry the slot and the generation.
+  mutating func watch(_ connection: Int32, slot: Int, generation: UInt32, _ interest: Interest)
+    -> Bool
+  mutating func change(_ connection: Int32, slot: Int, generation: UInt32, _ interest: Interest)
+  mutating func receive(_ connection: Int32, into buffer: UnsafeMutableRawBufferPointer)
+    -> Transfer
+  mutating func send(_ connection: Int32, _ bytes: UnsafeRawBufferPointer) -> Transfer
+  mutating func shutdownWrite(_ connection: Int32)
+  mutating func close(_ connection: Int32)
+
+  // MARK: Everything else
+
+  /// The next thing that `source` has to tell, nil when there is nothing (any more). What the input
+  /// points to stays valid until the next call.
+  mutating func nextInput(from source: Int, logs: inout LogRings) -> Input?
+  /// Executes an effect that concerns the world; `appliance` is asked for what the effect needs.
+  mutating func execute(_ effect: Effect, for appliance: borrowing Appliance)
+  /// Hands a line of the agent's own log to whoever keeps it outside this process.
+  mutating func writeLog(_ line: LogLine)
+  /// What the machine's own counters say now, for health and metrics.
+  mutating func resources() -> Resources
+}
+
+/// What a connection is watched for.
+public enum Interest: UInt8, Equatable, Sendable { case nothing, readable, writable }
+
+/// One thing that is ready.
+public enum Ready: Equatable, Sendable {
+  case backlog
+  case connection(slot: Int, generation: UInt32, Readiness)
+  /// A signal, a device, a child's output, an answer: `nextInput` tells.
+  case source(Int)
+}
+
+public enum Readiness: UInt8, Equatable, Sendable {
+  case readable, writable
+  /// Both directions are dead.
+  case broken
+}
+
+public enum Accepted: Equatable, Sendable {
+  case connection(Int32, IPv4)
+  /// The backlog is empty, or its first entry has gone already.
+  case none
+  /// The machine has no descriptor or memory for it: try again later.
+  case exhausted
+}
+
+/// What became of moving bytes.
+public enum Transfer: Equatable, Sendable {
+  /// At least one byte.
+  case moved(Int)
+  case wouldBlock
+  /// The peer's direction has ended.
+  case end
+  /// The connection is dead.
+  case broken
+}
+
+/// What the agent uses of its machine.
+public struct Resources: Equatable, Sendable {
+  public var memoryKiB: UInt64 = 0
+  public var memoryPeakKiB: UInt64 = 0
+  public var cpuMs: UInt64 = 0
+  public init() {}
+}

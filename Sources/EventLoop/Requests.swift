@@ -1,0 +1,221 @@
+import Appliance
+import Wire
+
+/// Requests: who may ask what, and how an answer comes about.
+extension EventLoop where System: ~Copyable {
+  /// Bytes of the frame that refuses a request.
+  static var refusalSize: Int { Limits.headerSize + Refusal.size }
+
+  /// The most bytes that the answer to a kind may have. Small ones are served without a large buffer
+  /// being free, so that a ping gets through on a machine whose other clients do not read.
+  @inline(__always)
+  static func largestAnswer(to kind: UInt16) -> Int {
+    switch Kind(rawValue: kind) {
+    case .ping: max(refusalSize, Limits.headerSize + Limits.pingSize)
+    case .health: Limits.headerSize + HealthReport.size
+    case .subscribe, .unsubscribe, .subscriptionStatistics, .identify, .reboot, .shutdown,
+      .serverInfo, .mediaServer, .cameraStatus:
+      512
+    case .metrics: 1024
+    case .cameraList, .cameraCapabilities, .streamList, .logTail: Limits.frameSize
+    case .connection, .event, nil: refusalSize
+    }
+  }
+
+  /// Writes the answer to a frame into `room` and returns its size. `ends` becomes true when the
+  /// connection must end after it.
+  mutating func answer(
+    _ index: Int, _ frame: FrameStep, into room: UnsafeMutableRawBufferPointer,
+    ends: inout Bool
+  ) -> Int {
+    switch frame {
+    case .incomplete: return 0
+    case .refused(let error, let header, _):
+      counters[.framesRefused] &+= 1
+      ends = error.endsConnection
+      if ends { counters[.closedProtocolError] &+= 1 }
+      return Frame.refusal(to: header, error.status, detail: error.detail, into: room)
+    case .frame(let header, let payload, _):
+      return answer(index, header, payload, into: room)
+    }
+  }
+
+  private mutating func answer(
+    _ index: Int, _ header: Header, _ payload: UnsafeRawBufferPointer,
+    into room: UnsafeMutableRawBufferPointer
+  ) -> Int {
+    do throws(Status) {
+      let request = try Request.decode(header, payload: payload)
+      count(header.kind)
+      try authorise(index, request)
+      var writer = FrameWriter(room)
+      try write(request, index, into: &writer.payload)
+      counters[.requestsSucceeded] &+= 1
+      return writer.seal(header.reply())
+    } catch {
+      counters[.requestsFailed] &+= 1
+      if error == .unknownOperation { counters[.requestsUnknown] &+= 1 }
+      if error == .permission { counters[.permissionDenied] &+= 1 }
+      return Frame.refusal(to: header, error, into: room)
+    }
+  }
+
+  /// Counts a request under its operation.
+  @inline(__always)
+  private mutating func count(_ kind: UInt16) {
+    guard let kind = Kind(rawValue: kind) else { return }
+    counters[Metric.requests(kind)] &+= 1
+  }
+
+  /// Until keys exist, addresses decide: ping and health for everybody, the rest for trusted ones.
+  @inline(__always)
+  private func authorise(_ index: Int, _ request: Request) throws(Status) {
+    switch request {
+    case .ping, .health: return
+    case .serverInfo, .cameraList, .cameraStatus, .cameraCapabilities, .streamList, .subscribe,
+      .unsubscribe, .subscriptionStatistics, .metrics, .logTail, .identify, .reboot, .shutdown,
+      .mediaServer:
+      guard sessions.slots[index].trusted else { throw .permission }
+    }
+  }
+
+  private mutating func write(
+    _ request: Request, _ index: Int, into payload: inout ByteWriter
+  ) throws(Status) {
+    switch request {
+    case .ping(let bytes): payload.write(bytes)
+    case .health: healthReport().encode(into: &payload)
+    case .serverInfo: appliance.serverInfo().encode(into: &payload)
+    case .cameraList: appliance.writeCameraList(now: now, into: &payload)
+    case .cameraStatus(let wanted):
+      try appliance.cameraStatus(wanted.name, now: now).encode(into: &payload)
+    case .cameraCapabilities(let wanted):
+      try appliance.writeCapabilities(wanted.name, into: &payload)
+    case .streamList: appliance.writeStreamList(now: now, into: &payload)
+    case .mediaServer:
+      var report = appliance.mediaServerReport(now: now)
+      report.lastExitLine = lastExitLine
+      report.encode(into: &payload)
+    case .subscribe(let wanted):
+      subscribe(index, sessions.slots[index].topics | wanted.topics, into: &payload)
+    case .unsubscribe(let wanted):
+      subscribe(index, sessions.slots[index].topics - wanted.topics, into: &payload)
+    case .subscriptionStatistics: subscriptionStatistics(index).encode(into: &payload)
+    case .metrics: metrics().encode(into: &payload)
+    case .logTail(let wanted): writeLog(wanted, into: &payload)
+    case .identify(let wanted):
+      effects.removeAll()
+      try appliance.identify(durationMs: wanted.durationMs, now: now, effects: &effects)
+      executeAll()
+    case .reboot: try stop(.reboot)
+    case .shutdown: try stop(.powerOff)
+    }
+  }
+
+  private mutating func stop(_ action: PowerAction) throws(Status) {
+    effects.removeAll()
+    try appliance.stop(action, now: now, effects: &effects)
+    executeAll()
+  }
+
+  // MARK: What only the loop knows
+
+  private mutating func healthReport() -> HealthReport {
+    refreshResources()
+    var report = appliance.healthReport(now: now)
+    report.slotsTotal = UInt32(sessions.ordinary)
+    report.slotsUsed = UInt32(sessions.used)
+    report.slotsPeak = UInt32(clamping: counters[.connectionsPeak])
+    report.refused = counters[.refusedBusy]
+    report.requests = counters[.requestsSucceeded] &+ counters[.requestsFailed]
+    report.memoryKiB = UInt32(clamping: resources.memoryKiB)
+    report.cpuPermille = cpuPermille
+    return report
+  }
+
+  private mutating func metrics() -> MetricValues {
+    refreshResources()
+    var values = counters
+    appliance.fillMetrics(&values, now: now)
+    values[.connectionsOpen] = UInt64(sessions.used)
+    values[.connectionsAccepted] = sessions.acceptedTotal
+    values[.subscribers] = UInt64(sessions.subscribers)
+    values[.eventsDelivered] = events.deliveredTotal
+    values[.eventsMissed] = events.missedTotal
+    values[.memoryKiB] = resources.memoryKiB
+    values[.memoryPeakKiB] = resources.memoryPeakKiB
+    values[.cpuMs] = resources.cpuMs
+    values[.logLines] = logs.agent.lines
+    return values
+  }
+
+  /// Asks the system for memory and processor use, once a second at most: a fleet that polls health
+  /// must not make the agent read files of /proc all the time.
+  private mutating func refreshResources() {
+    guard now.since(resourcesAt) >= 1000 || resourcesAt == Instant(ms: 0) else { return }
+    let before = resources
+    let elapsed = now.since(resourcesAt)
+    resources = system.resources()
+    if resourcesAt != Instant(ms: 0) {
+      cpuPermille = UInt32(clamping: (resources.cpuMs &- before.cpuMs) * 1000 / max(elapsed, 1))
+    }
+    resourcesAt = now
+  }
+
+  private func writeLog(_ request: LogRequest, into payload: inout ByteWriter) {
+    switch request.source {
+    case .agent: write(logs.agent, request, into: &payload)
+    case .mediaServer: write(logs.mediaServer, request, into: &payload)
+    }
+  }
+
+  private func write(
+    _ ring: borrowing LogRing, _ request: LogRequest, into payload: inout ByteWriter
+  ) {
+    if request.cursor == LogRequest.end {
+      LogHead(nextCursor: ring.end, oldestCursor: ring.oldest, count: 0).encode(into: &payload)
+      return
+    }
+    let range = ring.range(from: request.cursor, bound: request.bound)
+    LogHead(
+      nextCursor: range.upperBound, oldestCursor: ring.oldest,
+      count: UInt32(range.upperBound - range.lowerBound)
+    ).encode(into: &payload)
+    ring.write(range, into: &payload)
+  }
+
+  // MARK: Subscriptions
+
+  private mutating func subscribe(
+    _ index: Int, _ topics: Topics, into payload: inout ByteWriter
+  ) {
+    if sweep != nil && topics.isEmpty { sweepAgain = true }
+    sessions.setTopics(index, topics, cursor: events.next, now: now)
+    SubscriptionReply(topics: topics, nextSequence: events.next).encode(into: &payload)
+  }
+
+  private func subscriptionStatistics(_ index: Int) -> SubscriptionStatistics {
+    let session = sessions.slots[index]
+    var statistics = SubscriptionStatistics()
+    statistics.topics = session.topics
+    statistics.queued = events.queued(for: index, sessions)
+    statistics.delivered = UInt64(session.delivered)
+    statistics.missed = UInt64(session.missed)
+    statistics.subscribers = UInt32(sessions.subscribers)
+    statistics.published = events.next - 1
+    statistics.missedTotal = events.missedTotal
+    statistics.nextSequence = events.next
+    return statistics
+  }
+}
+
+extension FrameError {
+  /// The number that helps the client: the version spoken here, the largest frame.
+  fileprivate var detail: UInt32 {
+    switch self {
+    case .unsupportedVersion: UInt32(Header.version)
+    case .tooLarge: UInt32(Limits.frameSize)
+    case .badMagic, .headerChecksum, .payloadChecksum, .reservedBits: 0
+    }
+  }
+}

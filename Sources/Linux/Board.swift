@@ -1,0 +1,104 @@
+import Appliance
+import CLinux
+import EventLoop
+import Wire
+
+/// What the agent opens after the control port listens: each may be missing, and then is a fact.
+extension LinuxSystem {
+  mutating func openBoard(watchdog: Int32, _ facts: BootFacts) {
+    self.watchdog = watchdog
+    boot = facts
+    readBoot()
+    let ledErrors = leds.open(configuration.leds)
+    for index in 0..<3 {
+      boot.ledAvailable[index] = leds.isAvailable(index)
+      if ledErrors[index] != 0, let led = LED(rawValue: index) {
+        tell(.ledFailed(led, errno: ledErrors[index]))
+      }
+    }
+    leftoverEnded = Leftover.end(notedIn: mediaNote)
+    mailbox = runPath("/agent.sock").withCString { lx_mailbox_open($0) }
+    watch(mailbox, .mailbox)
+    openStorage()
+    openNetwork()
+    if lx_clock_synchronised() { tell(.clockTrusted(unixMs: lx_wall_time_ms())) }
+  }
+
+  /// Begins to look for cameras. Last, so that nothing is told of them before the start.
+  mutating func openDevices() {
+    guard configuration.cameras.enabled else { return }
+    watch(devices.open(), .udev)
+    boot.udevAvailable = devices.isAvailable
+  }
+
+  private mutating func readBoot() {
+    boot.agentStarts = AgentEnvironment.number(AgentEnvironment.starts) ?? 1
+    // 36 characters: 16 bytes in hexadecimal with four dashes (random(4)).
+    let path: StaticString = "/proc/sys/kernel/random/boot_id"
+    let count = lx_read_file(path.cString, scratch.baseAddress!, 64)
+    var digits = 0
+    for index in 0..<max(0, Int(count)) {
+      guard let digit = hexadecimalDigit(scratch[index]), digits < 32 else { continue }
+      boot.bootID[digits / 2] = boot.bootID[digits / 2] << 4 | digit
+      digits += 1
+    }
+    let board: StaticString = "/etc/board"
+    let length = lx_read_file(board.cString, scratch.baseAddress!, 32)
+    for index in 0..<max(0, Int(length)) where scratch[index] > 0x20 {
+      boot.board.append(scratch[index])
+    }
+  }
+
+  private func hexadecimalDigit(_ byte: UInt8) -> UInt8? {
+    switch byte {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+    case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+    default: nil
+    }
+  }
+
+  // MARK: Storage
+
+  private mutating func openStorage() {
+    if let number = AgentEnvironment.number(AgentEnvironment.storage) {
+      // Under our init, which says when the partition is there: until then /data is an empty folder
+      // of the root file system.
+      let state = StorageFacts.State(rawValue: UInt8(truncatingIfNeeded: number)) ?? .unknown
+      storage.partition = .known(state)
+      if state == .missing { tell(.storageChanged(storage.judged)) }
+    } else {
+      // No init of ours: the folder is an ordinary one, and ours to make.
+      _ = configuration.dataDirectory.withCString { lx_make_folders($0) }
+    }
+    startStorageWhenMounted()
+  }
+
+  /// Starts the worker where the partition is there and no worker runs.
+  mutating func startStorageWhenMounted() {
+    guard storage.isWanted else { return }
+    let channel = storage.start(&children, dataDirectory: configuration.dataDirectory, boot)
+    watch(channel, .storage)
+  }
+
+  /// Adds what earlier boots have left, if it is known by now.
+  mutating func takeHistory() {
+    guard let history = storage.history else { return }
+    boot.bootCount = history.bootCount
+    boot.recentWatchdogResets = history.recentWatchdogResets
+    if boot.reset == .unknown { boot.reset = history.reset }
+  }
+
+  // MARK: Network
+
+  private mutating func openNetwork() {
+    guard configuration.network.mode != .off else {
+      // Somebody else's network: it counts as up.
+      tell(.networkChanged(address: configuration.control.address, linkUp: true))
+      return
+    }
+    network = RouteMonitor(interface: configuration.network.interface)
+    guard let descriptor = network?.descriptor, let state = network?.state() else { return }
+    watch(descriptor, .network)
+    tell(.networkChanged(address: state.address, linkUp: state.linkUp))
+  }
+}

@@ -1,0 +1,186 @@
+import Appliance
+import CLinux
+import Wire
+
+/// The agent's child processes: starts, signals and reaps them, and decides nothing.
+///
+/// Only processes that are listed here are ever waited for or signalled: the agent is not PID 1, and
+/// a pid that has been reaped belongs to somebody else.
+struct Children: ~Copyable {
+  struct Child {
+    var pid: Int32 = 0
+    var life: UInt32 = 0
+    /// Our end of its output, or -1.
+    var output: Int32 = -1
+  }
+
+  /// What has ended.
+  enum Ended {
+    case mediaServer(life: UInt32, ExitStatus)
+    /// `output` is the reading end of its pipe, owned by the caller from now on.
+    case probe(slot: Int, life: UInt32, ExitStatus, output: Int32)
+    case storage
+  }
+
+  private static let mediaServerPlace = Limits.cameras
+  private static let storagePlace = Limits.cameras + 1
+  private var children = InlineArray<34, Child>(repeating: Child())
+  /// Where the present round of reaping stands; `count`: no round is due.
+  private var reapAt = 34
+
+  /// SIGCHLD came: any number of children may have ended.
+  mutating func reapAll() { reapAt = 0 }
+
+  /// The next child that has ended, nil when there is none (any more).
+  mutating func nextEnded() -> Ended? {
+    while reapAt < children.count {
+      let place = reapAt
+      reapAt += 1
+      let child = children[place]
+      var raw: Int32 = 0
+      guard child.pid > 0, lx_reap(child.pid, &raw) == 1 else { continue }
+      children[place] = Child()
+      let status: ExitStatus =
+        raw & 0x100 != 0
+        ? .signal(UInt8(truncatingIfNeeded: raw)) : .code(UInt8(truncatingIfNeeded: raw))
+      switch place {
+      case Self.mediaServerPlace:
+        // Hooks that it started share its group and would outlive it.
+        _ = lx_kill(child.pid, Int32(LX_SIGKILL.rawValue), 1)
+        return .mediaServer(life: child.life, status)
+      case Self.storagePlace: return .storage
+      default:
+        return .probe(slot: place, life: child.life, status, output: child.output)
+      }
+    }
+    return nil
+  }
+
+  /// Starts MediaMTX with our ends of its output. The pid or a negative errno.
+  mutating func spawnMediaServer(
+    life: UInt32, path: Text<96>, configuration: Text<128>, directory: Text<128>, output: Int32
+  ) -> Int32 {
+    var request = lx_child()
+    request.output = output
+    request.error = output
+    request.extra = -1
+    let pid = path.withCString { path in
+      configuration.withCString { configuration in
+        directory.withCString { directory in
+          request.path = path
+          request.arguments.0 = configuration
+          // FACTS: newer versions open MoQ listeners by themselves; hooks inherit everything.
+          request.environment.0 = StaticString("MTX_MOQ=no").cString
+          request.directory = directory
+          return lx_spawn(&request)
+        }
+      }
+    }
+    if pid > 0 { children[Self.mediaServerPlace] = Child(pid: pid, life: life, output: -1) }
+    return pid
+  }
+
+  /// Starts a role of our own program with one argument. The pid or a negative errno.
+  private func spawnRole<let capacity: Int>(
+    _ role: StaticString, _ argument: Text<capacity>, output: Int32, extra: Int32
+  ) -> Int32 {
+    var request = lx_child()
+    request.path = StaticString("/proc/self/exe").cString
+    request.arguments.0 = role.cString
+    request.output = output
+    request.error = 2
+    request.extra = extra
+    return argument.withCString { text in
+      request.arguments.1 = text
+      return lx_spawn(&request)
+    }
+  }
+
+  mutating func spawnProbe(slot: Int, life: UInt32, node: Text<16>) -> Int32 {
+    var reading: Int32 = -1
+    var writing: Int32 = -1
+    let piped = lx_pipe(&reading, &writing)
+    guard piped == 0 else { return piped }
+    let pid = spawnRole("probe", node, output: writing, extra: -1)
+    lx_close(writing)
+    if pid > 0 {
+      children[slot] = Child(pid: pid, life: life, output: reading)
+    } else {
+      lx_close(reading)
+    }
+    return pid
+  }
+
+  mutating func spawnStorage(dataDirectory: Text<96>, channel: Int32) -> Int32 {
+    let pid = spawnRole("storage", dataDirectory, output: -1, extra: channel)
+    if pid > 0 { children[Self.storagePlace] = Child(pid: pid) }
+    return pid
+  }
+
+  /// Signals a child of that life; one that has ended already is no error.
+  func signal(_ kind: ChildKind, life: UInt32, _ signal: Signal) {
+    let number = Int32(signal == .kill ? LX_SIGKILL.rawValue : LX_SIGTERM.rawValue)
+    switch kind {
+    case .mediaServer:
+      let child = children[Self.mediaServerPlace]
+      // SIGTERM goes to the server alone, which ends its hooks itself; SIGKILL to all of them.
+      guard child.pid > 0, child.life == life else { return }
+      _ = lx_kill(child.pid, number, signal == .kill ? 1 : 0)
+    case .probe(let slot):
+      let child = children[slot]
+      guard child.pid > 0, child.life == life else { return }
+      _ = lx_kill(child.pid, number, 1)
+    }
+  }
+}
+
+/// What an earlier life of the agent has left over: the process it noted, if that still runs.
+///
+/// A child dies with its parent (PR_SET_PDEATHSIG), but not while it sleeps uninterruptibly, and not
+/// where the kernel loses the race; two MediaMTX would fight for the ports.
+enum Leftover {
+  /// Notes a running child in `path`: pid and start time, so that a reused pid is not mistaken.
+  static func note(_ pid: Int32, in path: Text<128>) {
+    var text = Text<64>()
+    text.append(decimal: UInt64(pid))
+    text.append(" ")
+    text.append(decimal: lx_process_start(pid))
+    text.append("\n")
+    text.withBytes { bytes in
+      path.withCString { path in
+        let file = lx_open(path, LX_REPLACE, 0)
+        guard file >= 0 else { return }
+        _ = lx_write_all(file, bytes.baseAddress!, bytes.count)
+        lx_close(file)
+      }
+    }
+  }
+
+  /// Ends the process noted in `path` and its group. True when there was one.
+  static func end(notedIn path: Text<128>) -> Bool {
+    withUnsafeTemporaryAllocation(byteCount: 64, alignment: 8) { memory in
+      let count = path.withCString { lx_read_file($0, memory.baseAddress!, memory.count) }
+      guard count > 0 else { return false }
+      let text = UnsafeRawBufferPointer(rebasing: memory[..<Int(count)])
+      var at = 0
+      guard let pid = number(text, &at), let start = number(text, &at), pid > 1,
+        pid <= UInt64(Int32.max), start > 0, lx_process_start(Int32(pid)) == start
+      else { return false }
+      let kill = Int32(LX_SIGKILL.rawValue)
+      return lx_kill(Int32(pid), kill, 1) == 0 || lx_kill(Int32(pid), kill, 0) == 0
+    }
+  }
+
+  private static func number(_ text: UnsafeRawBufferPointer, _ at: inout Int) -> UInt64? {
+    var value: UInt64 = 0
+    let start = at
+    while at < text.count, at - start < 18, case let digit = text[at] &- UInt8(ascii: "0"),
+      digit <= 9
+    {
+      value = value * 10 + UInt64(digit)
+      at += 1
+    }
+    defer { at += 1 }
+    return at > start ? value : nil
+  }
+}

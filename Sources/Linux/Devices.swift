@@ -1,0 +1,80 @@
+import Appliance
+import CLinux
+import Wire
+
+/// Cameras as udev tells of them: messages, and an enumeration whenever messages may be missing.
+struct Devices {
+  private enum State {
+    /// udev is not to be had on this machine.
+    case off
+    /// An enumeration has begun and this has not been told yet.
+    case beginning
+    /// Going through what is there; messages wait meanwhile.
+    case enumerating
+    case listening
+  }
+  private var state = State.off
+
+  var isAvailable: Bool {
+    switch state {
+    case .off: false
+    case .beginning, .enumerating, .listening: true
+    }
+  }
+
+  /// Starts to listen, then to enumerate: in this order nothing can fall between. Returns the
+  /// descriptor to watch, or a negative errno.
+  mutating func open() -> Int32 {
+    let monitor = lx_udev_open()
+    if monitor >= 0 { enumerate() }
+    return monitor
+  }
+
+  private mutating func enumerate() {
+    state = lx_udev_enumerate() == 0 ? .beginning : .listening
+  }
+
+  /// The next thing udev has to tell.
+  mutating func next() -> Input? {
+    var device = lx_device()
+    while true {
+      switch state {
+      case .off: return nil
+      case .beginning:
+        state = .enumerating
+        return .devicesEnumerating
+      case .enumerating:
+        if lx_udev_enumerated(&device) == 1 { return .deviceAdded(DeviceFacts(device)) }
+        state = .listening
+        return .devicesEnumerated
+      case .listening:
+        let result = lx_udev_next(&device)
+        if result == -Int32(LX_ENOBUFS.rawValue) {
+          enumerate()
+          continue
+        }
+        guard result == 1 else { return nil }
+        switch UInt32(device.action) {
+        case LX_DEVICE_ADDED.rawValue: return .deviceAdded(DeviceFacts(device))
+        case LX_DEVICE_REMOVED.rawValue:
+          return .deviceRemoved(node: DeviceFacts(device).node)
+        default: continue
+        }
+      }
+    }
+  }
+}
+
+extension DeviceFacts {
+  init(_ device: lx_device) {
+    self.init()
+    withUnsafeBytes(of: device.node) { node = Text($0) }
+    withUnsafeBytes(of: device.port) { port = Text($0) }
+    withUnsafeBytes(of: device.bus) { bus = Text($0) }
+    withUnsafeBytes(of: device.serial) { serial = Text($0) }
+    withUnsafeBytes(of: device.product) { product = Text($0) }
+    vendorID = device.vendor
+    productID = device.product_id
+    index = device.index
+  }
+}

@@ -1,0 +1,37 @@
+import Appliance
+import CLinux
+import EventLoop
+import Wire
+
+/// `watchpost limits`: what the agent claims, line by line, each naming its holder.
+public enum LimitsRole {
+  /// Prints the sum for a configuration. The process's exit code.
+  public static func run(_ configuration: Configuration) -> Int32 {
+    var arena = Arena()
+    _ = AgentMemory(configuration, from: &arena)
+    for index in 0..<arena.itemCount {
+      let item = arena.item(index)
+      line(item.bytes, item.holder)
+    }
+    line(arena.claimed, "sum claimed at the start")
+    var slots = Text<64>()
+    slots.append(decimal: UInt64(configuration.control.slots))
+    slots.append(" connection slots and ")
+    slots.append(decimal: UInt64(SessionLimits.refusals))
+    slots.append(" for telling BUSY\n")
+    slots.withBytes { _ = lx_write_all(1, $0.baseAddress!, $0.count) }
+    return 0
+  }
+
+  private static func line(_ bytes: Int, _ holder: StaticString) {
+    var number = Text<20>()
+    number.append(decimal: UInt64(bytes))
+    var line = Text<96>()
+    for _ in number.count..<12 { line.append(UInt8(ascii: " ")) }
+    line.append(number)
+    line.append("  ")
+    line.append(holder)
+    line.append("\n")
+    line.withBytes { _ = lx_write_all(1, $0.baseAddress!, $0.count) }
+  }
+}

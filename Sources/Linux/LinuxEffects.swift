@@ -1,0 +1,61 @@
+import Appliance
+import CLinux
+import EventLoop
+import Wire
+
+/// Effects that concern the world.
+extension LinuxSystem {
+  public mutating func execute(_ effect: Effect, for appliance: borrowing Appliance) {
+    switch effect {
+    case .spawnMediaServer(let life): spawnMediaServer(life, for: appliance)
+    case .spawnProbe(let slot, let life, let node):
+      spawned(
+        .probe(slot: slot), life, children.spawnProbe(slot: slot, life: life, node: node))
+    case .signal(let kind, let life, let signal): children.signal(kind, life: life, signal)
+    case .media, .cancelMedia, .checkMediaSockets: break
+    case .light(let led, let on):
+      let error = leds.set(led.rawValue, on)
+      if error != 0 { tell(.ledFailed(led, errno: error)) }
+    case .petWatchdog:
+      if watchdog >= 0 { _ = lx_watchdog_pet(watchdog) }
+      // The same sign of life for a service manager that wants one (sd_notify(3)).
+      _ = lx_service_notify(StaticString("WATCHDOG=1").cString)
+    case .rememberIdentities: rememberIdentities(appliance)
+    case .breadcrumb(.longLived): storage.tell(.longLived)
+    case .breadcrumb(.orderlyStop): storage.tell(.orderlyStop)
+    case .publish, .log, .stop:
+      preconditionFailure("the loop executes these itself")
+    }
+  }
+
+  private mutating func spawned(_ kind: ChildKind, _ life: UInt32, _ pid: Int32) {
+    if pid > 0 {
+      tell(.childStarted(kind, life: life, pid: pid))
+    } else {
+      tell(.childSpawnFailed(kind, life: life, errno: -pid))
+    }
+  }
+
+  private mutating func rememberIdentities(_ appliance: borrowing Appliance) {
+    storage.tell(.cameras) { writer in
+      for index in 0..<appliance.cameras.known.count {
+        appliance.cameras.known[index].encode(into: &writer)
+      }
+    }
+  }
+
+  // MARK: MediaMTX
+
+  private mutating func spawnMediaServer(_ life: UInt32, for appliance: borrowing Appliance) {
+    tell(.childSpawnFailed(.mediaServer, life: life, errno: Int32(LX_ENOENT.rawValue)))
+  }
+
+  /// Where the pid of the running MediaMTX is noted for the next life of the agent.
+  var mediaNote: Text<128> { runPath("/mediamtx.pid") }
+
+  func runPath(_ name: StaticString) -> Text<128> {
+    var path = Text<128>(configuration.runDirectory)
+    path.append(name)
+    return path
+  }
+}

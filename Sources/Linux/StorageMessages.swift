@@ -1,0 +1,62 @@
+import Appliance
+import CLinux
+import Wire
+
+/// What the agent and its storage worker say to each other over a SOCK_SEQPACKET pair: whole messages
+/// in a queue that the kernel bounds. Both ends are the same program, so the layout is nobody else's
+/// business; a checksum is not needed between them.
+enum StorageRequest: UInt8 {
+  /// First message: what the agent knows of this boot (boot id, whether the watchdog reset it).
+  case hello = 1
+  /// The known cameras, to be kept.
+  case cameras = 2
+  /// This boot has lived long: the row of watchdog resets ends.
+  case longLived = 3
+  /// The end that follows is wanted.
+  case orderlyStop = 4
+}
+
+enum StorageReply: UInt8 {
+  case facts = 1
+  case cameras = 2
+  case history = 3
+}
+
+/// What earlier boots have left on the data partition.
+struct BootHistory: Equatable {
+  var reset = ResetReason.unknown
+  var bootCount: UInt32 = 0
+  var recentWatchdogResets: UInt32 = 0
+}
+
+extension KnownCamera {
+  static let encodedSize = 32 + 1 + 1 + 2 + 2 + 2 + 48 + 32 + 32
+
+  func encode(into writer: inout ByteWriter) {
+    writer.write(name)
+    writer.write(rung.rawValue)
+    writer.write(collided)
+    writer.write(vendorID)
+    writer.write(productID)
+    writer.zero(2)
+    writer.write(product)
+    writer.write(serial)
+    writer.write(port)
+  }
+
+  /// nil: a rung that this build does not know.
+  init?(from reader: inout ByteReader) {
+    self.init()
+    name = reader.read()
+    let number = reader.read(UInt8.self)
+    collided = reader.read(UInt8.self) != 0
+    vendorID = reader.read()
+    productID = reader.read()
+    reader.skip(2)
+    product = reader.read()
+    serial = reader.read()
+    port = reader.read()
+    guard let rung = IdentityRung(rawValue: number) else { return nil }
+    self.rung = rung
+  }
+}

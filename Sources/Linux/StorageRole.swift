@@ -1,0 +1,217 @@
+import Appliance
+import CLinux
+import Wire
+
+/// `watchpost storage DATA`: the one process that touches the data partition for the agent.
+///
+/// A card that hangs puts whoever uses it into uninterruptible sleep. A thread in that state would
+/// keep the whole agent from ending and so from being started again; a process is simply left behind.
+public struct StorageRole: ~Copyable {
+  /// How often free space is looked at, and a partition that was missing.
+  static let intervalMs: Int32 = 2000
+  private static let channel: Int32 = 3
+  private static let camerasMagic: UInt32 = 0x3143_5057
+  private static let bootsMagic: UInt32 = 0x3142_5057
+
+  private let folder: Text<96>
+  private var bootID = InlineArray<16, UInt8>(repeating: 0)
+  private var watchdogReset = false
+  private var facts = StorageFacts()
+  private enum Told { case nothing, everything }
+  private var told = Told.nothing
+  private var boots = Boots()
+  private let memory: UnsafeMutableRawBufferPointer
+
+  /// What `state/boots` holds.
+  private struct Boots {
+    var bootID = InlineArray<16, UInt8>(repeating: 0)
+    var bootCount: UInt32 = 0
+    /// Watchdog resets in a row up to and including the one that started this boot.
+    var recent: UInt32 = 0
+    var longLived = false
+    var orderly = false
+  }
+
+  /// Serves the agent until it ends. The process's exit code.
+  public static func run(dataDirectory: Text<96>) -> Int32 {
+    withUnsafeTemporaryAllocation(byteCount: 32 * 1024, alignment: 16) { memory in
+      var role = StorageRole(folder: dataDirectory, memory: memory)
+      return role.serve()
+    }
+  }
+
+  private init(folder: Text<96>, memory: UnsafeMutableRawBufferPointer) {
+    self.folder = folder
+    self.memory = memory
+  }
+
+  private mutating func serve() -> Int32 {
+    while true {
+      guard lx_wait_readable(Self.channel, Self.intervalMs) >= 0 else { return 1 }
+      let count = lx_receive(Self.channel, memory.baseAddress!, memory.count)
+      if count == 0 { return 0 }
+      if count > 0 {
+        obey(UnsafeRawBufferPointer(rebasing: memory[..<Int(count)]))
+      } else if count != -Int64(LX_EAGAIN.rawValue) {
+        return 1
+      }
+      look()
+    }
+  }
+
+  private mutating func obey(_ message: UnsafeRawBufferPointer) {
+    var reader = ByteReader(message)
+    guard let request = StorageRequest(rawValue: reader.read(UInt8.self)) else { return }
+    switch request {
+    case .hello:
+      guard reader.remaining == 17 else { return }
+      for index in bootID.indices { bootID[index] = reader.read() }
+      watchdogReset = reader.read(UInt8.self) != 0
+    case .cameras:
+      replace("/state/cameras", magic: Self.camerasMagic, reader.take(reader.remaining))
+    case .longLived:
+      boots.longLived = true
+      writeBoots()
+    case .orderlyStop:
+      boots.orderly = true
+      writeBoots()
+    }
+  }
+
+  /// Looks at the partition, and tells the agent what has changed.
+  private mutating func look() {
+    var now = StorageFacts()
+    var readOnly: Int32 = 0
+    let result = folder.withCString {
+      lx_filesystem($0, &now.totalBytes, &now.freeBytes, &readOnly)
+    }
+    now.state = result < 0 ? .missing : readOnly != 0 ? .readOnly : .writable
+    if now != facts {
+      facts = now
+      tellFacts()
+    }
+    // The first time that the partition is there, everything that is remembered is read.
+    guard told == .nothing, now.state == .writable || now.state == .readOnly else { return }
+    told = .everything
+    makeFolder("/state")
+    countBoot()
+    tellCameras()
+  }
+
+  private func makeFolder(_ name: StaticString) {
+    _ = path(name).withCString { lx_mkdir($0) }
+  }
+
+  private func path(_ name: StaticString) -> Text<128> {
+    var path = Text<128>(folder)
+    path.append(name)
+    return path
+  }
+
+  // MARK: Files
+
+  /// Replaces a file atomically: magic, checksum, bytes.
+  private func replace(_ name: StaticString, magic: UInt32, _ bytes: UnsafeRawBufferPointer) {
+    withUnsafeTemporaryAllocation(byteCount: bytes.count + 8, alignment: 8) { file in
+      var writer = ByteWriter(file)
+      writer.write(magic)
+      writer.write(CRC32C.of(bytes))
+      writer.write(bytes)
+      _ = path(name).withCString { lx_replace_file($0, file.baseAddress!, file.count, true) }
+    }
+  }
+
+  /// The bytes of a file that `replace` wrote, nil when there is none or it is damaged.
+  private func read(_ name: StaticString, magic: UInt32) -> UnsafeRawBufferPointer? {
+    let count = path(name).withCString { lx_read_file($0, memory.baseAddress!, memory.count) }
+    guard count >= 8, Int(count) < memory.count else { return nil }
+    var reader = ByteReader(UnsafeRawBufferPointer(rebasing: memory[..<Int(count)]))
+    guard reader.read(UInt32.self) == magic else { return nil }
+    let sum = reader.read(UInt32.self)
+    let bytes = reader.take(reader.remaining)
+    return CRC32C.of(bytes) == sum ? bytes : nil
+  }
+
+  // MARK: Boots
+
+  /// Counts this boot, once, and tells what the row of watchdog resets is.
+  private mutating func countBoot() {
+    var before = Boots()
+    if let bytes = read("/state/boots", magic: Self.bootsMagic), bytes.count == 28 {
+      var reader = ByteReader(bytes)
+      for index in before.bootID.indices { before.bootID[index] = reader.read() }
+      before.bootCount = reader.read()
+      before.recent = reader.read()
+      before.longLived = reader.read(UInt8.self) != 0
+      before.orderly = reader.read(UInt8.self) != 0
+    }
+    var reset = ResetReason.unknown
+    if isThisBoot(before) {
+      // The agent was started again within one boot.
+      boots = before
+      reset = watchdogReset ? .watchdog : .unknown
+    } else {
+      boots.bootID = bootID
+      boots.bootCount = before.bootCount &+ 1
+      if watchdogReset {
+        boots.recent = before.longLived || before.orderly ? 1 : before.recent &+ 1
+        reset = .watchdog
+      } else {
+        reset = before.bootCount == 0 ? .unknown : before.orderly ? .requested : .powerOn
+      }
+      writeBoots()
+    }
+    tell(.history) { writer in
+      writer.write(reset.rawValue)
+      writer.write(boots.bootCount)
+      writer.write(boots.longLived ? 0 : boots.recent)
+    }
+  }
+
+  private func isThisBoot(_ other: Boots) -> Bool {
+    for index in bootID.indices where other.bootID[index] != bootID[index] { return false }
+    return true
+  }
+
+  private func writeBoots() {
+    guard told == .everything, facts.state == .writable else { return }
+    withUnsafeTemporaryAllocation(byteCount: 28, alignment: 8) { memory in
+      var writer = ByteWriter(memory)
+      for index in boots.bootID.indices { writer.write(boots.bootID[index]) }
+      writer.write(boots.bootCount)
+      writer.write(boots.recent)
+      writer.write(boots.longLived)
+      writer.write(boots.orderly)
+      writer.zero(2)
+      replace("/state/boots", magic: Self.bootsMagic, writer.written)
+    }
+  }
+
+  // MARK: Telling the agent
+
+  private func tellFacts() {
+    tell(.facts) { writer in
+      writer.write(facts.state.rawValue)
+      writer.write(facts.totalBytes)
+      writer.write(facts.freeBytes)
+    }
+  }
+
+  /// The remembered cameras; none where there is no file yet.
+  private func tellCameras() {
+    let bytes = read("/state/cameras", magic: Self.camerasMagic)
+    tell(.cameras) { writer in
+      guard let bytes, bytes.count % KnownCamera.encodedSize == 0 else { return }
+      writer.write(bytes)
+    }
+  }
+
+  private func tell(_ reply: StorageReply, _ body: (inout ByteWriter) -> Void) {
+    withUnsafeTemporaryAllocation(byteCount: 32 * 1024, alignment: 8) { message in
+      var writer = ByteWriter(message)
+      writer.write(reply.rawValue)
+      body(&writer)
+      _ = lx_send(Self.channel, message.baseAddress!, writer.count)
+    }
+  }
+}
