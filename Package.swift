@@ -19,6 +19,7 @@ let package = Package(
     .executable(name: "mediamtx-standin", targets: ["StandIn"]),
     .executable(name: "wpctl", targets: ["wpctl"]),
     .executable(name: "usbcam", targets: ["usbcam"]),
+    .executable(name: "emulated-board", targets: ["emulated-board"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -53,6 +54,11 @@ let package = Package(
       dependencies: [
         "EmulatedBoard", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
+    .executableTarget(
+      name: "emulated-board",
+      dependencies: [
+        "EmulatedBoard", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
     .target(
       name: "ControlClient",
       dependencies: [
@@ -66,6 +72,8 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
+    .testTarget(name: "EmulatedBoardTests", dependencies: ["EmulatedBoard"]),
+    .testTarget(name: "BoardTests", dependencies: ["EmulatedBoard"]),
     .testTarget(name: "WireTests", dependencies: ["Wire"]),
     .testTarget(name: "ApplianceTests", dependencies: ["Appliance", "Wire"]),
     .testTarget(name: "TidyTests"),

@@ -1,0 +1,123 @@
+/// QEMU's command line for one life of a board. Everything in the state folder has a relative name,
+/// since QEMU runs there: socket addresses are short, and commas in paths do no harm.
+struct CommandLine {
+  var image: BoardImage
+  var configuration: BoardConfiguration
+  /// The card's file and its format; nil without a card.
+  var card: (file: String, format: String)?
+  var forwards: [(guest: UInt16, host: UInt16, udp: Bool)]
+
+  /// Number under which the child has its end of the private monitor.
+  static let monitorDescriptor: Int32 = 3
+  static let networkID = "net0"
+  static let throttleGroup = "card-limits"
+
+  var arguments: [String] {
+    machine + console + monitors + network + usb + disk
+      + (configuration.clock.map { ["-rtc", "base=\($0),clock=vm"] } ?? [])
+  }
+
+  private var machine: [String] {
+    var line = image.commandLine
+    if configuration.debugShell { line += " watchpost.debug=1" }
+    if !configuration.append.isEmpty { line += " " + configuration.append }
+    return [
+      "qemu-system-aarch64", "-name", "watchpost", "-M", "virt", "-cpu", "cortex-a53",
+      "-accel", "tcg", "-smp", "\(configuration.processors)", "-m", "\(configuration.memoryMiB)",
+      "-nodefaults", "-no-user-config", "-display", "none",
+      // Stopped until everything that observes it is in place.
+      "-S",
+      "-kernel", image.kernel, "-initrd", image.initramfs, "-append", line,
+      "-device", "i6300esb", "-action", "watchdog=reset",
+    ]
+  }
+
+  /// Outsiders may take the socket; we read the log, which QEMU writes in any case.
+  private var console: [String] {
+    [
+      "-chardev", "socket,id=serial,path=serial,server=on,wait=off,logfile=/dev/stdout",
+      "-serial", "chardev:serial",
+    ]
+  }
+
+  /// One monitor for anybody, and one without a name in the file system for ourselves.
+  private var monitors: [String] {
+    [
+      "-qmp", "unix:qmp,server=on,wait=off",
+      "-chardev", "socket,id=private,fd=\(Self.monitorDescriptor)",
+      "-mon", "chardev=private,mode=control",
+      "-qtest", "unix:qtest,server=on,wait=off", "-qtest-log", "none",
+    ]
+  }
+
+  private var network: [String] {
+    let rules = forwards.map {
+      "hostfwd=\($0.udp ? "udp" : "tcp"):127.0.0.1:\($0.host)-:\($0.guest)"
+    }
+    let user = (["user,id=\(Self.networkID)"] + rules).joined(separator: ",")
+    var arguments = [
+      "-netdev", user, "-device", "virtio-net-pci,netdev=\(Self.networkID),romfile=",
+    ]
+    if configuration.capturesNetwork {
+      arguments += [
+        "-object", "filter-dump,id=capture,netdev=\(Self.networkID),file=network.pcap",
+      ]
+    }
+    return arguments
+  }
+
+  private var usb: [String] {
+    ["-device", "qemu-xhci,id=xhci,p2=4,p3=4"]
+      + USBPort.allCases.flatMap { port in
+        [
+          "-chardev", "socket,id=\(port.rawValue),path=\(port.rawValue),server=on,wait=off",
+          "-device",
+          "usb-redir,id=redir-\(port.rawValue),chardev=\(port.rawValue),"
+            + "bus=xhci.0,port=\(port.busPort)",
+        ]
+      }
+  }
+
+  /// A card is a throttle filter, which can make it hang, over the faults, over the file.
+  private var disk: [String] {
+    guard let card else { return [] }
+    var node: JSONValue = [
+      "driver": .string(card.format), "file": ["driver": "file", "filename": .string(card.file)],
+      // Flushes need not reach the host's disk: the host keeps running when the board's power goes.
+      "cache": ["no-flush": true],
+    ]
+    let faults = configuration.cardFaults
+    if !faults.isEmpty {
+      node = [
+        "driver": "blkdebug", "image": node, "inject-error": .array(faults.map(\.injection)),
+      ]
+    }
+    node = [
+      "driver": "throttle", "node-name": "card", "throttle-group": .string(Self.throttleGroup),
+      "file": node,
+    ]
+    var group = "throttle-group,id=\(Self.throttleGroup)"
+    if let bytes = configuration.cardHangsAfter {
+      group += ",x-bps-total=1,x-bps-total-max=\(max(1, bytes))"
+    }
+    return [
+      "-object", group, "-blockdev", node.text,
+      "-device", "virtio-blk-pci,drive=card,serial=WATCHPOST0,werror=report,rerror=report",
+    ]
+  }
+}
+
+extension CardFault {
+  /// A rule of QEMU's `blkdebug` driver.
+  fileprivate var injection: JSONValue {
+    switch self {
+    case .errors(let operation, let sector):
+      // "none" is the event of a rule that holds from the beginning.
+      var rule: [String: JSONValue] = [
+        "event": "none", "iotype": .string(operation.rawValue), "errno": 5, "once": false,
+      ]
+      if let sector { rule["sector"] = .integer(sector) }
+      return .object(rule)
+    }
+  }
+}

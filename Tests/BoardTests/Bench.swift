@@ -1,0 +1,48 @@
+import EmulatedBoard
+import Foundation
+import Testing
+
+/// The bench of the board's tests: boards from the built image, never two at once, since each takes
+/// a processor of its own.
+enum Bench {
+  /// Folder of the image under test; another one by `WATCHPOST_IMAGE`.
+  static var imageFolder: String {
+    ProcessInfo.processInfo.environment["WATCHPOST_IMAGE"]
+      ?? URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent().appendingPathComponent(".build/image/qemu-arm64").path
+  }
+
+  /// Whether there is an image; without one, tests on the board are skipped and the summary says so.
+  static var hasImage: Bool {
+    FileManager.default.fileExists(atPath: imageFolder + "/kernel")
+  }
+
+  /// Powers a board on, waits until it is ready, hands it to a test and puts it away, whatever the
+  /// test did.
+  static func withBoard<Result>(
+    _ adjust: (inout BoardConfiguration) -> Void = { _ in },
+    _ body: (EmulatedBoard) async throws -> Result
+  ) async throws -> Result {
+    var configuration = BoardConfiguration()
+    adjust(&configuration)
+    let board = try EmulatedBoard(
+      image: BoardImage(folder: imageFolder), configuration: configuration)
+    do {
+      try await board.powerOn()
+      try await board.waitForLine(containing: readyLine)
+      let result = try await body(board)
+      await board.dismantle()
+      return result
+    } catch {
+      await board.dismantle()
+      throw error
+    }
+  }
+
+  /// What the board says when its control port listens.
+  static let readyLine = "watchpost: control port"
+}
+
+/// All tests on the emulated board, one after the other.
+@Suite(.serialized, .enabled(if: Bench.hasImage, "no image: run image/build first"))
+enum OnTheBoard {}
