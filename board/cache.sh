@@ -30,12 +30,17 @@ say() {
 
 # bounded SECONDS COMMAND...: a build step that can neither hang nor eat the machine's memory.
 # 12 GB of address space is what the Swift compiler reserves in its largest step, with a margin.
+#
+# A time-out ends the whole process group of the step. At a terminal the step stays in the group of
+# the script instead, so that Ctrl-C reaches it.
+process_group=()
+[ ! -t 0 ] || process_group=(--foreground)
 bounded() {
   local seconds=$1
   shift
   (
     ulimit -v 12000000
-    exec timeout --kill-after=10 "$seconds" "$@"
+    exec timeout "${process_group[@]}" --kill-after=10 "$seconds" "$@"
   )
 }
 

@@ -59,7 +59,7 @@ link_libraries() {
 # render_toolset: the toolset of this machine; touched only when it changes.
 render_toolset() {
   local target=$top/.build/image/.made/$architecture.json libraries headers
-  libraries=$(link_libraries)
+  libraries=$(link_libraries) || exit 1
   headers=$(item_path sysroot-arm64)/usr/include
   sed -e "s|@SWIFT@|$(toolchain)|; s|@LIBRARIES@|$libraries|; s|@HEADERS@|$headers|" \
     "$top/board/toolset/$architecture.json.in" >"$target.new"
@@ -71,16 +71,17 @@ render_toolset() {
 # build_program PRODUCT OUT: builds a product for the board and strips it into OUT.
 build_program() {
   local product=$1 target=$2 scratch=$top/.build/embedded-$architecture log=$made/$1.log
-  local -a flags=(-c release --triple "$(triple)" --toolset "$(render_toolset)"
-    --scratch-path "$scratch")
+  local triple toolset binary
+  triple=$(triple) || exit 1
+  toolset=$(render_toolset) || exit 1
+  local -a flags=(-c release --triple "$triple" --toolset "$toolset" --scratch-path "$scratch")
   say "building $product for $architecture"
   WATCHPOST_EMBEDDED=1 bounded 900 swift build --package-path "$top" "${flags[@]}" \
     --product "$product" >"$log" 2>&1 || {
     grep -E 'error|undefined' "$log" | head -n 20 >&2 || tail -n 20 "$log" >&2
     fail "$product does not build for $architecture; $log says why."
   }
-  local binary
-  binary=$scratch/$(triple)/release/$product
+  binary=$scratch/$triple/release/$product
   if [ ! -e "$target" ] || [ "$binary" -nt "$target" ]; then
     "$(dirname "$(toolchain)")/../bin/llvm-objcopy" --strip-all "$binary" "$target.new"
     mv "$target.new" "$target"
