@@ -254,16 +254,18 @@ int32_t lx_mailbox_send(const char *path, const void *bytes, size_t count) {
   return error;
 }
 
-int32_t lx_wait_readable_two(int32_t first, int32_t second, int32_t timeout_ms) {
+int32_t lx_wait_readable_of(int32_t first, int32_t second, int32_t third, int32_t timeout_ms) {
   // poll ignores a negative descriptor.
-  struct pollfd waits[2] = {{.fd = first, .events = POLLIN}, {.fd = second, .events = POLLIN}};
-  int ready = poll(waits, 2, timeout_ms);
+  struct pollfd waits[3] = {{.fd = first, .events = POLLIN},
+                            {.fd = second, .events = POLLIN},
+                            {.fd = third, .events = POLLIN}};
+  int ready = poll(waits, 3, timeout_ms);
   if (ready < 0) return errno == EINTR ? 0 : -errno;
-  return (waits[0].revents ? 1 : 0) | (waits[1].revents ? 2 : 0);
+  return (waits[0].revents ? 1 : 0) | (waits[1].revents ? 2 : 0) | (waits[2].revents ? 4 : 0);
 }
 
 int32_t lx_wait_readable(int32_t fd, int32_t timeout_ms) {
-  return lx_wait_readable_two(fd, -1, timeout_ms);
+  return lx_wait_readable_of(fd, -1, -1, timeout_ms);
 }
 
 int64_t lx_wall_time_ns(void) {

@@ -23,6 +23,7 @@ func run() -> Int32 {
   if role == "network" { return networkRole() }
   if role == "dhcp-event" { return dhcpEventRole(lx_argument(lx_argument_count() - 1)) }
   if role == "time" { return timeRole() }
+  if role == "mdns" { return mdnsRole() }
   if role == "check-config" { return checkConfigRole(lx_argument(2)) }
   if role == "--version" { return versionRole() }
   return usage()

@@ -52,8 +52,8 @@ int32_t lx_mailbox_send(const char *path, const void *bytes, size_t count);
 
 /// Waits until `fd` can be read (1), the time is over (0) or a signal came (0).
 int32_t lx_wait_readable(int32_t fd, int32_t timeout_ms);
-/// The same for two descriptors; bit 0 and bit 1 tell which.
-int32_t lx_wait_readable_two(int32_t first, int32_t second, int32_t timeout_ms);
+/// The same for up to three descriptors, -1 for none: bits 0, 1 and 2 tell which.
+int32_t lx_wait_readable_of(int32_t first, int32_t second, int32_t third, int32_t timeout_ms);
 
 /// Wall-clock time in nanoseconds since 1970.
 int64_t lx_wall_time_ns(void);

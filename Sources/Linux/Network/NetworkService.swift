@@ -58,8 +58,8 @@ public struct NetworkService: ~Copyable {
       turn()
       let now = NetworkService.now
       let deadline = min(linkLocal.nextDeadline.ms, now.ms + NetworkService.turnMs)
-      _ = lx_wait_readable_two(
-        monitor.descriptor, arp, Int32(deadline > now.ms ? deadline - now.ms : 0))
+      _ = lx_wait_readable_of(
+        monitor.descriptor, arp, -1, Int32(deadline > now.ms ? deadline - now.ms : 0))
     }
   }
 
