@@ -93,8 +93,10 @@ enum MDNSRivalry {
       var writer = ByteWriter(memory)
       identity.writeData(of: ours, to: &writer)
       let mine = writer.written
-      let theirs = reader.bytes[record.data]
-      for (their, my) in zip(theirs, mine) where their != my { return Int(their) - Int(my) }
+      let theirs = UnsafeRawBufferPointer(rebasing: reader.bytes[record.data])
+      for index in 0..<min(theirs.count, mine.count) where theirs[index] != mine[index] {
+        return Int(theirs[index]) - Int(mine[index])
+      }
       return theirs.count - mine.count
     }
   }
