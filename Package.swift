@@ -64,7 +64,8 @@ let package = Package(
       dependencies: [
         "Wire", .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
-      ]),
+        .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+      ], exclude: ["Schemas"]),
     .executableTarget(
       name: "wpctl",
       dependencies: [
@@ -75,6 +76,12 @@ let package = Package(
     .testTarget(name: "EmulatedBoardTests", dependencies: ["EmulatedBoard"]),
     .testTarget(name: "BoardTests", dependencies: ["EmulatedBoard"]),
     .testTarget(name: "WireTests", dependencies: ["Wire"]),
+    .testTarget(
+      name: "ControlClientTests",
+      dependencies: [
+        "ControlClient", "Wire", "wpctl", .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+      ]),
     .testTarget(name: "ApplianceTests", dependencies: ["Appliance", "Wire"]),
     .testTarget(name: "TidyTests"),
     .target(name: "StandInDriver", path: "Tests/StandInDriver"),

@@ -1,7 +1,7 @@
 /// Reads little-endian fields from a buffer whose length the caller has checked against the layout.
 ///
-/// Reading past the end is a bug of ours and traps: every decoder compares the payload's length with
-/// its layout first.
+/// Reading past the end is a bug of ours and traps: every decoder compares the payload's length
+/// with its layout first.
 public struct ByteReader {
   private let bytes: UnsafeRawBufferPointer
   private var offset = 0

@@ -1,4 +1,5 @@
-/// CRC-32C (Castagnoli, reflected polynomial 0x82F63B78, RFC 3720 appendix B.4), as in iSCSI and ext4.
+/// CRC-32C (Castagnoli, reflected polynomial 0x82F63B78, RFC 3720 appendix B.4), as in iSCSI and
+/// ext4.
 public enum CRC32C {
   /// The checksum of `bytes`.
   ///

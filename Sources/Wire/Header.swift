@@ -41,8 +41,8 @@ public struct Header: Equatable, Sendable {
   public var isReply: Bool { flags & Header.replyFlag != 0 }
 }
 
-/// Why a frame was refused. The first four leave the byte stream without a trustworthy frame boundary:
-/// the connection is told and ended. After the others it goes on.
+/// Why a frame was refused. The first four leave the byte stream without a trustworthy frame
+/// boundary: the connection is told and ended. After the others it goes on.
 public enum FrameError: Error, Equatable, Sendable {
   case badMagic
   case headerChecksum
@@ -86,8 +86,8 @@ extension Header {
   /// then – once all bytes are there – payload checksum and reserved bits. Touches no byte beyond
   /// the frame and reserves nothing.
   ///
-  /// A device refuses reserved bits so that they can be given a meaning later; a client ignores them
-  /// in answers (`ignoringReserved`), which is how they get one.
+  /// A device refuses reserved bits so that they can be given a meaning later; a client ignores
+  /// them in answers (`ignoringReserved`), which is how they get one.
   public static func next(
     in buffer: UnsafeRawBufferPointer, ignoringReserved: Bool = false
   ) -> FrameStep {

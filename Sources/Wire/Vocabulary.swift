@@ -2,7 +2,8 @@
 
 /// What a frame asks for, answers or tells.
 public enum Kind: UInt16, Sendable {
-  /// About the connection itself: only in replies that belong to no request (`busy`, a frame error).
+  /// About the connection itself: only in replies that belong to no request (`busy`, a frame
+  /// error).
   case connection = 0
   /// Returns its payload.
   case ping = 1

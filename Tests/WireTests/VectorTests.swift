@@ -5,8 +5,8 @@ import Testing
 
 /// The files in `Wire.docc/Vectors` against the encoders.
 ///
-/// `WATCHPOST_REGENERATE=1 swift test --filter VectorTests` writes them anew; the difference is then
-/// a change of the protocol and to be read as one.
+/// `WATCHPOST_REGENERATE=1 swift test --filter VectorTests` writes them anew; the difference is
+/// then a change of the protocol and to be read as one.
 @Suite struct VectorTests {
   static let folder = sourceFolder.appending(path: "Wire/Wire.docc/Vectors")
 

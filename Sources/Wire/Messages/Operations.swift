@@ -48,8 +48,9 @@ public struct LogRequest: Payload, Equatable {
 
 /// The head of the answer to `logTail`; `count` bytes of UTF-8 text follow, lines ending in LF.
 ///
-/// A cursor that the log does not hold – too old, or of an earlier life – is answered from the oldest
-/// kept text on. A client that finds `oldestCursor` beyond its own cursor has missed the difference.
+/// A cursor that the log does not hold – too old, or of an earlier life – is answered from the
+/// oldest kept text on. A client that finds `oldestCursor` beyond its own cursor has missed the
+/// difference.
 ///
 /// ```
 /// offset size field

@@ -10,10 +10,11 @@ public protocol Payload: Sendable {
   func encode(into writer: inout ByteWriter)
   /// Reads exactly `size` bytes, which the caller has made sure of.
   init(from reader: inout ByteReader) throws(Status)
+  /// The value of a whole payload. All but `MetricValues` must have exactly `size` bytes.
+  static func decode(_ payload: UnsafeRawBufferPointer) throws(Status) -> Self
 }
 
 extension Payload {
-  /// The value of a payload that must have exactly this layout.
   public static func decode(_ payload: UnsafeRawBufferPointer) throws(Status) -> Self {
     guard payload.count == size else { throw .malformed }
     var reader = ByteReader(payload)

@@ -1,5 +1,5 @@
-/// One stream: an entry of `streamList`. Its address is `rtsp://HOST:PORT/NAME` for good, HOST being
-/// the one that the client has reached and PORT the head's `rtspPort`.
+/// One stream: an entry of `streamList`. Its address is `rtsp://HOST:PORT/NAME` for good, HOST
+/// being the one that the client has reached and PORT the head's `rtspPort`.
 ///
 /// ```
 /// offset size field

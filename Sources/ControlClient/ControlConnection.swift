@@ -1,0 +1,138 @@
+import NIOConcurrencyHelpers
+import NIOCore
+import NIOPosix
+import Wire
+
+/// A connection to a device. Requests may be sent from any number of tasks at once: they are
+/// pipelined and matched by id. Every method throws `ControlError`.
+public final class ControlConnection: Sendable {
+  public let device: DeviceAddress
+  /// What the device tells about the subscribed topics; ends with the connection. One task reads.
+  public let events: AsyncStream<EventMessage>
+
+  private let channel: any Channel
+  private let timeout: TimeAmount
+  private let ending: NIOLockedValueBox<ControlError?>
+
+  /// Events that wait for a slow reader at most; later ones are dropped and counted as missed.
+  public static let eventQueue = 4096
+
+  private init(
+    device: DeviceAddress, events: AsyncStream<EventMessage>, channel: any Channel,
+    timeout: TimeAmount, ending: NIOLockedValueBox<ControlError?>
+  ) {
+    self.device = device
+    self.events = events
+    self.channel = channel
+    self.timeout = timeout
+    self.ending = ending
+  }
+
+  /// Connects. `timeout` bounds the connecting and each answer.
+  public static func open(_ device: DeviceAddress, timeout: Duration = .seconds(5)) async throws
+    -> ControlConnection
+  {
+    let amount = TimeAmount(timeout)
+    let (events, continuation) = AsyncStream.makeStream(
+      of: EventMessage.self, bufferingPolicy: .bufferingOldest(eventQueue))
+    let ending = NIOLockedValueBox<ControlError?>(nil)
+    do {
+      let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+        .connectTimeout(amount)
+        .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+        .channelInitializer { channel in
+          channel.eventLoop.makeCompletedFuture {
+            try channel.pipeline.syncOperations.addHandler(
+              Exchange(device: device, events: continuation, ending: ending))
+          }
+        }
+        .connect(host: device.host, port: device.port).get()
+      return ControlConnection(
+        device: device, events: events, channel: channel, timeout: amount, ending: ending)
+    } catch {
+      continuation.finish()
+      throw ControlError(connecting: device, error, timeout: timeout)
+    }
+  }
+
+  public func close() async { try? await channel.close() }
+
+  /// Why the connection has ended; nil while it is open, or when it was closed on this side.
+  public var endReason: ControlError? { ending.withLockedValue { $0 } }
+
+  /// Sends a request and returns the payload of its answer.
+  func call(_ kind: Kind, _ body: [UInt8] = []) async throws -> [UInt8] {
+    let promise = channel.eventLoop.makePromise(of: Answer.self)
+    let call = Call(kind: kind, body: body, timeout: timeout, answer: promise)
+    let (device, ending) = (device, ending)
+    channel.writeAndFlush(call).whenFailure { _ in
+      promise.fail(ending.withLockedValue { $0 } ?? ControlError.closed(device))
+    }
+    let answer = try await promise.futureResult.get()
+    guard answer.header.status == Status.ok.rawValue else {
+      throw refusal(kind, answer)
+    }
+    return answer.payload
+  }
+
+  func call<Body: Payload>(_ kind: Kind, sending body: Body) async throws -> [UInt8] {
+    let bytes = [UInt8](unsafeUninitializedCapacity: Body.size) { buffer, count in
+      var writer = ByteWriter(UnsafeMutableRawBufferPointer(buffer))
+      body.encode(into: &writer)
+      count = writer.count
+    }
+    return try await call(kind, bytes)
+  }
+
+  private func refusal(_ kind: Kind, _ answer: Answer) -> ControlError {
+    guard let refusal = try? answer.payload.withUnsafeBytes({ try Refusal.decode($0) }) else {
+      return .malformedAnswer(kind)
+    }
+    if answer.header.status == Status.busy.rawValue {
+      return .busy(device, retryAfterMs: refusal.retryAfterMs)
+    }
+    return .refused(
+      operation: kind, status: answer.header.status, detail: refusal.detail,
+      message: refusal.message.string)
+  }
+}
+
+extension ControlError {
+  /// What connecting failed of.
+  init(connecting device: DeviceAddress, _ error: any Error, timeout: Duration) {
+    let limit = ControlError.connectTimeout(device, seconds: timeout.inSeconds)
+    switch error {
+    case ChannelError.connectTimeout: self = limit
+    case let error as NIOConnectionError:
+      let first = error.connectionErrors.first?.error
+      if case .connectTimeout? = first as? ChannelError {
+        self = limit
+      } else if let system = first as? IOError {
+        self = .unreachable(device, reason: system.reasonText)
+      } else {
+        self = .unreachable(device, reason: "the name \(device.host) is not known")
+      }
+    case let error as IOError: self = .unreachable(device, reason: error.reasonText)
+    default: self = .unreachable(device, reason: "\(error)")
+    }
+  }
+}
+
+extension IOError {
+  fileprivate var reasonText: String {
+    switch errnoCode {
+    case ECONNREFUSED: "connection refused"
+    case EHOSTUNREACH: "no route to host"
+    case ENETUNREACH: "network unreachable"
+    case ECONNRESET: "connection reset"
+    case ETIMEDOUT: "timed out"
+    default: "error \(errnoCode)"
+    }
+  }
+}
+
+extension Duration {
+  var inSeconds: Double {
+    Double(components.seconds) + Double(components.attoseconds) / 1_000_000_000_000_000_000
+  }
+}

@@ -1,0 +1,83 @@
+import Wire
+
+/// Why an exchange with a device failed. Its description is one sentence with the way out.
+public enum ControlError: Error, Equatable, Sendable {
+  /// No connection came about.
+  case unreachable(DeviceAddress, reason: String)
+  /// No connection came about in time.
+  case connectTimeout(DeviceAddress, seconds: Double)
+  /// The device has no connection slot free, or this address has too many.
+  case busy(DeviceAddress, retryAfterMs: UInt32)
+  /// The connection ended while an answer was due.
+  case closed(DeviceAddress)
+  /// An answer did not come in time.
+  case timeout(DeviceAddress, operation: Kind, seconds: Double)
+  /// The device answered with another status than `ok`.
+  case refused(operation: Kind, status: UInt16, detail: UInt32, message: String)
+  /// The device has ended the connection and said why.
+  case ended(status: UInt16, message: String)
+  /// What came is not the protocol, or is damaged.
+  case protocolViolation(DeviceAddress, FrameError)
+  /// An answer does not have its operation's layout.
+  case malformedAnswer(Kind)
+}
+
+extension ControlError {
+  /// The status of a refusal, if this is one and the status is known to this build.
+  public var status: Status? {
+    switch self {
+    case .busy: .busy
+    case .refused(_, let status, _, _), .ended(let status, _): Status(rawValue: status)
+    case .unreachable, .connectTimeout, .closed, .timeout, .protocolViolation, .malformedAnswer:
+      nil
+    }
+  }
+}
+
+extension ControlError: CustomStringConvertible {
+  public var description: String {
+    switch self {
+    case .unreachable(let device, let reason):
+      "Cannot connect to \(device) (\(reason)); is the device on and is this its address? "
+        + "`wpctl discover` looks for devices, `--device HOST:PORT` names one."
+    case .connectTimeout(let device, let seconds):
+      "\(device) did not accept a connection within \(seconds.brief) s; check the address and the "
+        + "network, or allow more time with `--timeout SECONDS`."
+    case .busy(let device, let retryAfterMs):
+      "\(device) has no connection slot free; try again in "
+        + "\((Double(max(retryAfterMs, 100)) / 1000).brief) s or close other clients."
+    case .closed(let device):
+      "\(device) closed the connection before it answered; it may be restarting, try again."
+    case .timeout(let device, let operation, let seconds):
+      "\(device) did not answer `\(operation)` within \(seconds.brief) s; look at its LEDs, or "
+        + "allow more time with `--timeout SECONDS`."
+    case .refused(let operation, let status, _, let message):
+      "The device refused `\(operation)` (\(Status.name(status))): \(message)"
+    case .ended(let status, let message):
+      "The device ended the connection (\(Status.name(status))): \(message)"
+    case .protocolViolation(let device, .badMagic):
+      "What answers at \(device) is no Watchpost device; check host and port."
+    case .protocolViolation(let device, let error):
+      "The answer of \(device) cannot be read (\(error)); check the network and the versions of "
+        + "device and client."
+    case .malformedAnswer(let operation):
+      "The answer to `\(operation)` has another layout than this client knows; use the client of "
+        + "the device's version."
+    }
+  }
+}
+
+extension Status {
+  /// The name of a status, or its number when it is newer than this build.
+  public static func name(_ number: UInt16) -> String {
+    Status(rawValue: number).map { "\($0)" } ?? "status \(number)"
+  }
+}
+
+extension Double {
+  /// Without a fraction where there is none.
+  var brief: String {
+    let rounded = (self * 1000).rounded() / 1000
+    return rounded == rounded.rounded() ? "\(Int(rounded))" : "\(rounded)"
+  }
+}

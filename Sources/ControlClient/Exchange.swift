@@ -1,0 +1,170 @@
+import NIOConcurrencyHelpers
+import NIOCore
+import Wire
+
+/// One frame that a device sent, checked.
+struct Answer: Sendable {
+  let header: Header
+  let payload: [UInt8]
+}
+
+/// A request on its way into the channel.
+struct Call: Sendable {
+  let kind: Kind
+  let body: [UInt8]
+  let timeout: TimeAmount
+  let answer: EventLoopPromise<Answer>
+}
+
+/// Pairs requests with answers on one connection, and passes events on.
+///
+/// Everything happens on the channel's event loop, except that `ending` is read from outside once
+/// the channel is gone.
+final class Exchange: ChannelDuplexHandler {
+  typealias InboundIn = ByteBuffer
+  typealias OutboundIn = Call
+  typealias OutboundOut = ByteBuffer
+
+  private struct Pending {
+    let call: Call
+    let deadline: Scheduled<Void>
+  }
+
+  private let device: DeviceAddress
+  private let events: AsyncStream<EventMessage>.Continuation
+  /// Why the connection is over, for requests that come later.
+  private let ending: NIOLockedValueBox<ControlError?>
+  private var received = ByteBuffer()
+  private var pending: [UInt32: Pending] = [:]
+  private var nextID: UInt32 = 1
+  /// Events that the reader was too slow for; told in the next one's `missed`.
+  private var dropped: UInt32 = 0
+
+  init(
+    device: DeviceAddress, events: AsyncStream<EventMessage>.Continuation,
+    ending: NIOLockedValueBox<ControlError?>
+  ) {
+    self.device = device
+    self.events = events
+    self.ending = ending
+  }
+
+  func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+    let call = unwrapOutboundIn(data)
+    let id = nextID
+    // Ids of four billion requests ago are free again.
+    nextID = nextID == .max ? 1 : nextID + 1
+    let deadline = context.eventLoop.assumeIsolated().scheduleTask(in: call.timeout) {
+      self.expire(id)
+    }
+    pending[id] = Pending(call: call, deadline: deadline)
+    context.write(wrapOutboundOut(frame(of: call, id: id, context)), promise: promise)
+  }
+
+  private func frame(of call: Call, id: UInt32, _ context: ChannelHandlerContext) -> ByteBuffer {
+    let size = Limits.headerSize + call.body.count
+    var buffer = context.channel.allocator.buffer(capacity: size)
+    buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: size) { bytes in
+      var writer = FrameWriter(bytes)
+      call.body.withUnsafeBytes { writer.payload.write($0) }
+      return writer.seal(Header(kind: call.kind.rawValue, requestID: id))
+    }
+    return buffer
+  }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    var incoming = unwrapInboundIn(data)
+    received.writeBuffer(&incoming)
+    while received.readableBytes > 0 {
+      let step: Step = received.withUnsafeReadableBytes { bytes in
+        switch Header.next(in: bytes, ignoringReserved: true) {
+        case .incomplete: .wait
+        case .frame(let header, let payload, let size):
+          .frame(Answer(header: header, payload: [UInt8](payload)), size: size)
+        case .refused(let error, _, _): .refused(error)
+        }
+      }
+      switch step {
+      case .wait:
+        received.discardReadBytes()
+        return
+      case .refused(let error): return end(.protocolViolation(device, error), context)
+      case .frame(let answer, let size):
+        received.moveReaderIndex(forwardBy: size)
+        take(answer, context)
+      }
+    }
+    received.clear()
+  }
+
+  private enum Step {
+    case wait
+    case frame(Answer, size: Int)
+    case refused(FrameError)
+  }
+
+  /// Frames of kinds and ids that nobody waits for are ignored: the device may be newer than we.
+  private func take(_ answer: Answer, _ context: ChannelHandlerContext) {
+    switch Kind(rawValue: answer.header.kind) {
+    case .connection where answer.header.isReply: end(refusal(in: answer), context)
+    case .event: pass(answer)
+    default:
+      guard answer.header.isReply,
+        let waiting = pending[answer.header.requestID],
+        waiting.call.kind.rawValue == answer.header.kind
+      else { return }
+      pending[answer.header.requestID] = nil
+      waiting.deadline.cancel()
+      waiting.call.answer.succeed(answer)
+    }
+  }
+
+  private func refusal(in answer: Answer) -> ControlError {
+    let refusal = try? answer.payload.withUnsafeBytes { try Refusal.decode($0) }
+    if answer.header.status == Status.busy.rawValue {
+      return .busy(device, retryAfterMs: refusal?.retryAfterMs ?? 0)
+    }
+    return .ended(
+      status: answer.header.status, message: refusal?.message.string ?? "no reason was given.")
+  }
+
+  private func pass(_ answer: Answer) {
+    guard var event = try? answer.payload.withUnsafeBytes({ try EventMessage.decode($0) }) else {
+      return
+    }
+    event.missed += dropped
+    if case .dropped = events.yield(event) { dropped = event.missed + 1 } else { dropped = 0 }
+  }
+
+  private func expire(_ id: UInt32) {
+    guard let late = pending.removeValue(forKey: id) else { return }
+    late.call.answer.fail(
+      ControlError.timeout(
+        device, operation: late.call.kind,
+        seconds: Double(late.call.timeout.nanoseconds) / 1_000_000_000))
+  }
+
+  private func end(_ error: ControlError, _ context: ChannelHandlerContext) {
+    ending.withLockedValue { $0 = $0 ?? error }
+    context.close(promise: nil)
+  }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    end(.closed(device), context)
+  }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    let error = ending.withLockedValue { value -> ControlError in
+      let error = value ?? .closed(device)
+      value = error
+      return error
+    }
+    for waiting in pending.values {
+      waiting.deadline.cancel()
+      waiting.call.answer.fail(error)
+    }
+    pending.removeAll()
+    events.finish()
+    context.fireChannelInactive()
+  }
+}

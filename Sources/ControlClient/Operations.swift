@@ -1,0 +1,129 @@
+import Wire
+
+/// The answer to `cameraList`.
+public struct CameraList: Sendable {
+  /// Camera slots of the device.
+  public let slots: Int
+  public let cameras: [CameraEntry]
+}
+
+/// The answer to `cameraCapabilities`.
+public struct CameraCapabilities: Sendable {
+  public let head: CapabilitiesHead
+  public let modes: [ModeEntry]
+}
+
+/// The answer to `streamList`.
+public struct StreamList: Sendable {
+  /// 0: no media server.
+  public let rtspPort: Int
+  public let streams: [StreamEntry]
+}
+
+/// A piece of a log.
+public struct LogChunk: Sendable {
+  public let head: LogHead
+  public let text: [UInt8]
+}
+
+extension ControlConnection {
+  /// Returns how long an answer took. `size` bytes, 0 … 64, travel both ways.
+  @discardableResult public func ping(size: Int = 8) async throws -> Duration {
+    let bytes = (0..<min(max(size, 0), Limits.pingSize)).map { _ in UInt8.random(in: 0...255) }
+    let clock = ContinuousClock()
+    let start = clock.now
+    guard try await call(.ping, bytes) == bytes else { throw ControlError.malformedAnswer(.ping) }
+    return clock.now - start
+  }
+
+  public func health() async throws -> HealthReport { try await ask(.health) }
+  public func serverInfo() async throws -> ServerInfo { try await ask(.serverInfo) }
+  public func mediaServer() async throws -> MediaServerReport { try await ask(.mediaServer) }
+  public func metrics() async throws -> MetricValues { try await ask(.metrics) }
+
+  public func cameras() async throws -> CameraList {
+    let (head, cameras) = try await list(.cameraList, CameraListHead.self)
+    return CameraList(slots: Int(head.slots), cameras: cameras)
+  }
+
+  public func camera(_ name: Name) async throws -> CameraEntry {
+    let payload = try await call(.cameraStatus, sending: CameraRequest(name: name))
+    return try decode(.cameraStatus, payload) { try CameraEntry.decode($0) }
+  }
+
+  public func capabilities(of name: Name) async throws -> CameraCapabilities {
+    let (head, modes) = try await list(
+      .cameraCapabilities, CapabilitiesHead.self, sending: CameraRequest(name: name))
+    return CameraCapabilities(head: head, modes: modes)
+  }
+
+  public func streams() async throws -> StreamList {
+    let (head, streams) = try await list(.streamList, StreamListHead.self)
+    return StreamList(rtspPort: Int(head.rtspPort), streams: streams)
+  }
+
+  /// Adds topics to what `events` gets.
+  @discardableResult public func subscribe(_ topics: Topics) async throws -> SubscriptionReply {
+    try await ask(.subscribe, SubscriptionRequest(topics: topics))
+  }
+
+  @discardableResult public func unsubscribe(_ topics: Topics) async throws -> SubscriptionReply {
+    try await ask(.unsubscribe, SubscriptionRequest(topics: topics))
+  }
+
+  public func subscriptionStatistics() async throws -> SubscriptionStatistics {
+    try await ask(.subscriptionStatistics)
+  }
+
+  /// A piece of a log from `cursor` on; 0 is the oldest kept, `LogRequest.end` tells only the end.
+  public func log(_ source: LogSource, from cursor: UInt64) async throws -> LogChunk {
+    let payload = try await call(.logTail, sending: LogRequest(source: source, cursor: cursor))
+    return try decode(.logTail, payload) { bytes in
+      let (head, text) = try LogHead.open(bytes)
+      return LogChunk(head: head, text: [UInt8](text))
+    }
+  }
+
+  /// The LEDs show which box this is for `durationMs`, at most `Limits.identifyMs`; 0 ends it.
+  public func identify(durationMs: UInt32) async throws {
+    _ = try await call(.identify, sending: IdentifyRequest(durationMs: durationMs))
+  }
+
+  public func reboot() async throws { _ = try await call(.reboot) }
+  public func shutdown() async throws { _ = try await call(.shutdown) }
+
+  // MARK: -
+
+  private func ask<Reply: Payload>(_ kind: Kind) async throws -> Reply {
+    let payload = try await call(kind)
+    return try decode(kind, payload) { try Reply.decode($0) }
+  }
+
+  private func ask<Body: Payload, Reply: Payload>(_ kind: Kind, _ body: Body) async throws -> Reply
+  {
+    let payload = try await call(kind, sending: body)
+    return try decode(kind, payload) { try Reply.decode($0) }
+  }
+
+  private func list<Head: ListHead, Body: Payload>(
+    _ kind: Kind, _: Head.Type, sending body: Body = Empty()
+  ) async throws -> (Head, [Head.Entry]) {
+    let payload = try await call(kind, sending: body)
+    return try decode(kind, payload) { bytes in
+      var (head, reader) = try Head.open(bytes)
+      var entries: [Head.Entry] = []
+      for _ in 0..<head.count { entries.append(try Head.Entry(from: &reader)) }
+      return (head, entries)
+    }
+  }
+
+  private func decode<Value>(
+    _ kind: Kind, _ payload: [UInt8], _ body: (UnsafeRawBufferPointer) throws -> Value
+  ) throws -> Value {
+    do {
+      return try payload.withUnsafeBytes(body)
+    } catch {
+      throw ControlError.malformedAnswer(kind)
+    }
+  }
+}
