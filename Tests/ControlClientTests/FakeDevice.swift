@@ -1,0 +1,154 @@
+import Foundation
+import NIOCore
+import NIOPosix
+
+@testable import Wire
+
+/// A device made of the golden vectors: it answers each request with its operation's vector, under
+/// the request's id.
+final class FakeDevice: Sendable {
+  enum Behaviour: Sendable {
+    case golden
+    /// Accepts and never answers.
+    case silent
+    /// Answers these operations with a refusal, the others with their vectors.
+    case refusing([Kind: Status])
+    /// Says BUSY at once and ends.
+    case busy
+    /// Says something else than the protocol.
+    case garbage
+    /// Closes the connection on the first request.
+    case hangingUp
+    /// Sends every answer byte by byte, with events between.
+    case piecemeal
+    /// Answers the requests of a burst in reverse order.
+    case reversed(count: Int)
+    /// Health with another state.
+    case health(HealthState)
+  }
+
+  let channel: any Channel
+  var port: Int { channel.localAddress!.port! }
+  var name: String { "127.0.0.1:\(port)" }
+
+  init(_ behaviour: Behaviour) async throws {
+    channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+      .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+      .childChannelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture {
+          try channel.pipeline.syncOperations.addHandler(Answering(behaviour))
+        }
+      }
+      .bind(host: "127.0.0.1", port: 0).get()
+  }
+
+  func stop() async { try? await channel.close() }
+}
+
+/// The bytes of a golden vector.
+func vector(_ name: String) -> [UInt8] {
+  let folder = sourceFolder.appending(path: "Wire/Wire.docc/Vectors")
+  let text = try! String(contentsOf: folder.appending(path: name + ".hex"), encoding: .utf8)
+  return text.split(separator: "\n").flatMap { line in
+    line.prefix { $0 != "#" }.split(separator: " ").map { UInt8($0, radix: 16)! }
+  }
+}
+
+let packageFolder = URL(filePath: #filePath).deletingLastPathComponent()
+  .deletingLastPathComponent().deletingLastPathComponent()
+let sourceFolder = packageFolder.appending(path: "Sources")
+
+private final class Answering: ChannelInboundHandler {
+  typealias InboundIn = ByteBuffer
+  typealias OutboundOut = ByteBuffer
+
+  private let behaviour: FakeDevice.Behaviour
+  private var received = ByteBuffer()
+  private var held: [[UInt8]] = []
+  private var logAsked = false
+  /// The payload of the request being answered; a ping's comes back.
+  private var pinged: [UInt8] = []
+
+  init(_ behaviour: FakeDevice.Behaviour) { self.behaviour = behaviour }
+
+  func channelActive(context: ChannelHandlerContext) {
+    switch behaviour {
+    case .busy: send(vector("busy"), context, thenClose: true)
+    case .garbage: send([UInt8]("HTTP/1.1 400 Bad Request\r\n\r\n".utf8), context)
+    default: break
+    }
+  }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    var incoming = unwrapInboundIn(data)
+    received.writeBuffer(&incoming)
+    while let (header, payload) = front() {
+      received.moveReaderIndex(forwardBy: Limits.headerSize + payload.count)
+      pinged = payload
+      answer(header, context)
+    }
+  }
+
+  private func front() -> (Header, [UInt8])? {
+    received.withUnsafeReadableBytes { bytes in
+      guard case .frame(let header, let payload, _) = Header.next(in: bytes) else { return nil }
+      return (header, [UInt8](payload))
+    }
+  }
+
+  private func answer(_ header: Header, _ context: ChannelHandlerContext) {
+    switch behaviour {
+    case .silent, .busy, .garbage: return
+    case .hangingUp: context.close(promise: nil)
+    case .golden: send(reply(header), context)
+    case .refusing(let statuses):
+      guard let status = statuses[Kind(rawValue: header.kind)!] else {
+        return send(reply(header), context)
+      }
+      send(built { Frame.refusal(to: header, status, into: $0) }, context)
+    case .piecemeal:
+      for byte in vector("event") + reply(header) + vector("event") { send([byte], context) }
+    case .reversed(let count):
+      held.append(reply(header))
+      guard held.count == count else { return }
+      for frame in held.reversed() { send(frame, context) }
+    case .health(let state): send(reply(header, state: state), context)
+    }
+    guard header.kind == Kind.subscribe.rawValue, case .golden = behaviour else { return }
+    send(vector("event"), context)
+    send(vector("event"), context)
+  }
+
+  /// The operation's vector under the request's id.
+  private func reply(_ header: Header, state: HealthState? = nil) -> [UInt8] {
+    let kind = Kind(rawValue: header.kind)!
+    let words = "\(kind)".map { $0.isUppercase ? "-" + $0.lowercased() : String($0) }
+    var payload = Array(vector(words.joined() + "-reply").dropFirst(Limits.headerSize))
+    if kind == .health, let state { payload[0] = state.rawValue }
+    if kind == .ping { payload = pinged }
+    if kind == .logTail {
+      // The second time there is nothing new.
+      if logAsked { payload = Array(payload[..<16]) + [UInt8](repeating: 0, count: 8) }
+      logAsked = true
+    }
+    return built { buffer in
+      var writer = FrameWriter(buffer)
+      payload.withUnsafeBytes { writer.payload.write($0) }
+      return writer.seal(header.reply())
+    }
+  }
+
+  private func built(_ body: (UnsafeMutableRawBufferPointer) -> Int) -> [UInt8] {
+    [UInt8](unsafeUninitializedCapacity: Limits.frameSize) { buffer, count in
+      count = body(UnsafeMutableRawBufferPointer(buffer))
+    }
+  }
+
+  private func send(_ bytes: [UInt8], _ context: ChannelHandlerContext, thenClose: Bool = false) {
+    let done = context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: bytes)))
+    if thenClose {
+      let context = NIOLoopBound(context, eventLoop: context.eventLoop)
+      done.whenComplete { _ in context.value.close(mode: .output, promise: nil) }
+    }
+  }
+}

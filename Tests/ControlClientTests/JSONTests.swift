@@ -1,0 +1,58 @@
+import Foundation
+import Testing
+
+@testable import ControlClient
+@testable import Wire
+
+/// What `--json` prints against the committed schemas.
+@Suite(.timeLimit(.minutes(2))) struct JSONTests {
+  @Test(arguments: [
+    ("status", ["status"]), ("cameras", ["cameras"]), ("camera", ["camera", "cam-front"]),
+    ("streams", ["streams"]), ("metrics", ["metrics"]), ("subscriptions", ["subscriptions"]),
+    ("ping", ["ping"]), ("done", ["identify"]), ("done", ["reboot"]), ("done", ["shutdown"]),
+  ])
+  func documents(schema: String, arguments: [String]) async throws {
+    let run = try await against(.golden, arguments + ["--json"])
+    #expect(run.code == 0)
+    #expect(try Schema(schema).faults(in: run.output) == [])
+  }
+
+  @Test(arguments: [("event", ["events", "--count", "2"]), ("log-line", ["logs"])])
+  func lines(schema: String, arguments: [String]) async throws {
+    let run = try await against(.golden, arguments + ["--json"])
+    #expect(run.code == 0)
+    #expect(!run.lines.isEmpty)
+    for line in run.lines { #expect(try Schema(schema).faults(in: line) == []) }
+  }
+
+  @Test func everySchemaIsUsed() throws {
+    let folder = sourceFolder.appending(path: "ControlClient/Schemas")
+    let files = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+    let used = [
+      "status", "cameras", "camera", "streams", "metrics", "subscriptions", "ping", "done",
+      "event", "log-line", "discover",
+    ]
+    #expect(Set(files) == Set(used.map { $0 + ".json" }))
+  }
+
+  /// The name in the array is what the other commands take.
+  @Test func namesAreAccepted() async throws {
+    let list = try await against(.golden, ["cameras", "--json"])
+    let cameras = try JSONDecoder().decode([CameraDocument].self, from: Data(list.output.utf8))
+    #expect(cameras.map { $0.name } == ["cam-front", "cam-1-1-3"])
+    for camera in cameras {
+      #expect(try await against(.golden, ["camera", camera.name]).code == 0)
+    }
+  }
+
+  /// The validator itself finds what is wrong.
+  @Test func schemasRefuse() throws {
+    let schema = try Schema("cameras")
+    #expect(try schema.faults(in: "{}") == ["$ is no array"])
+    #expect(try schema.faults(in: #"[{"name": "Cam"}]"#).contains("$[0].name is `Cam`"))
+    #expect(try schema.faults(in: "[{}]").contains("$[0].serial is missing"))
+    #expect(try schema.faults(in: #"[{"x": 1}]"#).contains("$[0].x is not in the schema"))
+    #expect(try schema.faults(in: #"[{"attempts": -1}]"#).contains("$[0].attempts is less than 0"))
+    #expect(try schema.faults(in: #"[{"attempts": true}]"#).contains("$[0].attempts is no integer"))
+  }
+}

@@ -1,0 +1,63 @@
+import Foundation
+
+/// A run of the built `wpctl`.
+struct WpctlRun {
+  let code: Int32
+  let output: String
+  let complaint: String
+
+  var lines: [String] { output.split(separator: "\n").map(String.init) }
+}
+
+/// Runs `wpctl`; `until` interrupts it (SIGINT) as soon as its output satisfies the condition.
+func wpctl(
+  _ arguments: String..., environment: [String: String] = [:],
+  interruptedWhen until: (@Sendable (String) -> Bool)? = nil
+) async throws -> WpctlRun {
+  try await wpctl(arguments, environment: environment, interruptedWhen: until)
+}
+
+func wpctl(
+  _ arguments: [String], environment: [String: String] = [:],
+  interruptedWhen until: (@Sendable (String) -> Bool)? = nil
+) async throws -> WpctlRun {
+  let folder = FileManager.default.temporaryDirectory.appending(path: "wpctl-\(UUID())")
+  try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+  defer { try? FileManager.default.removeItem(at: folder) }
+  let files = ["out", "err"].map { folder.appending(path: $0) }
+  for file in files { FileManager.default.createFile(atPath: file.path, contents: nil) }
+
+  let process = Process()
+  process.executableURL = program
+  process.arguments = arguments
+  process.environment = ["PATH": "/usr/bin:/bin"].merging(environment) { $1 }
+  process.standardInput = FileHandle.nullDevice
+  process.standardOutput = try FileHandle(forWritingTo: files[0])
+  process.standardError = try FileHandle(forWritingTo: files[1])
+  let ended = AsyncStream.makeStream(of: Void.self)
+  process.terminationHandler = { _ in ended.continuation.finish() }
+  try process.run()
+  if let until {
+    let deadline = ContinuousClock.now + .seconds(20)
+    while process.isRunning, ContinuousClock.now < deadline {
+      if until(try String(contentsOf: files[0], encoding: .utf8)) { break }
+      try await Task.sleep(for: .milliseconds(20))
+    }
+    process.interrupt()
+  }
+  for await _ in ended.stream {}
+  return WpctlRun(
+    code: process.terminationStatus, output: try String(contentsOf: files[0], encoding: .utf8),
+    complaint: try String(contentsOf: files[1], encoding: .utf8))
+}
+
+/// The program lies beside the test bundle, which is the running program or, where a helper of the
+/// toolchain runs it, an argument.
+private let program: URL = {
+  let bundles = ["/proc/self/exe"] + CommandLine.arguments.filter { $0.hasSuffix(".xctest") }
+  let places = bundles.map {
+    URL(filePath: $0).resolvingSymlinksInPath().deletingLastPathComponent()
+      .appending(path: "wpctl")
+  }
+  return places.first { FileManager.default.isExecutableFile(atPath: $0.path) } ?? places[0]
+}()
