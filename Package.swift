@@ -57,7 +57,7 @@ let package = Package(
     .executableTarget(
       name: "emulated-board",
       dependencies: [
-        "EmulatedBoard", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "EmulatedBoard", "Wire", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .target(
       name: "ControlClient",

@@ -86,13 +86,20 @@ struct RunBoard: AsyncParsableCommand {
     say("the board has switched itself off (\(status))")
   }
 
+  /// Waits until the control port has answered a ping, and says when that was.
   private func waitUntilReady(_ board: EmulatedBoard) async throws -> ContinuousClock.Instant {
-    // User networking accepts connections whether or not anybody listens on the board, so the
-    // board's own word counts.
-    let line = try await board.console.first(
+    let deadline = ContinuousClock.now + .seconds(timeout)
+    // No ping before the board has announced the port: user networking would accept connections
+    // for it all the same, and hand them all over once somebody listens.
+    _ = try await board.console.first(
       "announcement of the control port", within: .seconds(timeout)
     ) { $0.contains("watchpost: control port") }
-    return line.at
+    let port = await board.hostPort(for: EmulatedBoard.controlPort) ?? 0
+    while ContinuousClock.now < deadline {
+      if Ping.isAnswered(by: port, within: .milliseconds(300)) { return .now }
+      try await Task.sleep(for: .milliseconds(20))
+    }
+    throw BoardError("The control port was announced but does not answer: see the console above.")
   }
 
   private func announce(_ board: EmulatedBoard) async {

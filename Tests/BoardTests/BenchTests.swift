@@ -41,5 +41,62 @@ extension OnTheBoard {
         #expect(read.output == "survives")
       }
     }
+
+    @Test(.timeLimit(.minutes(3)))
+    func hangingCardAnswersAgainWhenItIsLetGo() async throws {
+      try await Bench.withBoard({ $0.debugShell = true }) { board in
+        try await board.setCardHanging(true)
+        let hanging = try await board.shell(
+          "dd if=/dev/vda of=/dev/null bs=64k skip=200 count=64 2>/dev/null & "
+            + "sleep 3; kill -0 $! && echo hangs")
+        #expect(hanging.output.hasSuffix("hangs"))
+        try await board.setCardHanging(false)
+        let released = try await board.shell("wait $!; echo status $?")
+        #expect(released.output.hasSuffix("status 0"))
+      }
+    }
+
+    @Test(.timeLimit(.minutes(3)))
+    func badSectorIsAnErrorAndItsNeighbourIsNot() async throws {
+      let fault = CardFault.errors(.read, sector: 40_000)
+      try await Bench.withBoard({
+        $0.debugShell = true
+        $0.cardFaults = [fault]
+      }) { board in
+        let read = "dd if=/dev/vda of=/dev/null bs=4096 count=1 skip="
+        let neighbour = try await board.shell(read + "4000")
+        #expect(neighbour.status == 0)
+        let bad = try await board.shell(read + "5000")
+        #expect(bad.status != 0)
+      }
+    }
+
+    @Test(.timeLimit(.minutes(3)))
+    func pulledCableIsALostCarrier() async throws {
+      try await Bench.withBoard({ $0.debugShell = true }) { board in
+        let carrier = "sleep 1; cat /sys/class/net/eth0/carrier"
+        #expect(try await board.shell(carrier).output == "1")
+        try await board.setLink(up: false)
+        #expect(try await board.shell(carrier).output == "0")
+        try await board.setLink(up: true)
+        #expect(try await board.shell(carrier).output == "1")
+      }
+    }
+
+    @Test(.timeLimit(.minutes(3)))
+    func resetsAndPowerOffAreSeen() async throws {
+      try await Bench.withBoard({ $0.debugShell = true }) { board in
+        _ = try await board.shell("true")
+        let (events, lines) = (board.machineEvents.count, board.console.count)
+        try await board.reset()
+        _ = try await board.machineEvents.first("reset", from: events) { $0.name == "RESET" }
+        try await board.waitForLine(containing: Bench.readyLine, from: lines)
+        #expect(try await board.shell("echo alive").output == "alive")
+        let gone = Task { try await board.shell("poweroff -f", within: .seconds(10)) }
+        #expect(try await board.waitForPowerOff() == .exited(code: 0))
+        _ = await gone.result
+        #expect(await !board.isOn)
+      }
+    }
   }
 }

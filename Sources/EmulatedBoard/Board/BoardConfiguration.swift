@@ -13,6 +13,8 @@ public struct BoardImage: Sendable {
   public let disk: String
   /// Kernel command line of the image.
   public let commandLine: String
+  /// What is connected to the GPIO controller.
+  public let pins: BoardPins
 
   /// - Parameter folder: usually `.build/image/qemu-arm64`.
   public init(folder: String) throws(BoardError) {
@@ -29,6 +31,24 @@ public struct BoardImage: Sendable {
     disk = try file("disk.img")
     let text = try? String(contentsOfFile: try file("cmdline"), encoding: .utf8)
     commandLine = (text ?? "").trimmingCharacters(in: .whitespacesAndNewlines)
+    pins = try BoardPins(boardFile: try file("board.json"))
+  }
+}
+
+/// Lines of the GPIO controller, as `board.json` names them.
+public struct BoardPins: Sendable {
+  /// Line by LED: `power`, `camera`, `link`.
+  public let leds: [String: Int]
+  /// Line of the push button; nil for a board without one.
+  public let button: Int?
+
+  init(boardFile path: String) throws(BoardError) {
+    guard let data = FileManager.default.contents(atPath: path),
+      let board = try? JSONDecoder().decode(JSONValue.self, from: data),
+      case .object(let leds) = board["gpio"]?["leds"]
+    else { throw BoardError("\(path) does not say which GPIO lines the LEDs have (gpio.leds).") }
+    self.leds = leds.compactMapValues { $0.integer.map(Int.init) }
+    button = board["gpio"]?["button"]?.integer.map(Int.init)
   }
 }
 

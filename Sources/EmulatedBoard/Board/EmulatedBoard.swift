@@ -33,7 +33,7 @@ public actor EmulatedBoard {
   /// Folder with the sockets `qmp`, `qtest`, `serial`, `usb0`, `usb1` and `ports.json`.
   public nonisolated var stateFolder: String { state.path }
 
-  private let image: BoardImage
+  public nonisolated let image: BoardImage
   private let configuration: BoardConfiguration
   private let state: StateFolder
   private var machine: Machine?
@@ -305,17 +305,24 @@ public actor EmulatedBoard {
 
   // MARK: Card
 
-  /// Makes the card hang from now on (requests are neither answered nor refused, except perhaps one
-  /// that comes right now), or work again; what had been hanging then completes.
+  /// Makes the card hang from now on – requests are neither answered nor refused, except perhaps
+  /// one that comes right now – or work again; what had been hanging then completes.
   public func setCardHanging(_ hanging: Bool) async throws {
+    let monitor = try running().monitor
     let limits: JSONValue =
       hanging ? ["bps-total": 1, "bps-total-max": 1] : ["bps-total": 0, "bps-total-max": 0]
-    try await running().monitor.execute(
+    try await monitor.execute(
       "qom-set",
       [
         "path": .string("/objects/\(CommandLine.throttleGroup)"), "property": "limits",
         "value": limits,
       ])
+    if !hanging {
+      // New limits do not wake requests that sleep under the old ones; stopping the machine does,
+      // because it drains the block layer first.
+      try await monitor.execute("stop")
+      try await monitor.execute("cont")
+    }
   }
 
   // MARK: Pins
