@@ -86,6 +86,8 @@ let package = Package(
     .testTarget(name: "TidyTests"),
     .target(name: "StandInDriver", path: "Tests/StandInDriver"),
     .testTarget(name: "StandInTests", dependencies: ["StandIn", "StandInDriver"]),
+    .testTarget(
+      name: "LinuxTests", dependencies: ["Linux", "Appliance", "Wire", "StandInDriver"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -96,7 +96,9 @@ extension Server {
       let closes = message.header("connection").map { asciiLowercased($0) } == "close"
       let answer = answer(message, on: connection)
       let bytes = answer.framed(closes: closes, now: realTime)
-      if connection.service == .api, faults.apiDelay > 0 {
+      // The faults themselves are not slowed down: a test could not take one back otherwise.
+      let isDelayed = connection.service == .api && !message.target.hasPrefix("/standin/")
+      if isDelayed, faults.apiDelay > 0 {
         connection.send(bytes, at: now + faults.apiDelay)
       } else {
         connection.send(bytes)
