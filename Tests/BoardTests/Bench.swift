@@ -20,11 +20,9 @@ enum Bench {
   /// Powers a board on, waits until it is ready, hands it to a test and puts it away, whatever the
   /// test did.
   static func withBoard<Result>(
-    _ adjust: (inout BoardConfiguration) -> Void = { _ in },
+    _ configuration: BoardConfiguration = BoardConfiguration(),
     _ body: (EmulatedBoard) async throws -> Result
   ) async throws -> Result {
-    var configuration = BoardConfiguration()
-    adjust(&configuration)
     let board = try EmulatedBoard(
       image: BoardImage(folder: imageFolder), configuration: configuration)
     do {
@@ -37,6 +35,13 @@ enum Bench {
       await board.dismantle()
       throw error
     }
+  }
+
+  /// A board with a shell on its serial console.
+  static var withShell: BoardConfiguration {
+    var configuration = BoardConfiguration()
+    configuration.debugShell = true
+    return configuration
   }
 
   /// What the board says when its control port listens.
