@@ -1,14 +1,14 @@
 import Wire
 
-/// The last events, sealed once and shared by all subscribers: each has a cursor of its own, and what
-/// was overwritten before it came by is counted and told with its next event.
+/// The last events, sealed once and shared by all subscribers: each has a cursor of its own, and
+/// what was overwritten before it came by is counted and told with its next event.
 public struct EventRing: ~Copyable {
   /// Events kept.
   public static let capacity = 512
   /// Bytes of an event's frame.
   public static let frameSize = Limits.headerSize + EventMessage.size
-  /// Topics are remembered longer than the events, so that a subscriber that fell behind is told how
-  /// many of *its* events it missed. One that fell behind even further is told an upper bound.
+  /// Topics are remembered longer than the events, so that a subscriber that fell behind is told
+  /// how many of *its* events it missed. One that fell behind even further is told an upper bound.
   public static let history = 8192
 
   private let frames: UnsafeMutableRawBufferPointer

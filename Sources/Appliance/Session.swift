@@ -3,15 +3,17 @@ import Wire
 /// One connection slot, apart from its buffers.
 ///
 /// ```
-///                    ┌─ error that ends it, all sent ─▶ lingering ─ end of input or linger time ─▶ free
-/// free ─ accepted ─▶ open                                ▲
-///   │                └─ the same, but a rest is unsent ─▶ ending ─ rest sent ─┘
-///   └─ accepted into a refusal slot: BUSY is sent at once ─▶ lingering
+/// free ── accepted ──▶ open ── an end is due, all sent ───────────────▶ lingering ──▶ free
+///   │                    └─── an end is due ──▶ ending ── rest sent ──▶    ▲
+///   └── accepted into a refusal slot: BUSY is sent at once ────────────────┘
+///
+/// lingering ── end of input, or its time is over ──▶ free
+/// any       ── the peer is gone, or does not take what is sent ──▶ free
 /// ```
 ///
 /// `lingering` is what makes the last words arrive: our direction is shut down, and input is thrown
-/// away until the peer ends its own. A plain close after a peer has written turns into a reset, which
-/// discards what the peer has not read yet (RFC 9293 3.10.7.1; 2000 of 2000 tries).
+/// away until the peer ends its own. A plain close after a peer has written turns into a reset,
+/// which discards what the peer has not read yet (RFC 9293 3.10.7.1; 2000 of 2000 tries).
 public struct Session: Sendable {
   public enum Phase: UInt8, Sendable { case free, open, ending, lingering }
 
@@ -124,7 +126,10 @@ public struct SessionTable: ~Copyable {
   }
 
   /// What became of an accepted connection.
-  public enum Admission: Equatable { case open(Int), refuse(Int) }
+  public enum Admission: Equatable {
+    case open(Int)
+    case refuse(Int)
+  }
 
   /// True when a connection could be taken now, to serve it or to tell it BUSY.
   public var canAdmit: Bool {

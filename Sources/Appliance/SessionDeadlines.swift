@@ -2,10 +2,10 @@ import Wire
 
 /// A timing wheel of three levels: 64 buckets each of 16 ms, 1024 ms and 65,536 ms.
 ///
-/// A slot lies in at most one bucket, linked through the slots themselves. Deadlines that move later
-/// (every byte postpones idleness) cost nothing: a slot whose bucket comes is looked at again and put
-/// where it belongs by then. So a turn of the loop costs nothing per connection, and finding the next
-/// deadline costs three bit scans.
+/// A slot lies in at most one bucket, linked through the slots themselves. Deadlines that move
+/// later (every byte postpones idleness) cost nothing: a slot whose bucket comes is looked at again
+/// and put where it belongs by then. So a turn of the loop costs nothing per connection, and
+/// finding the next deadline costs three bit scans.
 struct DeadlineWheel {
   static let tickMs: UInt64 = 16
   static let levels = 3
@@ -119,7 +119,9 @@ extension SessionTable {
       wheel.due = next
     } else {
       wheel.heads[Int(bucket)] = next
-      if next == SessionTable.none { wheel.occupied[Int(bucket >> 6)] &= ~(1 << UInt64(bucket & 63)) }
+      if next == SessionTable.none {
+        wheel.occupied[Int(bucket >> 6)] &= ~(1 << UInt64(bucket & 63))
+      }
     }
     slots[index].bucket = SessionTable.noBucket
     slots[index].next = SessionTable.none

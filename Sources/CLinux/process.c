@@ -80,7 +80,8 @@ int32_t lx_spawn(const struct lx_child *child) {
   sigset_t all, before;
   sigfillset(&all);
   sigprocmask(SIG_SETMASK, &all, &before);
-  // vfork shares our memory until exec: no page tables are copied, and the child's errno reaches us.
+  // vfork shares our memory until exec: no page tables are copied, and the child's errno reaches
+  // us.
   pid_t pid = output < 0 || error < 0 ? -1 : vfork();
   if (pid == 0) {
     become(child, arguments, environment, output, error, extra, null, parent);
@@ -121,6 +122,8 @@ uint64_t lx_process_start(int32_t pid) {
   text[count] = 0;
   // The name in parentheses may hold anything, also spaces and parentheses: count from its end.
   char *at = strrchr(text, ')');
+  // A zombie holds neither memory nor ports: it only waits for its parent.
+  if (at != NULL && (at[2] == 'Z' || at[2] == 'X')) return 0;
   for (int field = 2; at != NULL && field < 22; field++) at = strchr(at + 1, ' ');
   return at == NULL ? 0 : strtoull(at + 1, NULL, 10);
 }

@@ -1,7 +1,7 @@
 /// Memory that is claimed once, at the start, with a list of who holds how much of it.
 ///
-/// The same code runs twice: over no memory, to learn the sum, and over memory of that size. So what
-/// `watchpost limits` prints is what the agent claims.
+/// The same code runs twice: over no memory, to learn the sum, and over memory of that size. So
+/// what `watchpost limits` prints is what the agent claims.
 public struct Arena: ~Copyable {
   public struct Item: Sendable {
     public var holder: StaticString

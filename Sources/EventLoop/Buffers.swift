@@ -1,8 +1,8 @@
 import Appliance
 import Wire
 
-/// Where the bytes of connections lie: one scratch for the whole loop, a small buffer per slot, and a
-/// bounded pool of large ones to borrow.
+/// Where the bytes of connections lie: one scratch for the whole loop, a small buffer per slot, and
+/// a bounded pool of large ones to borrow.
 ///
 /// A slot keeps bytes only between turns: an incomplete frame (or whole ones that wait for a large
 /// buffer) at the front of its buffer, the unsent rest of its answers at the end.
@@ -70,9 +70,9 @@ public struct Buffers: ~Copyable {
 
   /// How much input a slot that holds `held` bytes may take in this turn.
   ///
-  /// With less than two large buffers left a slot takes only what its own buffer holds – a ping needs
-  /// no more – unless it is in the middle of a larger frame. Otherwise slots could each hold one
-  /// large buffer and wait for a second.
+  /// With less than two large buffers left a slot takes only what its own buffer holds – a ping
+  /// needs no more – unless it is in the middle of a larger frame. Otherwise slots could each hold
+  /// one large buffer and wait for a second.
   func room(held: Int) -> Int {
     free >= 2 || (free == 1 && held >= Buffers.slotSize) ? Limits.frameSize : Buffers.slotSize
   }

@@ -136,6 +136,7 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
     }
     deliverEvents()
     watchBacklog()
+    if let line = system.nextLogLine() { log(line) }
     vitals.insert(.accept | .effects | .turn)
     counters[.loopTurns] &+= 1
     let took = system.nowUs() &- startUs

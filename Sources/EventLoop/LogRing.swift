@@ -56,8 +56,8 @@ public struct LogRing: ~Copyable {
     end += 1
   }
 
-  /// The text from `cursor` on, at most `bound` bytes, ending with a line where there is one. A cursor
-  /// that the log does not hold means the oldest text.
+  /// The text from `cursor` on, at most `bound` bytes, ending with a line where there is one. A
+  /// cursor that the log does not hold means the oldest text.
   public func range(from cursor: UInt64, bound: Int) -> Range<UInt64> {
     var start = cursor < oldest || cursor > end ? oldest : cursor
     // The oldest bytes are mostly the tail of a line that is half overwritten.

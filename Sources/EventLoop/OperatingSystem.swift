@@ -1,8 +1,8 @@
 import Appliance
 import Wire
 
-/// The one seam between the loop and the world: Linux implements it with system calls, the simulator
-/// with a fake world. Nothing here decides anything.
+/// The one seam between the loop and the world: Linux implements it with system calls, the
+/// simulator with a fake world. Nothing here decides anything.
 ///
 /// Descriptors are plain numbers at this seam; the implementation owns what they stand for.
 public protocol OperatingSystem: ~Copyable {
@@ -11,8 +11,8 @@ public protocol OperatingSystem: ~Copyable {
 
   // MARK: Waiting
 
-  /// Waits until something is ready or `deadline` has come (`.never`: without end), and says how many
-  /// things are. A bounded batch; what does not fit is told by the next wait.
+  /// Waits until something is ready or `deadline` has come (`.never`: without end), and says how
+  /// many things are. A bounded batch; what does not fit is told by the next wait.
   mutating func wait(until deadline: Instant) -> Int
   /// One of the things of the last wait.
   func ready(_ index: Int) -> Ready
@@ -40,6 +40,8 @@ public protocol OperatingSystem: ~Copyable {
   mutating func nextInput(from source: Int, logs: inout LogRings) -> Input?
   /// Executes an effect that concerns the world; `appliance` is asked for what the effect needs.
   mutating func execute(_ effect: Effect, for appliance: borrowing Appliance)
+  /// A line that the system itself has to say for the agent's log, nil when there is none.
+  mutating func nextLogLine() -> LogLine?
   /// Hands a line of the agent's own log to whoever keeps it outside this process.
   mutating func writeLog(_ line: LogLine)
   /// What the machine's own counters say now, for health and metrics.

@@ -6,8 +6,8 @@ extension EventLoop where System: ~Copyable {
   /// Bytes of the frame that refuses a request.
   static var refusalSize: Int { Limits.headerSize + Refusal.size }
 
-  /// The most bytes that the answer to a kind may have. Small ones are served without a large buffer
-  /// being free, so that a ping gets through on a machine whose other clients do not read.
+  /// The most bytes that the answer to a kind may have. Small ones are served without a large
+  /// buffer being free, so that a ping gets through on a machine whose other clients do not read.
   @inline(__always)
   static func largestAnswer(to kind: UInt16) -> Int {
     switch Kind(rawValue: kind) {

@@ -4,8 +4,8 @@ import Wire
 
 /// The agent's child processes: starts, signals and reaps them, and decides nothing.
 ///
-/// Only processes that are listed here are ever waited for or signalled: the agent is not PID 1, and
-/// a pid that has been reaped belongs to somebody else.
+/// Only processes that are listed here are ever waited for or signalled: the agent is not PID 1,
+/// and a pid that has been reaped belongs to somebody else.
 struct Children: ~Copyable {
   struct Child {
     var pid: Int32 = 0
@@ -70,7 +70,7 @@ struct Children: ~Copyable {
           request.path = path
           request.arguments.0 = configuration
           // FACTS: newer versions open MoQ listeners by themselves; hooks inherit everything.
-          request.environment.0 = StaticString("MTX_MOQ=no").cString
+          request.environment.0 = MediaConfigurationFile.environment.cString
           request.directory = directory
           return lx_spawn(&request)
         }
@@ -117,6 +117,12 @@ struct Children: ~Copyable {
     return pid
   }
 
+  /// The running MediaMTX of that life.
+  func mediaServerPid(life: UInt32) -> Int32? {
+    let child = children[Self.mediaServerPlace]
+    return child.pid > 0 && child.life == life ? child.pid : nil
+  }
+
   /// Signals a child of that life; one that has ended already is no error.
   func signal(_ kind: ChildKind, life: UInt32, _ signal: Signal) {
     let number = Int32(signal == .kill ? LX_SIGKILL.rawValue : LX_SIGTERM.rawValue)
@@ -136,8 +142,8 @@ struct Children: ~Copyable {
 
 /// What an earlier life of the agent has left over: the process it noted, if that still runs.
 ///
-/// A child dies with its parent (PR_SET_PDEATHSIG), but not while it sleeps uninterruptibly, and not
-/// where the kernel loses the race; two MediaMTX would fight for the ports.
+/// A child dies with its parent (PR_SET_PDEATHSIG), but not while it sleeps uninterruptibly, and
+/// not where the kernel loses the race; two MediaMTX would fight for the ports.
 enum Leftover {
   /// Notes a running child in `path`: pid and start time, so that a reused pid is not mistaken.
   static func note(_ pid: Int32, in path: Text<128>) {

@@ -22,6 +22,14 @@ struct Devices {
     }
   }
 
+  /// There is something to tell that no descriptor announces: an enumeration goes on.
+  var hasMore: Bool {
+    switch state {
+    case .beginning, .enumerating: true
+    case .off, .listening: false
+    }
+  }
+
   /// Starts to listen, then to enumerate: in this order nothing can fall between. Returns the
   /// descriptor to watch, or a negative errno.
   mutating func open() -> Int32 {

@@ -12,7 +12,9 @@ extension LinuxSystem {
       spawned(
         .probe(slot: slot), life, children.spawnProbe(slot: slot, life: life, node: node))
     case .signal(let kind, let life, let signal): children.signal(kind, life: life, signal)
-    case .media, .cancelMedia, .checkMediaSockets: break
+    case .media(let request): call(request)
+    case .cancelMedia: media.cancel()
+    case .checkMediaSockets(let life): checkMediaSockets(life)
     case .light(let led, let on):
       let error = leds.set(led.rawValue, on)
       if error != 0 { tell(.ledFailed(led, errno: error)) }
@@ -42,12 +44,6 @@ extension LinuxSystem {
         appliance.cameras.known[index].encode(into: &writer)
       }
     }
-  }
-
-  // MARK: MediaMTX
-
-  private mutating func spawnMediaServer(_ life: UInt32, for appliance: borrowing Appliance) {
-    tell(.childSpawnFailed(.mediaServer, life: life, errno: Int32(LX_ENOENT.rawValue)))
   }
 
   /// Where the pid of the running MediaMTX is noted for the next life of the agent.

@@ -17,7 +17,7 @@ extension LinuxSystem {
     case .mediaServerOutput:
       readMediaOutput(&logs)
       return nil
-    case .mediaCall: return nil
+    case .mediaCall: return nextAnswer()
     }
   }
 

@@ -16,6 +16,10 @@ public struct LinuxSystem: ~Copyable {
   private let readyList: UnsafeMutableBufferPointer<lx_ready>
   private var readyCount = 0
 
+  /// Sources with something to tell that no descriptor announces.
+  private var extra = InlineArray<2, Source>(repeating: .results)
+  private var extraCount = 0
+
   /// Results of effects that are there at once, in order.
   private let results: UnsafeMutableBufferPointer<Input>
   private var resultStart = 0
@@ -28,6 +32,11 @@ public struct LinuxSystem: ~Copyable {
   /// Where children's output and reports are read to.
   let scratch: UnsafeMutableRawBufferPointer
   let report: UnsafeMutablePointer<ProbeReport>
+  var media: MediaExchange
+  /// The outstanding call still has something to send.
+  var mediaSending = false
+  /// What this life's feeds publish with.
+  var mediaCredentials = MediaCredentials.random()
   /// Our end of MediaMTX's output, or -1.
   var mediaOutput: Int32 = -1
   var mailbox: Int32 = -1
@@ -37,8 +46,10 @@ public struct LinuxSystem: ~Copyable {
   var leftoverEnded = false
   var now: Instant { Instant(ms: lx_boot_time_ms()) }
   var boot = BootFacts()
+  private var noted: LogLine?
 
-  /// Opens the poller, the control port and the signals: everything without which there is no agent.
+  /// Opens the poller, the control port and the signals: everything without which there is no
+  /// agent.
   public init(_ configuration: Configuration, memory: LinuxMemory) throws(SystemError) {
     let control = configuration.control
     // A slot more than the slots: children, devices, files.
@@ -58,6 +69,7 @@ public struct LinuxSystem: ~Copyable {
     scratch = UnsafeMutableRawBufferPointer(memory.scratch)
     report = memory.report.baseAddress!
     report.initialize(to: ProbeReport())
+    media = MediaExchange(body: memory.mediaBody, paths: memory.mediaPaths)
     storage = StorageChannel(known: memory.known, message: memory.message)
   }
 
@@ -99,7 +111,15 @@ public struct LinuxSystem: ~Copyable {
     return input
   }
 
-  // MARK: Waiting
+  // MARK: Log
+
+  /// Keeps a line until the loop asks for it; a second one in the same turn pushes it out.
+  mutating func note(_ line: LogLine) { noted = line }
+
+  public mutating func nextLogLine() -> LogLine? {
+    defer { noted = nil }
+    return noted
+  }
 
   /// The control port's number as bound: the configuration may ask for any free one (0).
   public var port: UInt16 { UInt16(clamping: lx_local_port(listener.number)) }
@@ -113,6 +133,8 @@ public struct LinuxMemory {
   let report: UnsafeMutableBufferPointer<ProbeReport>
   let known: UnsafeMutableBufferPointer<KnownCamera>
   let message: UnsafeMutableBufferPointer<UInt8>
+  let mediaBody: UnsafeMutableBufferPointer<UInt8>
+  let mediaPaths: UnsafeMutableBufferPointer<MediaPath>
 
   public init(from arena: inout Arena) {
     ready = arena.claim("poller: ready descriptors", LinuxSystem.batch, of: lx_ready.self)
@@ -122,6 +144,10 @@ public struct LinuxMemory {
     known = arena.claim(
       "storage: remembered cameras", ApplianceMemory.knownCameras, of: KnownCamera.self)
     message = arena.claim("storage: message", StorageChannel.messageSize, of: UInt8.self)
+    mediaBody = arena.claim(
+      "MediaMTX: one answer of its API", MediaExchange.answerLimit, of: UInt8.self)
+    mediaPaths = arena.claim(
+      "MediaMTX: one page of paths", MediaExchange.pageSize, of: MediaPath.self)
   }
 }
 
@@ -137,12 +163,20 @@ extension LinuxSystem: OperatingSystem {
       storage.rested(now: now)
       startStorageWhenMounted()
     }
-    return readyCount + (resultCount > 0 ? 1 : 0)
+    extraCount = 0
+    if resultCount > 0 { add(.results) }
+    if devices.hasMore { add(.udev) }
+    return readyCount + extraCount
+  }
+
+  private mutating func add(_ source: Source) {
+    extra[extraCount] = source
+    extraCount += 1
   }
 
   /// epoll's time-out is in whole milliseconds from now; rounded up, so that the deadline has come.
   private mutating func timeoutMs(until deadline: Instant) -> Int32 {
-    if resultCount > 0 { return 0 }
+    if resultCount > 0 || devices.hasMore { return 0 }
     let deadline = min(deadline, storage.nextDeadline)
     guard deadline != .never else { return -1 }
     let nowUs = nowUs()
@@ -152,7 +186,7 @@ extension LinuxSystem: OperatingSystem {
   }
 
   public func ready(_ index: Int) -> Ready {
-    guard index < readyCount else { return .source(Source.results.rawValue) }
+    if index >= readyCount { return .source(extra[index - readyCount].rawValue) }
     let entry = readyList[index]
     switch Token(rawValue: entry.token) {
     case .backlog: return .backlog

@@ -2,9 +2,9 @@ import Appliance
 import CLinux
 import Wire
 
-/// What the agent and its storage worker say to each other over a SOCK_SEQPACKET pair: whole messages
-/// in a queue that the kernel bounds. Both ends are the same program, so the layout is nobody else's
-/// business; a checksum is not needed between them.
+/// What the agent and its storage worker say to each other over a SOCK_SEQPACKET pair: whole
+/// messages in a queue that the kernel bounds. Both ends are the same program, so the layout is
+/// nobody else's business; a checksum is not needed between them.
 enum StorageRequest: UInt8 {
   /// First message: what the agent knows of this boot (boot id, whether the watchdog reset it).
   case hello = 1

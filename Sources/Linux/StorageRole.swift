@@ -5,7 +5,8 @@ import Wire
 /// `watchpost storage DATA`: the one process that touches the data partition for the agent.
 ///
 /// A card that hangs puts whoever uses it into uninterruptible sleep. A thread in that state would
-/// keep the whole agent from ending and so from being started again; a process is simply left behind.
+/// keep the whole agent from ending and so from being started again; a process is simply left
+/// behind.
 public struct StorageRole: ~Copyable {
   /// How often free space is looked at, and a partition that was missing.
   static let intervalMs: Int32 = 2000

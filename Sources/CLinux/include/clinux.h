@@ -1,9 +1,10 @@
 // The one door from Swift to libc and the kernel.
 //
-// The embedded triple has no libc module, and the Swift importer parses these headers for a bare-metal
-// target: they name only fixed-width types, and constants that Swift needs come as functions or enums
-// of our own. Every call returns a negative errno on failure, so that no Swift code reads `errno`; a
-// call that EINTR interrupts is repeated here, in `LX_RETRY`, and nowhere else.
+// The embedded triple has no libc module, and the Swift importer parses these headers for a
+// bare-metal target: they name only fixed-width types, and constants that Swift needs come as
+// functions or enums of our own. Every call returns a negative errno on failure, so that no Swift
+// code reads `errno`; a call that EINTR interrupts is repeated here, in `LX_RETRY`, and nowhere
+// else.
 //
 // The folder is the umbrella of the module `CLinux`: a header added here needs no other list.
 #ifndef WATCHPOST_CLINUX_H

@@ -26,16 +26,16 @@ enum lx_device_action { LX_DEVICE_NONE = 0, LX_DEVICE_ADDED = 1, LX_DEVICE_REMOV
 /// Starts to listen for V4L2 nodes: udevd's own messages where udevd runs, the kernel's otherwise.
 /// The monitor's descriptor or a negative errno. There is one monitor a process.
 int32_t lx_udev_open(void);
-/// The next message: 1 with `device` filled, 0 when there is none, -ENOBUFS when messages were lost,
-/// or another negative errno.
+/// The next message: 1 with `device` filled, 0 when there is none, -ENOBUFS when messages were
+/// lost, or another negative errno.
 int32_t lx_udev_next(struct lx_device *device);
 /// Begins an enumeration of the nodes that are there.
 int32_t lx_udev_enumerate(void);
 /// The next node of the enumeration: 1 with `device` filled, 0 at its end.
 int32_t lx_udev_enumerated(struct lx_device *device);
 
-/// Requests a line as output, off. `chip` is a path, name or label; NULL finds the line called `name`
-/// on any chip. A handle below `LX_LINES` or a negative errno.
+/// Requests a line as output, off. `chip` is a path, name or label; NULL finds the line called
+/// `name` on any chip. A handle below `LX_LINES` or a negative errno.
 int32_t lx_gpio_open(const char *_Nullable chip, uint32_t offset, const char *_Nullable name,
     int32_t active_low);
 int32_t lx_gpio_set(int32_t line, int32_t on);

@@ -28,13 +28,13 @@ int32_t lx_poller_open(void);
 int32_t lx_poller_add(int32_t poller, int32_t fd, uint32_t interest, uint64_t token);
 int32_t lx_poller_change(int32_t poller, int32_t fd, uint32_t interest, uint64_t token);
 int32_t lx_poller_remove(int32_t poller, int32_t fd);
-/// Waits up to `timeout_ms` (negative: for ever) for at most `capacity` (1 … 256) ready descriptors.
-/// The count, 0 after a time-out or an interruption, or a negative errno.
+/// Waits up to `timeout_ms` (negative: for ever) for at most `capacity` (1 … 256) ready
+/// descriptors. The count, 0 after a time-out or an interruption, or a negative errno.
 int32_t lx_poller_wait(
     int32_t poller, struct lx_ready *ready, int32_t capacity, int32_t timeout_ms);
 
-/// Blocks SIGCHLD, SIGTERM, SIGINT and SIGHUP, ignores SIGPIPE, and returns a nonblocking descriptor
-/// that tells of the blocked ones.
+/// Blocks SIGCHLD, SIGTERM, SIGINT and SIGHUP, ignores SIGPIPE, and returns a nonblocking
+/// descriptor that tells of the blocked ones.
 int32_t lx_signals_open(void);
 /// Takes one signal: its number, 0 when there is none, or a negative errno.
 int32_t lx_signals_next(int32_t signals);

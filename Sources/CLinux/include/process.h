@@ -24,8 +24,8 @@ struct lx_child {
 };
 
 /// Starts a child in its own process group that dies with this process (PR_SET_PDEATHSIG), with an
-/// empty signal mask, default dispositions and no descriptor but 0–3. The pid, or the negative errno
-/// of fork or of the failed exec.
+/// empty signal mask, default dispositions and no descriptor but 0–3. The pid, or the negative
+/// errno of fork or of the failed exec.
 int32_t lx_spawn(const struct lx_child *child);
 /// Signals the process, or its group when `group` is set.
 int32_t lx_kill(int32_t pid, int32_t signal, int32_t group);
@@ -33,10 +33,11 @@ int32_t lx_kill(int32_t pid, int32_t signal, int32_t group);
 /// runs, or a negative errno.
 int32_t lx_reap(int32_t pid, int32_t *status);
 int32_t lx_pid(void);
-/// When `pid` started, in clock ticks since boot (field 22 of /proc/PID/stat); 0 if it is not there.
+/// When `pid` started, in clock ticks since boot (field 22 of /proc/PID/stat); 0 if it does
+/// not run.
 uint64_t lx_process_start(int32_t pid);
-/// The first process but this one that has `device` (a path) open, 0 if none is found; its name goes
-/// to `name` (16 bytes, zero-padded).
+/// The first process but this one that has `device` (a path) open, 0 if none is found; its name
+/// goes to `name` (16 bytes, zero-padded).
 int32_t lx_device_holder(const char *device, char *name);
 /// A pipe; the reading end is nonblocking.
 int32_t lx_pipe(int32_t *reading, int32_t *writing);
