@@ -83,6 +83,8 @@ let package = Package(
         .product(name: "NIOPosix", package: "swift-nio"),
       ]),
     .testTarget(name: "ApplianceTests", dependencies: ["Appliance", "Wire"]),
+    .testTarget(name: "EventLoopTests", dependencies: ["EventLoop", "Appliance", "Wire"]),
+    .testTarget(name: "AgentTests", dependencies: ["watchpost", "Wire"]),
     .testTarget(name: "TidyTests"),
     .target(name: "StandInDriver", path: "Tests/StandInDriver"),
     .testTarget(name: "StandInTests", dependencies: ["StandIn", "StandInDriver"]),

@@ -1,0 +1,148 @@
+import Appliance
+import EventLoop
+import Wire
+
+/// A scripted world: connections are arrays, time stands still until the loop waits for it.
+struct FakeSystem: ~Copyable, OperatingSystem {
+  struct Peer {
+    /// What it sends; each element is one reading.
+    var chunks: [[UInt8]] = []
+    /// It has ended its direction, behind the chunks.
+    var ended = false
+    var broken = false
+    /// Bytes that its end takes before sends block.
+    var budget = Int.max
+    /// What it has got.
+    var received: [UInt8] = []
+    var sends = 0
+    /// We have ended our direction.
+    var shutDown = false
+    var closed = false
+    var interest = Interest.nothing
+    var slot = 0
+    var generation: UInt32 = 0
+  }
+
+  var timeUs: UInt64 = 5_000_000
+  var peers: [Int32: Peer] = [:]
+  var backlog: [(Int32, IPv4)] = []
+  var backlogWatched = true
+  /// The machine has no descriptors.
+  var exhausted = false
+  var extraReady: [Ready] = []
+  var inputs: [Input] = []
+  var executed: [Effect] = []
+  var lines: [LogLine] = []
+  private var list: [Ready] = []
+  private var nextDescriptor: Int32 = 10
+  /// Largest number of bytes of one reading.
+  var mostRead = Int.max
+
+  /// A client that connects.
+  mutating func connect(from address: IPv4 = IPv4(127, 0, 0, 1), _ chunks: [UInt8]...) -> Int32 {
+    nextDescriptor += 1
+    peers[nextDescriptor] = Peer(chunks: chunks)
+    backlog.append((nextDescriptor, address))
+    return nextDescriptor
+  }
+
+  mutating func nowUs() -> UInt64 { timeUs }
+
+  mutating func wait(until deadline: Instant) -> Int {
+    list = extraReady
+    extraReady = []
+    if backlogWatched && !backlog.isEmpty { list.append(.backlog) }
+    for (_, peer) in peers.sorted(by: { $0.key < $1.key }) where !peer.closed && peer.slot >= 0 {
+      if let readiness = readiness(of: peer) {
+        list.append(.connection(slot: peer.slot, generation: peer.generation, readiness))
+      }
+    }
+    if !inputs.isEmpty { list.append(.source(0)) }
+    if list.isEmpty && deadline != .never {
+      timeUs = max(timeUs, deadline.ms * 1000)
+    }
+    return list.count
+  }
+
+  private func readiness(of peer: Peer) -> Readiness? {
+    guard peer.generation > 0 else { return nil }
+    if peer.broken { return .broken }
+    switch peer.interest {
+    case .nothing: return nil
+    case .readable: return !peer.chunks.isEmpty || peer.ended ? .readable : nil
+    case .writable: return peer.budget > 0 ? .writable : nil
+    }
+  }
+
+  func ready(_ index: Int) -> Ready { list[index] }
+
+  mutating func accept() -> Accepted {
+    if exhausted { return .exhausted }
+    guard !backlog.isEmpty else { return .none }
+    let (descriptor, address) = backlog.removeFirst()
+    return .connection(descriptor, address)
+  }
+
+  mutating func watchBacklog(_ watched: Bool) { backlogWatched = watched }
+
+  mutating func watch(_ connection: Int32, slot: Int, generation: UInt32, _ interest: Interest)
+    -> Bool
+  {
+    peers[connection]!.slot = slot
+    peers[connection]!.generation = generation
+    peers[connection]!.interest = interest
+    return true
+  }
+
+  mutating func change(_ connection: Int32, slot: Int, generation: UInt32, _ interest: Interest) {
+    precondition(!peers[connection]!.closed, "changed after its end")
+    peers[connection]!.interest = interest
+  }
+
+  mutating func receive(_ connection: Int32, into buffer: UnsafeMutableRawBufferPointer)
+    -> Transfer
+  {
+    var peer = peers[connection]!
+    precondition(!peer.closed, "received after its end")
+    guard let chunk = peer.chunks.first else { return peer.ended ? .end : .wouldBlock }
+    let count = min(chunk.count, min(buffer.count, mostRead))
+    buffer.copyBytes(from: chunk[..<count])
+    peer.chunks.removeFirst()
+    if count < chunk.count { peer.chunks.insert(Array(chunk[count...]), at: 0) }
+    peers[connection] = peer
+    return .moved(count)
+  }
+
+  mutating func send(_ connection: Int32, _ bytes: UnsafeRawBufferPointer) -> Transfer {
+    precondition(!peers[connection]!.closed, "sent after its end")
+    precondition(!peers[connection]!.shutDown, "sent after the end of our direction")
+    if peers[connection]!.broken { return .broken }
+    let count = min(bytes.count, peers[connection]!.budget)
+    peers[connection]!.sends += 1
+    guard count > 0 else { return .wouldBlock }
+    peers[connection]!.received += bytes[..<count]
+    if peers[connection]!.budget != .max { peers[connection]!.budget -= count }
+    return .moved(count)
+  }
+
+  mutating func shutdownWrite(_ connection: Int32) { peers[connection]!.shutDown = true }
+
+  mutating func close(_ connection: Int32) {
+    precondition(!peers[connection]!.closed, "closed twice")
+    peers[connection]!.closed = true
+  }
+
+  mutating func nextInput(from source: Int, logs: inout LogRings) -> Input? {
+    inputs.isEmpty ? nil : inputs.removeFirst()
+  }
+
+  mutating func execute(_ effect: Effect, for appliance: borrowing Appliance) {
+    executed.append(effect)
+  }
+
+  mutating func nextLogLine() -> LogLine? { nil }
+
+  mutating func writeLog(_ line: LogLine) { lines.append(line) }
+
+  mutating func resources() -> Resources { Resources() }
+}

@@ -1,0 +1,106 @@
+import Appliance
+import Wire
+
+@testable import EventLoop
+
+/// A loop over a fake world, with its memory.
+struct Fixture: ~Copyable {
+  var loop: EventLoop<FakeSystem>
+  private let memory: UnsafeMutableRawBufferPointer
+  private let tables: UnsafeMutableRawBufferPointer
+
+  init(slots: Int = 8, _ change: (inout Configuration) -> Void = { _ in }) {
+    var configuration = Configuration()
+    configuration.control.slots = slots
+    configuration.mediaServer.path = .empty
+    configuration.cameras.enabled = false
+    configuration.watchdog.device = .empty
+    configuration.network.mode = .off
+    change(&configuration)
+    var plan = Arena()
+    _ = LoopMemory(configuration, from: &plan)
+    memory = .allocate(byteCount: plan.claimed, alignment: 64)
+    memory.initializeMemory(as: UInt8.self, repeating: 0)
+    tables = .allocate(byteCount: ApplianceMemory.tableBytes, alignment: 64)
+    var arena = Arena(memory)
+    let claimed = LoopMemory(configuration, from: &arena)
+    loop = EventLoop(
+      system: FakeSystem(),
+      appliance: Appliance(configuration, tables: ApplianceMemory.Tables(tables)),
+      configuration: configuration, memory: claimed, startUs: 5_000_000)
+    loop.start(BootFacts())
+  }
+
+  deinit {
+    memory.deallocate()
+    tables.deallocate()
+  }
+
+  /// Turns in which no time passes.
+  mutating func turns(_ count: Int) {
+    for _ in 0..<count { loop.turn(noLaterThan: Instant(ms: loop.system.timeUs / 1000)) }
+  }
+
+  /// Lets `ms` pass without anything happening, turn by turn.
+  mutating func pass(ms: UInt64) {
+    let end = loop.system.timeUs + ms * 1000
+    while loop.system.timeUs < end {
+      let before = loop.system.timeUs
+      loop.turn(noLaterThan: Instant(ms: end / 1000))
+      if loop.system.timeUs == before && loop.sweep == nil { loop.system.timeUs += 1000 }
+    }
+  }
+}
+
+/// A whole frame of a request.
+func request(_ kind: Kind, id: UInt32 = 7, _ payload: [UInt8] = []) -> [UInt8] {
+  var frame = [UInt8](repeating: 0, count: Limits.headerSize + payload.count)
+  frame.replaceSubrange(Limits.headerSize..., with: payload)
+  frame.withUnsafeMutableBytes {
+    _ = Header(kind: kind.rawValue, requestID: id).seal($0, payloadSize: payload.count)
+  }
+  return frame
+}
+
+func ping(id: UInt32, _ text: [UInt8] = []) -> [UInt8] { request(.ping, id: id, text) }
+
+func subscribe(_ topics: Topics) -> [UInt8] {
+  request(.subscribe, id: 1, bytes(of: topics.rawValue) + [0, 0, 0, 0])
+}
+
+/// Asks for 8 KiB of the agent's log.
+func logTail(id: UInt32) -> [UInt8] {
+  request(.logTail, id: id, [UInt8](repeating: 0, count: 16))
+}
+
+private func bytes(of value: UInt32) -> [UInt8] {
+  withUnsafeBytes(of: value.littleEndian) { Array($0) }
+}
+
+/// A frame that the agent has sent.
+struct Reply: Equatable {
+  var kind: UInt16
+  var id: UInt32
+  var status: UInt16
+  var payload: [UInt8]
+}
+
+/// All frames in `bytes`, which must end with one and have right checksums.
+func replies(_ bytes: [UInt8]) -> [Reply]? {
+  var result: [Reply] = []
+  var at = 0
+  while at < bytes.count {
+    let taken: Int? = bytes[at...].withUnsafeBytes { rest in
+      guard case .frame(let header, let payload, let size) = Header.next(in: rest) else {
+        return nil
+      }
+      result.append(
+        Reply(
+          kind: header.kind, id: header.requestID, status: header.status, payload: Array(payload)))
+      return size
+    }
+    guard let taken else { return nil }
+    at += taken
+  }
+  return result
+}
