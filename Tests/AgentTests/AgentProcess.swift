@@ -1,0 +1,108 @@
+import Foundation
+import Glibc
+
+/// A running `watchpost agent` in a folder and on a port of its own.
+final class AgentProcess {
+  let port: UInt16
+  let folder: URL
+  private let process = Process()
+  /// Milliseconds from its start until it said that its control port listens.
+  private(set) var readyMs = 0.0
+
+  /// The program that was built beside the tests, or what WATCHPOST names.
+  static var program: URL {
+    if let path = ProcessInfo.processInfo.environment["WATCHPOST"] { return URL(filePath: path) }
+    return URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
+      .deletingLastPathComponent().appending(path: "watchpost")
+  }
+
+  /// Starts one and waits until it listens. `settings` are lines of its configuration by section.
+  init(_ settings: String = "") throws {
+    port = try freePort()
+    folder = FileManager.default.temporaryDirectory.appending(path: "watchpost-\(UUID())")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    let file = folder.appending(path: "watchpost.conf")
+    let text = """
+      [control]
+      listen = 127.0.0.1:\(port)
+      \(settings)
+      [network]
+      mode = off
+      [mdns]
+      enabled = off
+      [mediamtx]
+      path = off
+      [watchdog]
+      device = off
+      [data]
+      directory = \(folder.path)/data
+      [run]
+      directory = \(folder.path)/run
+      """
+    try text.write(to: file, atomically: true, encoding: .utf8)
+    process.executableURL = Self.program
+    process.arguments = ["agent", "--config", file.path]
+    process.environment = ["SWIFT_BACKTRACE": "enable=no"]
+    let output = Pipe()
+    process.standardOutput = output
+    process.standardError = FileHandle.nullDevice
+    let start = ContinuousClock.now
+    try process.run()
+    let line = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
+    readyMs = Double((ContinuousClock.now - start) / .microseconds(1)) / 1000
+    guard line == "watchpost: control port 127.0.0.1:\(port) ready\n" else {
+      throw TestError("the agent said: \(line)")
+    }
+  }
+
+  deinit {
+    if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+    process.waitUntilExit()
+    try? FileManager.default.removeItem(at: folder)
+  }
+
+  var isRunning: Bool { process.isRunning }
+
+  /// Asks for an orderly stop; the exit code.
+  func stop() -> Int32 {
+    kill(process.processIdentifier, SIGTERM)
+    process.waitUntilExit()
+    return process.terminationStatus
+  }
+
+  /// Resident memory in KiB.
+  func residentKiB() throws -> Int {
+    let status = try String(
+      contentsOfFile: "/proc/\(process.processIdentifier)/status", encoding: .utf8)
+    let line = status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") } ?? ""
+    return Int(line.split(separator: " ").dropLast().last ?? "") ?? 0
+  }
+}
+
+struct TestError: Error, CustomStringConvertible {
+  let description: String
+  init(_ description: String) { self.description = description }
+}
+
+/// A TCP port on loopback that nobody listens on.
+private func freePort() throws -> UInt16 {
+  let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+  defer { close(descriptor) }
+  var address = loopback(0)
+  var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+  let result = withUnsafeMutablePointer(to: &address) {
+    $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+      bind(descriptor, $0, size) + getsockname(descriptor, $0, &size)
+    }
+  }
+  guard result == 0 else { throw TestError("no free port") }
+  return UInt16(bigEndian: address.sin_port)
+}
+
+func loopback(_ port: UInt16) -> sockaddr_in {
+  var address = sockaddr_in()
+  address.sin_family = sa_family_t(AF_INET)
+  address.sin_port = port.bigEndian
+  address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+  return address
+}
