@@ -23,7 +23,7 @@ final class Connection {
 
   func send(_ bytes: [UInt8]) throws {
     guard !bytes.isEmpty else { return }
-    guard Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL.rawValue)) == bytes.count
+    guard Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count
     else { throw TestError("send: errno \(errno)") }
   }
 
