@@ -1,8 +1,8 @@
 // init's life:
 //
 //   started ─► watchdogModules ┐
-//         └──► bootPartition   ┴─ both ended or late ─► agent ─► lateModules
-//   lateModules ended or late ─► dataPartition, network, time, mdns, shell
+//         └──► bootPartition   ┴─ both ended or late ─► agent, network, lateModules
+//   lateModules ended or late ─► dataPartition, time, mdns, shell
 //
 //   A service that ends is started again after its delay. The agent's exit code, or a signal, starts
 //   the end:  terminating ─► killing ─► unmounting ─► power.
@@ -130,6 +130,8 @@ public struct InitMachine {
     phase = .up
     start(.agent, now, &effects)
     start(.lateModules, now, &effects)
+    // It waits for its interface, whose driver is the first of the late ones.
+    start(.network, now, &effects)
   }
 
   private mutating func end(
@@ -192,7 +194,6 @@ public struct InitMachine {
 
   private mutating func startTheRest(_ now: Instant, _ effects: inout InitEffects) {
     start(.dataPartition, now, &effects)
-    start(.network, now, &effects)
     start(.time, now, &effects)
     start(.mdns, now, &effects)
     if shellWanted { start(.shell, now, &effects) }

@@ -29,7 +29,7 @@ public struct NetworkService: ~Copyable {
     var index: Int32 = -1
     while index < 0 {
       index = interface.withCString { lx_interface_index($0) }
-      if index < 0 { lx_sleep_ms(100) }
+      if index < 0 { lx_sleep_ms(50) }
     }
     guard let monitor = RouteMonitor(interface: interface) else { return nil }
     self.configuration = configuration
