@@ -88,7 +88,7 @@ import Wire
       [data]
       directory = /mnt/data
       """
-    #expect(error(text)?.place == "17:10")
+    #expect(error(text)?.place == "18:10")
     let configuration = try parse(text.replacing("LED GREEN", with: "LED_GREEN")).get()
     #expect(configuration.name == "Garage-7")
     #expect(configuration.control.address == IPv4(192, 0, 2, 1))
@@ -157,7 +157,7 @@ import Wire
     ("device.name = my box", "1:15", "hyphens"),
     ("device.name = -box", "1:15", "hyphens"),
     ("time.servers = pool.ntp.org", "1:16", "numeric"),
-    ("data.directory = ", "1:17", "Give a value"),
+    ("data.directory = ", "1:18", "Give a value"),
     ("control.slots = 7\n\u{1}\n", "2:1", "UTF-8"),
   ])
   func whatIsWrongIsNamedWithItsPlace(text: String, place: String, hint: String) throws {

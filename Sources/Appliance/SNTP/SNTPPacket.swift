@@ -10,7 +10,7 @@ public struct NTPTime: Equatable, Sendable {
   public var unixNs: Int64 {
     let seconds = Int64(bits >> 32)
     let era: Int64 = seconds & 0x8000_0000 == 0 ? 0x1_0000_0000 : 0
-    let fraction = Int64((bits & 0xFFFF_FFFF) * 1_000_000_000 >> 32)
+    let fraction = Int64(((bits & 0xFFFF_FFFF) * 1_000_000_000) >> 32)
     return (seconds + era - NTPTime.unixEpoch) * 1_000_000_000 + fraction
   }
 
@@ -95,8 +95,8 @@ public enum SNTPPacket {
     let received = NTPTime(bits: number(bytes, 32, 8))
     let sent = NTPTime(bits: number(bytes, 40, 8))
     // 16.16 seconds each.
-    let delay = Int64(number(bytes, 4, 4)) * 1_000_000 >> 16
-    let dispersion = Int64(number(bytes, 8, 4)) * 1_000_000 >> 16
+    let delay = (Int64(number(bytes, 4, 4)) * 1_000_000) >> 16
+    let dispersion = (Int64(number(bytes, 8, 4)) * 1_000_000) >> 16
     let rootErrorUs = delay / 2 + dispersion
     guard received.bits != 0, sent.bits != 0, sent.unixNs >= received.unixNs,
       sent.unixNs >= earliestNs, rootErrorUs <= rootErrorLimitUs

@@ -17,6 +17,7 @@ enum KeySuggestion {
 
   static func nearest<let capacity: Int>(to name: borrowing Text<capacity>) -> ConfigurationKey? {
     guard name.count <= lengthLimit else { return nil }
+    if let key = withoutSection(name) { return key }
     var best: ConfigurationKey?
     // More than a third of the letters wrong is another word.
     var bestDistance = name.count / 3 + 1
@@ -26,6 +27,22 @@ enum KeySuggestion {
       if edits < bestDistance { (best, bestDistance) = (key, edits) }
     }
     return best
+  }
+
+  /// The first key that bears this name in its section: the section's line was forgotten.
+  private static func withoutSection<let capacity: Int>(_ name: borrowing Text<capacity>)
+    -> ConfigurationKey?
+  {
+    for index in 0..<ConfigurationKey.count {
+      guard let key = ConfigurationKey(rawValue: index) else { continue }
+      let full = key.facts.name
+      let start = full.utf8CodeUnitCount - name.count
+      guard start > 0, full.utf8Start[start - 1] == UInt8(ascii: ".") else { continue }
+      var place = 0
+      while place < name.count, name[place] == full.utf8Start[start + place] { place += 1 }
+      if place == name.count { return key }
+    }
+    return nil
   }
 
   /// Levenshtein's distance, row by row.
