@@ -99,6 +99,19 @@ private struct Bench: ~Copyable {
       bench.step(.serviceEnded(.agent, .code(0)), after: 20) == [.startService(.agent, life: 2)])
   }
 
+  @Test func aWatchdogThatComesLateIsOpenedAllTheSame() {
+    for (status, said) in [
+      (ExitStatus.code(0), [InitEffect.signal(.agent, .terminate), .signal(.network, .terminate)]),
+      (.signal(9), []),
+    ] {
+      var bench = Bench()
+      _ = bench.step(.started(shell: false))
+      _ = bench.step(.jobEnded(.bootPartition, .code(0)))
+      #expect(bench.wait().contains(.startService(.agent, life: 1)))
+      #expect(bench.step(.jobEnded(.watchdogModules, status), after: 500) == said)
+    }
+  }
+
   @Test func aCardThatComesLateWithoutAConfigurationChangesNothing() {
     for code in [BootPartitionResult.configurationMissing, .notMounted] {
       var bench = Bench()

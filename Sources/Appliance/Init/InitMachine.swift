@@ -9,9 +9,10 @@
 //
 // Why the boot partition comes before the agent: the agent needs its configuration (slots, LEDs,
 // watchdog) when it opens things, and a good card is mounted in a fraction of a second. A bad card
-// costs 2.5 s once; then the agent starts with the board's own configuration. Should the card answer
+// costs 3 s once; then the agent starts with the board's own configuration. Should the card answer
 // after all, or should the data partition hold the last good configuration while the present one is
 // wrong, the services that read it are asked to end and start again with it – once for each reason.
+// The same holds for a watchdog driver that comes late.
 
 /// PID 1's decisions: which job and which service when, and how the machine goes down. Pure; the
 /// executor in `Linux/Init` does what it says.
@@ -141,7 +142,8 @@ public struct InitMachine {
     jobs[job.rawValue] = .ended
     switch job {
     case .watchdogModules:
-      break
+      // The agent has started without its watchdog and LEDs: once more, with them.
+      if phase == .up, wasLate, status == .code(0) { reload(now, &effects) }
     case .bootPartition:
       bootPartitionEnded(status, now, &effects)
     case .lateModules:

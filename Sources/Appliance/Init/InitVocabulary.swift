@@ -22,8 +22,8 @@ public enum InitJob: Int, Equatable, Sendable {
   /// default time-out of ten seconds.
   public var limitMs: UInt64 {
     switch self {
-    case .watchdogModules: 1500
-    case .bootPartition: 2500
+    case .watchdogModules: 3000
+    case .bootPartition: 3000
     case .lateModules: 20_000
     case .dataPartition: 60_000
     case .unmount: 3000

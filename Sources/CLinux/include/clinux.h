@@ -19,6 +19,7 @@
 
 #include "lx_config.h"
 #include "lx_init.h"
+#include "lx_media.h"
 #include "lx_network.h"
 
 #endif
