@@ -37,7 +37,10 @@ private struct Bench: ~Copyable {
 @Suite struct InitMachineTests {
   @Test func aGoodBoardStartsInOrder() {
     var bench = Bench()
-    #expect(bench.step(.started(shell: false)) == [.startJob(.watchdogModules), .startJob(.bootPartition)])
+    #expect(
+      bench.step(.started(shell: false)) == [
+        .startJob(.watchdogModules), .startJob(.bootPartition),
+      ])
     #expect(bench.step(.jobEnded(.watchdogModules, .code(0)), after: 50) == [])
     #expect(
       bench.step(.jobEnded(.bootPartition, .code(0)), after: 200) == [
@@ -47,7 +50,8 @@ private struct Bench: ~Copyable {
       bench.step(.jobEnded(.lateModules, .code(0)), after: 900) == [
         .startJob(.dataPartition), .startService(.time, life: 1), .startService(.mdns, life: 1),
       ])
-    #expect(bench.step(.jobEnded(.dataPartition, .code(0)), after: 300) == [.tellStorage(.writable)])
+    #expect(
+      bench.step(.jobEnded(.dataPartition, .code(0)), after: 300) == [.tellStorage(.writable)])
     #expect(bench.machine.nextDeadline == .never)
   }
 

@@ -23,7 +23,8 @@ import Wire
 
   @Test func pointersAreFollowedBackwards() {
     // local at 0; _tcp + pointer at 7; _watchpost + pointer at 14.
-    let bytes = MDNSMessages.name("local") + [4] + Array("_tcp".utf8) + [0xC0, 0]
+    let bytes =
+      MDNSMessages.name("local") + [4] + Array("_tcp".utf8) + [0xC0, 0]
       + [10] + Array("_watchpost".utf8) + [0xC0, 7]
     #expect(name(bytes, at: 14) == .success(.service))
   }
@@ -114,7 +115,9 @@ import Wire
     for length in 0..<whole.count { feed(Array(whole[..<length])) }
     for _ in 0..<20_000 {
       var bytes = whole
-      for _ in 0..<3 { bytes[Int.random(in: 0..<bytes.count, using: &random)] = .random(in: 0...255) }
+      for _ in 0..<3 {
+        bytes[Int.random(in: 0..<bytes.count, using: &random)] = .random(in: 0...255)
+      }
       feed(bytes)
     }
   }
@@ -122,7 +125,9 @@ import Wire
   private func feed(_ bytes: [UInt8]) {
     var machine = MDNSMachine(identity: MDNSMessages.identity, seed: 1)
     machine.addressChanged(IPv4(192, 0, 2, 7), now: Instant(ms: 0))
-    for now in stride(from: 300, to: 3000, by: 250) { _ = machine.tick(now: Instant(ms: UInt64(now))) }
+    for now in stride(from: 300, to: 3000, by: 250) {
+      _ = machine.tick(now: Instant(ms: UInt64(now)))
+    }
     bytes.withUnsafeBytes {
       _ = machine.receive(
         $0, from: MDNSPeer(address: IPv4(192, 0, 2, 9), port: 5353), now: Instant(ms: 4000))

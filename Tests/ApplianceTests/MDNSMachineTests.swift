@@ -104,7 +104,8 @@ private struct Bench: ~Copyable {
     for (ttlS, suppressed) in [(UInt32(4500), true), (2250, true), (2249, false)] {
       var bench = Bench()
       bench.run()
-      let query = MDNSMessages.header(0, [1, 1, 0, 0]) + MDNSMessages.question(Self.service, 12)
+      let query =
+        MDNSMessages.header(0, [1, 1, 0, 0]) + MDNSMessages.question(Self.service, 12)
         + MDNSMessages.record(Self.service, 12, ttlS: ttlS, kind: 1, known)
       _ = bench.receive(query)
       #expect((bench.next() == .none) == suppressed, "\(ttlS)")
@@ -115,8 +116,10 @@ private struct Bench: ~Copyable {
     var bench = Bench()
     bench.run()
     // The data: "garage" and a pointer to the question's name at offset 12.
-    let query = MDNSMessages.header(0, [1, 1, 0, 0]) + MDNSMessages.question(Self.service, 12)
-      + MDNSMessages.record("@12", 12, ttlS: 4500, kind: 1, [6] + Array("garage".utf8) + [0xC0, 12])
+    let query =
+      MDNSMessages.header(0, [1, 1, 0, 0]) + MDNSMessages.question(Self.service, 12)
+      + MDNSMessages.record(
+        "@12", 12, ttlS: 4500, kind: 1, [6] + Array("garage".utf8) + [0xC0, 12])
     _ = bench.receive(query)
     #expect(bench.next() == .none)
   }
@@ -155,7 +158,9 @@ private struct Bench: ~Copyable {
     bench.run()
     var answered = 0
     for _ in 0..<1000 {
-      if bench.receive(MDNSMessages.query("garage.local", 1), port: 40_000) != .none { answered += 1 }
+      if bench.receive(MDNSMessages.query("garage.local", 1), port: 40_000) != .none {
+        answered += 1
+      }
     }
     #expect(answered == MDNSMachine.unicastLimit)
   }
@@ -213,7 +218,8 @@ private struct Bench: ~Copyable {
     bench.machine.addressChanged(IPv4(192, 0, 2, 7), now: bench.now)
     for _ in 0..<15 {
       #expect(bench.next() == .probe)
-      let host = "garage" + (bench.machine.identity.attempt > 1 ? "-\(bench.machine.identity.attempt)" : "")
+      let host =
+        "garage" + (bench.machine.identity.attempt > 1 ? "-\(bench.machine.identity.attempt)" : "")
       _ = bench.receive(
         MDNSMessages.header(0x8400, [0, 1, 0, 0])
           + MDNSMessages.record("\(host).local", 1, ttlS: 120, [192, 0, 2, 9]))
@@ -227,7 +233,8 @@ private struct Bench: ~Copyable {
       var bench = Bench()
       bench.machine.addressChanged(IPv4(192, 0, 2, 7), now: bench.now)
       #expect(bench.next() == .probe)
-      let probe = MDNSMessages.header(0, [1, 0, 1, 0])
+      let probe =
+        MDNSMessages.header(0, [1, 0, 1, 0])
         + MDNSMessages.question("garage.local", 255, kind: 0x8001)
         + MDNSMessages.record("garage.local", 1, ttlS: 120, kind: 1, [192, 0, 2, last])
       _ = bench.receive(probe)

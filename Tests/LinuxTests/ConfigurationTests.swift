@@ -28,7 +28,9 @@ import Wire
   }
 
   @Test func nothingSaidChangesNothing() {
-    for text in ["", "\n", "\r\n\r\n", "# only\n; comments\n", "  \t \n", "[control]\n", "\u{FEFF}"] {
+    for text in [
+      "", "\n", "\r\n\r\n", "# only\n; comments\n", "  \t \n", "[control]\n", "\u{FEFF}",
+    ] {
       #expect(parse(text) == .success(Configuration()), "\(text)")
     }
   }
@@ -37,7 +39,8 @@ import Wire
   @Test func theTableTellsTheTruthAboutDefaults() {
     #expect(ConfigurationKey.allCases.count == ConfigurationKey.count)
     for key in ConfigurationKey.allCases where key.facts.standard.utf8CodeUnitCount > 0 {
-      #expect(parse("\(key.facts.name) = \(key.facts.standard)\n") == .success(Configuration()),
+      #expect(
+        parse("\(key.facts.name) = \(key.facts.standard)\n") == .success(Configuration()),
         "\(key.facts.name)")
     }
   }
@@ -48,7 +51,9 @@ import Wire
       let name = "\(key.facts.name)"
       // A port at its limit may be taken by another key: that is another rule.
       if !name.hasSuffix("_port") {
-        for value in [range.lowerBound, range.upperBound] { #expect(error("\(name)=\(value)") == nil) }
+        for value in [range.lowerBound, range.upperBound] {
+          #expect(error("\(name)=\(value)") == nil)
+        }
       }
       for value in ["\(range.lowerBound - 1)", "\(range.upperBound + 1)", "x", "1.5", "-1", "1 s"] {
         #expect(error("\(name)=\(value)")?.place == "1:\(name.utf8.count + 2)", "\(name) \(value)")
@@ -140,8 +145,10 @@ import Wire
     ("control.listen = 1.2.3.4:0", "1:18", "ADDRESS:PORT"),
     ("control.trusted = 10.0.0.0/33", "1:19", "10.0.0.0/8"),
     ("control.trusted = 1.1.1.1,,", "1:19", "commas"),
-    ("control.trusted = 1.1.1.1,2.2.2.2,3.3.3.3,4.4.4.4,5.5.5.5,6.6.6.6,7.7.7.7,8.8.8.8,9.9.9.9",
-      "1:19", "at most 8"),
+    (
+      "control.trusted = 1.1.1.1,2.2.2.2,3.3.3.3,4.4.4.4,5.5.5.5,6.6.6.6,7.7.7.7,8.8.8.8,9.9.9.9",
+      "1:19", "at most 8"
+    ),
     ("network.mode = bridge", "1:16", "static"),
     ("network.mode = static", "1:16", "network.address"),
     ("network.address = 192.0.2.1", "1:19", "ADDRESS/PREFIX"),

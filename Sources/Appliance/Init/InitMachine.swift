@@ -4,8 +4,8 @@
 //         └──► bootPartition   ┴─ both ended or late ─► agent, network, lateModules
 //   lateModules ended or late ─► dataPartition, time, mdns, shell
 //
-//   A service that ends is started again after its delay. The agent's exit code, or a signal, starts
-//   the end:  terminating ─► killing ─► unmounting ─► power.
+//   A service that ends is started again after its delay. The agent's exit code, or a signal,
+//   starts the end:  terminating ─► killing ─► unmounting ─► power.
 //
 // Why the boot partition comes before the agent: the agent needs its configuration (slots, LEDs,
 // watchdog) when it opens things, and a good card is mounted in a fraction of a second. A bad card

@@ -18,8 +18,8 @@ public enum InitJob: Int, Equatable, Sendable {
   /// Milliseconds after which init goes on without it.
   ///
   /// The first two stand between the kernel and the control port: a good card needs half a second
-  /// on the emulated board, and a bad one must leave the port its eight seconds. The last one, with the two waits before it, has to end before the watchdog's
-  /// default time-out of ten seconds.
+  /// on the emulated board, and a bad one must leave the port its eight seconds. The last one, with
+  /// the two waits before it, has to end before the watchdog's default time-out of ten seconds.
   public var limitMs: UInt64 {
     switch self {
     case .watchdogModules: 3000

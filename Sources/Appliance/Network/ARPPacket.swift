@@ -2,7 +2,10 @@ import Wire
 
 /// An ARP packet for IPv4 over Ethernet (RFC 826): 28 bytes, big-endian.
 public struct ARPPacket: Equatable, Sendable {
-  public enum Operation: UInt16, Sendable { case request = 1, reply = 2 }
+  public enum Operation: UInt16, Sendable {
+    case request = 1
+    case reply = 2
+  }
 
   public static let size = 28
 

@@ -73,10 +73,12 @@ public enum ConfigurationKey: Int, CaseIterable, Sendable {
     case .deviceName:
       Self.row("device.name", .deviceName, "watchpost", "name shown by clients and mDNS host name")
     case .dataDirectory:
-      Self.row("data.directory", .path(96, offAllowed: false), "/data",
+      Self.row(
+        "data.directory", .path(96, offAllowed: false), "/data",
         "what must survive a reboot")
     default:
-      Self.row("run.directory", .path(80, offAllowed: false), "/run/watchpost",
+      Self.row(
+        "run.directory", .path(80, offAllowed: false), "/run/watchpost",
         "what holds for this boot")
     }
   }
@@ -88,16 +90,20 @@ public enum ConfigurationKey: Int, CaseIterable, Sendable {
     case .controlSlots:
       Self.row("control.slots", .integer(1...16_384), "1024", "connections at the same time")
     case .controlTrusted:
-      Self.row("control.trusted", .subnets(8), "127.0.0.0/8",
+      Self.row(
+        "control.trusted", .subnets(8), "127.0.0.0/8",
         "peers that may do everything, comma-separated; all others may ping and ask for health")
     case .controlIdleTimeout:
-      Self.row("control.idle_timeout_ms", .integer(1000...86_400_000), "300000",
+      Self.row(
+        "control.idle_timeout_ms", .integer(1000...86_400_000), "300000",
         "a connection that is silent and subscribes to nothing for this long is ended")
     case .controlFrameTimeout:
-      Self.row("control.frame_timeout_ms", .integer(100...600_000), "10000",
+      Self.row(
+        "control.frame_timeout_ms", .integer(100...600_000), "10000",
         "an unfinished request must be complete within this time")
     default:
-      Self.row("control.write_timeout_ms", .integer(100...600_000), "10000",
+      Self.row(
+        "control.write_timeout_ms", .integer(100...600_000), "10000",
         "a client must take what is sent to it within this time")
     }
   }
@@ -105,7 +111,8 @@ public enum ConfigurationKey: Int, CaseIterable, Sendable {
   private var networkFacts: Facts {
     switch self {
     case .networkMode:
-      Self.row("network.mode", .networkMode, "dhcp",
+      Self.row(
+        "network.mode", .networkMode, "dhcp",
         "`dhcp` (link-local while nothing answers), `static`, `link-local` or `off`")
     case .networkInterface:
       Self.row("network.interface", .text(15), "eth0", "the interface that Watchpost sets up")
@@ -116,7 +123,8 @@ public enum ConfigurationKey: Int, CaseIterable, Sendable {
     case .mdnsEnabled:
       Self.row("mdns.enabled", .flag, "on", "announce the device by multicast DNS")
     default:
-      Self.row("time.servers", .addresses(2), "",
+      Self.row(
+        "time.servers", .addresses(2), "",
         "SNTP servers, numeric; without them those that DHCP names")
     }
   }
@@ -124,7 +132,8 @@ public enum ConfigurationKey: Int, CaseIterable, Sendable {
   private var mediaFacts: Facts {
     switch self {
     case .mediaPath:
-      Self.row("mediamtx.path", .path(96, offAllowed: true), "/bin/mediamtx",
+      Self.row(
+        "mediamtx.path", .path(96, offAllowed: true), "/bin/mediamtx",
         "the MediaMTX program; `off`: none on this machine")
     case .mediaRTSPPort:
       Self.row("mediamtx.rtsp_port", .integer(1...65_535), "8554", "RTSP port of the streams")
@@ -133,10 +142,12 @@ public enum ConfigurationKey: Int, CaseIterable, Sendable {
     case .mediaMetricsPort:
       Self.row("mediamtx.metrics_port", .integer(1...65_535), "9998", "its metrics, on loopback")
     case .mediaProbeInterval:
-      Self.row("mediamtx.probe_interval_ms", .integer(100...60_000), "1000",
+      Self.row(
+        "mediamtx.probe_interval_ms", .integer(100...60_000), "1000",
         "how often its API is asked whether it lives")
     default:
-      Self.row("mediamtx.probe_timeout_ms", .integer(100...60_000), "2000",
+      Self.row(
+        "mediamtx.probe_timeout_ms", .integer(100...60_000), "2000",
         "how long such an answer may take")
     }
   }
@@ -146,7 +157,8 @@ public enum ConfigurationKey: Int, CaseIterable, Sendable {
     case .camerasEnabled:
       Self.row("cameras.enabled", .flag, "on", "look for cameras")
     case .camerasProbeTimeout:
-      Self.row("cameras.probe_timeout_ms", .integer(100...60_000), "5000",
+      Self.row(
+        "cameras.probe_timeout_ms", .integer(100...60_000), "5000",
         "how long a camera may take to tell what it can do")
     case .ledPower:
       Self.row("led.power", .led, "off", "the power and health LED")
@@ -155,13 +167,16 @@ public enum ConfigurationKey: Int, CaseIterable, Sendable {
     case .ledLink:
       Self.row("led.link", .led, "off", "the network and client LED")
     case .watchdogDevice:
-      Self.row("watchdog.device", .path(32, offAllowed: true), "/dev/watchdog0",
+      Self.row(
+        "watchdog.device", .path(32, offAllowed: true), "/dev/watchdog0",
         "the watchdog; `off`: none on this machine")
     case .watchdogTimeout:
-      Self.row("watchdog.timeout_s", .integer(2...15), "10",
+      Self.row(
+        "watchdog.timeout_s", .integer(2...15), "10",
         "seconds without a sign of life until the board is reset")
     default:
-      Self.row("watchdog.magic_close", .flag, "off",
+      Self.row(
+        "watchdog.magic_close", .flag, "off",
         "an orderly stop disarms the watchdog instead of leaving it armed")
     }
   }

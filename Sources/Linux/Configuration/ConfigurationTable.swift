@@ -49,7 +49,8 @@ public enum ConfigurationTable {
     case .addresses(let limit): bounded("IPv4 addresses, at most ", limit, &line, unit: "")
     case .subnets(let limit): bounded("networks, at most ", limit, &line, unit: ", or `none`")
     case .networkMode: line.append("`dhcp`, `static`, `link-local`, `off`")
-    case .led: line.append("`CHIP:LINE`, `line:NAME`, `sysfs:NAME`, then maybe ` active-low`; `off`")
+    case .led:
+      line.append("`CHIP:LINE`, `line:NAME`, `sysfs:NAME`, then maybe ` active-low`; `off`")
     }
   }
 

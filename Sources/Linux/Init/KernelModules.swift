@@ -1,8 +1,8 @@
 import CLinux
 import Wire
 
-/// The kernel modules of the image: lines `PHASE FILE [ARGUMENT...]` in `/etc/modules`, in the order
-/// in which they are loaded.
+/// The kernel modules of the image: lines `PHASE FILE [ARGUMENT...]` in `/etc/modules`, in the
+/// order in which they are loaded.
 enum KernelModules {
   static let listPath: StaticString = "/etc/modules"
   private static let listLimit = 16 * 1024
