@@ -154,9 +154,7 @@ public struct Appliance: ~Copyable {
     self.address = address
     self.linkUp = linkUp
     effects.append(
-      .publish(
-        Event(.networkChanged, value: address.value, detail: Text(linkUp ? "link up" : "link down"))
-      ))
+      .publish(Event(.networkChanged, value: linkUp ? 1 : 0, detail: Text(address.text))))
   }
 
   private mutating func storageChanged(
@@ -194,7 +192,9 @@ public struct Appliance: ~Copyable {
     let isReady = boot.settle(
       camerasEnumerated: camerasEnumerated, mediaServerSettled: mediaServerSettled, now: now)
     if isReady {
-      effects.append(.publish(Event(.systemStarted, value: UInt32(facts.reset.rawValue))))
+      effects.append(
+        .publish(
+          Event(.systemStarted, value: facts.agentStarts, detail: Text(facts.version))))
     }
     tellHealth(&effects)
     let childrenGone = mediaServer.isGone && cameras.probesRunning == 0
@@ -216,10 +216,10 @@ public struct Appliance: ~Copyable {
     let health = self.health
     guard health != toldHealth else { return }
     toldHealth = health
-    var detail = Text<88>("reasons 0x")
-    detail.append(hexadecimal: health.reasons.rawValue, width: 16)
     effects.append(
-      .publish(Event(.healthChanged, value: UInt32(health.state.rawValue), detail: detail)))
+      .publish(
+        Event(
+          .healthChanged, value: UInt32(health.state.rawValue), detail: health.reasons.words)))
   }
 
   private var situation: LEDSituation {

@@ -71,6 +71,8 @@ public struct Camera: Sendable {
   public internal(set) var disconnects: UInt32 = 0
   /// Faults in a row.
   public internal(set) var attempts: UInt32 = 0
+  /// Faults that probes in this slot found.
+  var faults: UInt64 = 0
   /// Its report has been filled by a probe of this camera.
   public private(set) var hasReport = false
 
@@ -181,7 +183,7 @@ public struct Camera: Sendable {
     guard case .present(let verdict, let examination) = state else { return action }
     switch examination {
     case .running:
-      attempts = attempts == .max ? .max : attempts + 1
+      countFault()
       state = .present(.failed(.probeCrashed), .due(now + retryDelayMs))
     case .closing(_, let retryAt):
       state = .present(verdict, retryAt == .never ? .idle : .due(retryAt))
@@ -225,8 +227,13 @@ public struct Camera: Sendable {
   }
 
   private mutating func fault(_ verdict: Verdict, until: Instant, now: Instant) {
-    attempts = attempts == .max ? .max : attempts + 1
+    countFault()
     state = .present(verdict, .closing(until: until, retryAt: now + retryDelayMs))
+  }
+
+  private mutating func countFault() {
+    attempts = attempts == .max ? .max : attempts + 1
+    faults += 1
   }
 
   private var retryDelayMs: UInt64 { probe.policy.delayMs(failures: attempts) }

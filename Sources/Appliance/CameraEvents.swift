@@ -20,13 +20,12 @@ extension Cameras {
   ) {
     let after = Shown(table[index])
     guard after != before, after.isAnnounced else { return }
-    if after.state == .failed { probesFailed += 1 }
     if before.isAnnounced {
       effects.append(
         .publish(
           Event(
-            .cameraStatus, value: UInt32(after.state.rawValue), subject: table[index].name,
-            detail: detail(index))))
+            .cameraStatus, value: after.state.value(after.reason), subject: table[index].name,
+            detail: Text(after.reason.sentence))))
     } else {
       announce(index, as: after.state, streams: &streams, &effects)
     }
@@ -38,15 +37,14 @@ extension Cameras {
     let name = table[index].name
     let place = table[index].device.place
     if table[index].rung == .port, let last = known.lastOccupant(of: place), last.name != name {
-      var detail = Text<88>("now ")
-      detail.append(name)
-      effects.append(.publish(Event(.cameraReplaced, subject: last.name, detail: detail)))
+      effects.append(.publish(Event(.cameraReplaced, subject: last.name, detail: Text(name))))
     }
     connects += 1
     effects.append(
       .publish(
         Event(
-          .cameraConnected, value: UInt32(state.rawValue), subject: name, detail: detail(index))))
+          .cameraConnected, value: UInt32(state.rawValue), subject: name,
+          detail: Text(table[index].device.product))))
     streams.want(name)
     let table = self.table
     known.remember(KnownCamera(table[index])) { name in
@@ -56,15 +54,12 @@ extension Cameras {
       return false
     }
   }
+}
 
-  /// The product, and what is wrong with it.
-  func detail(_ index: Int) -> Text<88> {
-    var text = Text<88>(table[index].device.product)
-    let sentence = table[index].reason.sentence
-    guard sentence.utf8CodeUnitCount > 0 else { return text }
-    if !text.isEmpty { text.append(": ") }
-    text.append(sentence)
-    return text
+extension CameraState {
+  /// The number told in `cameraStatus` events.
+  func value(_ reason: CameraReason) -> UInt32 {
+    UInt32(rawValue) + 256 * UInt32(reason.rawValue)
   }
 }
 

@@ -17,18 +17,16 @@ extension Cameras {
       return resolution(rung, device, slot: slot, collided: false)
     }
     if let incumbent = incumbent(of: device, except: slot) {
-      if !known.isCollided(device), !table[incumbent].collided {
-        var detail = Text<88>("serial ")
-        detail.append(device.serial)
-        detail.append(" also at ")
-        detail.append(device.place)
-        effects.append(
-          .publish(
-            Event(.cameraSerialCollision, subject: table[incumbent].name, detail: detail)))
-      }
+      let isNews = !known.isCollided(device) && !table[incumbent].collided
       table[incumbent].collided = true
       known.markCollided(device)
-      return resolution(.serialAndPort, device, slot: slot, collided: true)
+      let later = resolution(.serialAndPort, device, slot: slot, collided: true)
+      if isNews {
+        let detail = Text<88>(device.serial)
+        effects.append(
+          .publish(Event(.cameraSerialCollision, subject: later.name, detail: detail)))
+      }
+      return later
     }
     guard known.isCollided(device) else {
       return resolution(.serial, device, slot: slot, collided: false)

@@ -111,16 +111,17 @@ extension Cameras {
     fresh.generation = table[index].generation &+ 1
     // The process slot goes on: its lives are counted over all cameras it serves.
     fresh.probe = table[index].probe
+    fresh.faults = table[index].faults
     table[index] = fresh
   }
 
   mutating func refuse(_ device: DeviceFacts, _ effects: inout Effects) {
     for index in 0..<waitingCount where waiting[index].node == device.node { return }
-    var detail = Text<88>("no camera slot is free for ")
-    detail.append(device.product)
     effects.append(
       .publish(
-        Event(.cameraStatus, value: UInt32(CameraState.failed.rawValue), detail: detail)))
+        Event(
+          .cameraStatus, value: CameraState.failed.value(.noSlot),
+          detail: Text(CameraReason.noSlot.sentence))))
     guard waitingCount < waiting.count else { return }
     waiting[waitingCount] = device
     waitingCount += 1
@@ -164,7 +165,10 @@ extension Cameras {
       disconnects += 1
       table[index].disconnects &+= 1
       effects.append(
-        .publish(Event(.cameraDisconnected, subject: table[index].name, detail: detail(index))))
+        .publish(
+          Event(
+            .cameraDisconnected, value: UInt32(CameraState.absent.rawValue),
+            subject: table[index].name)))
     }
     admitWaiting(streams: &streams, now: now, &effects)
   }

@@ -45,7 +45,6 @@ public struct Cameras {
   /// Counters of this life.
   public internal(set) var connects: UInt64 = 0
   public internal(set) var disconnects: UInt64 = 0
-  public internal(set) var probesFailed: UInt64 = 0
 
   init(
     _ settings: Configuration.Cameras, table: Table<Camera>, reports: Table<ProbeReport>,
@@ -77,6 +76,13 @@ public struct Cameras {
       return index
     }
     return nil
+  }
+
+  /// Probes of this life that found a camera at fault.
+  public var probesFailed: UInt64 {
+    var sum: UInt64 = 0
+    for index in table.indices { sum += table[index].faults }
+    return sum
   }
 
   // MARK: Devices
@@ -147,6 +153,7 @@ public struct Cameras {
   ) {
     known.load(cameras)
     openNaming(streams: &streams, now: now, &effects)
+    guard settings.enabled, naming == .open else { return }
     // Remembered cameras are shown as absent, the latest first if there are more than slots.
     var index = known.count
     while index > 0 {
@@ -189,7 +196,8 @@ public struct Cameras {
   ) {
     guard table.indices.contains(slot), table[slot].probe.isCurrent(life) else { return }
     guard case .present(_, .running) = table[slot].state else { return }
-    precondition(report.pointee.modeCount <= Limits.modesPerCamera, "report with too many modes")
+    // A child's word is not trusted: a report that cannot be is no answer.
+    guard (0...Limits.modesPerCamera).contains(report.pointee.modeCount) else { return }
     if report.pointee.outcome == .capture { reports[slot] = report.pointee }
     let before = Shown(table[slot])
     if table[slot].answered(report.pointee, now: now) {

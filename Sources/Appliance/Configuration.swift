@@ -144,6 +144,16 @@ public struct IPv4: Equatable, Sendable {
     value = UInt32(a) << 24 | UInt32(b) << 16 | UInt32(c) << 8 | UInt32(d)
   }
   public static let any = IPv4(0)
+
+  /// Four decimal numbers with dots.
+  public var text: Text<16> {
+    var text = Text<16>()
+    for part: UInt32 in 0..<4 {
+      if part > 0 { text.append(UInt8(ascii: ".")) }
+      text.append(decimal: UInt64(value >> (24 - 8 * part) & 0xFF))
+    }
+    return text
+  }
 }
 
 /// An IPv4 network. The unset one (`none`) contains no address.

@@ -125,7 +125,7 @@ public struct LogLine: Equatable, Sendable {
 
 /// The effects of one step, in order. Fixed capacity: a step that overflows it is a bug of ours.
 public struct Effects: ~Copyable {
-  public static let capacity = 128
+  public static let capacity = 256
   private let base: UnsafeMutablePointer<Effect>
   public private(set) var count = 0
 

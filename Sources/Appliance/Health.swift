@@ -5,7 +5,7 @@ import Wire
 /// The thresholds of health that are not configuration keys.
 public enum HealthLimits {
   /// Used space, percent.
-  public static let storageLowPercent: UInt64 = 80
+  public static let storageLowPercent: UInt64 = 90
   public static let storageCriticalPercent: UInt64 = 95
   /// Connection slots in use, percent.
   public static let slotsPercent = 90
@@ -20,6 +20,52 @@ public struct Health: Equatable, Sendable {
   static func state(of reasons: HealthReasons) -> HealthState {
     if reasons.intersects(.failures) { return .failed }
     return (reasons - .notes).isEmpty ? .healthy : .degraded
+  }
+}
+
+extension HealthReasons {
+  /// The documented names of the reasons, as many as fit.
+  var words: Text<88> {
+    var words = Text<88>()
+    for bit in 0..<HealthReasons.names where intersects(.bit(bit)) {
+      let name = HealthReasons.name(ofBit: bit)
+      // A name that does not fit whole would be taken for another.
+      guard words.count + name.utf8CodeUnitCount + 2 <= 88 else { break }
+      if !words.isEmpty { words.append(", ") }
+      words.append(name)
+    }
+    return words
+  }
+
+  /// Bits that have a name.
+  static let names = 22
+
+  private static func name(ofBit bit: Int) -> StaticString {
+    switch HealthReasons.bit(bit) {
+    case .configurationInvalid: "configurationInvalid"
+    case .ledsUnavailable: "ledsUnavailable"
+    case .watchdogUnavailable: "watchdogUnavailable"
+    case .watchdogReset: "watchdogReset"
+    case .safeMode: "safeMode"
+    case .mediaServerDown: "mediaServerDown"
+    case .mediaServerUnresponsive: "mediaServerUnresponsive"
+    case .mediaServerSockets: "mediaServerSockets"
+    case .cameraFailed: "cameraFailed"
+    case .cameraStalled: "cameraStalled"
+    case .cameraBusy: "cameraBusy"
+    case .cameraNoBandwidth: "cameraNoBandwidth"
+    case .networkDown: "networkDown"
+    case .clockUntrusted: "clockUntrusted"
+    case .dataMissing: "dataMissing"
+    case .dataReadOnly: "dataReadOnly"
+    case .storageLow: "storageLow"
+    case .storageCritical: "storageCritical"
+    case .slotsNearlyFull: "slotsNearlyFull"
+    case .childQuarantined: "childQuarantined"
+    case .udevUnavailable: "udevUnavailable"
+    case .noCameraSlot: "noCameraSlot"
+    default: "unknown"
+    }
   }
 }
 

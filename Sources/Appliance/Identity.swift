@@ -149,6 +149,7 @@ extension DeviceFacts {
   /// index belongs to the place.
   public var place: Text<32> {
     guard port.isEmpty else { return port }
+    guard !bus.isEmpty else { return Text(node) }
     guard index > 0 else { return bus }
     var place = Text<32>()
     // Room for the index, whatever the bus is called.

@@ -101,6 +101,33 @@ public enum LEDCode: UInt8, Equatable, Sendable {
   /// Codes there are; raw values count from 0.
   public static let count: UInt8 = 21
 
+  /// The code's name in documents.
+  public var label: StaticString {
+    switch self {
+    case .starting: "starting"
+    case .healthy: "healthy"
+    case .degraded: "degraded"
+    case .failed: "failed"
+    case .configurationInvalid: "configurationInvalid"
+    case .safeMode: "safeMode"
+    case .updating: "updating"
+    case .stopping: "stopping"
+    case .off: "off"
+    case .noCamera: "noCamera"
+    case .probing: "probing"
+    case .ready: "ready"
+    case .cameraAbsent: "cameraAbsent"
+    case .cameraFailed: "cameraFailed"
+    case .cameraBusy: "cameraBusy"
+    case .noCameraSlot: "noCameraSlot"
+    case .noLink: "noLink"
+    case .noAddress: "noAddress"
+    case .address: "address"
+    case .client: "client"
+    case .identify: "identify"
+    }
+  }
+
   public var pattern: LEDPattern {
     switch self {
     case .off, .noCamera, .noLink: .off

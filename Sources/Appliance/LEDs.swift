@@ -45,6 +45,9 @@ public struct LEDs {
   /// The code of each LED.
   public static func code(_ led: LED, of situation: LEDSituation) -> LEDCode {
     switch led {
+    case .power where situation.isStopped: .off
+    case .camera where situation.isStopped: .noCamera
+    case .link where situation.isStopped: .noLink
     case .power: power(situation)
     case .camera: camera(situation)
     case .link: link(situation)
@@ -84,7 +87,6 @@ public struct LEDs {
   }
 
   private static func power(_ situation: LEDSituation) -> LEDCode {
-    if situation.isStopped { return .off }
     switch situation.health {
     case .stopping: return .stopping
     case .updating: return .updating

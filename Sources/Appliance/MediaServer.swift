@@ -136,7 +136,7 @@ public struct MediaServer {
       let again =
         streams.nextPage > 0
         ? 0
-        : now < streams.hurryUntil ? Streams.awaitMs : settings.probeIntervalMs
+        : streams.isAwaitingChange(now: now) ? Streams.awaitMs : settings.probeIntervalMs
       heard(next: now + again, now: now, &effects)
     case (.info, .info(let version)):
       self.version = version

@@ -116,8 +116,8 @@ public struct Streams {
   private(set) var synced = false
   /// The page of the list to ask for next.
   private(set) var nextPage: UInt16 = 0
-  /// The list is asked often until this time, because a change is awaited.
-  private(set) var hurryUntil = Instant(ms: 0)
+  /// The list is asked often until this time while a change is awaited.
+  private var hurryUntil = Instant(ms: 0)
 
   init(_ table: Table<Stream>) { self.table = table }
 
@@ -196,6 +196,18 @@ public struct Streams {
       }
     }
     return nil
+  }
+
+  /// Whether the list is soon to show a change that was asked for.
+  func isAwaitingChange(now: Instant) -> Bool {
+    guard now < hurryUntil else { return false }
+    for index in table.indices {
+      switch table[index].state {
+      case .missing(_, let attempts), .leaving(_, let attempts): if attempts > 0 { return true }
+      case .free, .down, .listed: continue
+      }
+    }
+    return false
   }
 
   /// A change that the list must show before it counts.
