@@ -185,8 +185,9 @@ public struct Appliance: ~Copyable {
 
   private mutating func settle(now: Instant, _ effects: inout Effects) {
     guard boot.state != .idle else { return }
-    mediaServer.tick(streams: &streams, now: now, &effects)
+    // Cameras first: the paths they want are asked for in the same step.
     cameras.tick(streams: &streams, now: now, &effects)
+    mediaServer.tick(streams: &streams, now: now, &effects)
     watchdog.tick(now: now, &effects)
     if cameras.takeIdentityChange() { effects.append(.rememberIdentities) }
     let isReady = boot.settle(

@@ -40,7 +40,7 @@ public struct Camera: Sendable {
   enum Examination: Equatable {
     case idle
     case due(Instant)
-    case running(until: Instant)
+    case running(node: Text<16>, until: Instant)
     /// The process has answered or been given up on, and must end; then `retryAt` counts.
     case closing(until: Instant, retryAt: Instant)
   }
@@ -141,7 +141,7 @@ public struct Camera: Sendable {
   /// Starts a probe of the capture node. The caller has seen that the process slot is idle.
   mutating func examine(timeoutMs: UInt64, now: Instant) -> ChildAction {
     guard case .present(let verdict, .due) = state else { return .none }
-    state = .present(verdict, .running(until: now + timeoutMs))
+    state = .present(verdict, .running(node: captureNodeName, until: now + timeoutMs))
     return probe.step(.start, now: now)
   }
 
@@ -156,12 +156,14 @@ public struct Camera: Sendable {
 
   /// Takes a probe's answer. False: the node is not a camera, and no other node is left to ask.
   mutating func answered(_ report: ProbeReport, now: Instant) -> Bool {
-    guard case .present(let old, .running(let until)) = state else { return true }
+    guard case .present(let old, .running(let asked, let until)) = state else { return true }
     switch report.outcome {
     case .capture where report.modeCount > 0:
       attempts = 0
       hasReport = true
-      state = .present(.ready, .closing(until: until, retryAt: .never))
+      // A lower node has come in the meantime: it may be the better one.
+      let isLowest = captureNodeName == asked
+      state = .present(.ready, .closing(until: until, retryAt: isLowest ? .never : now))
     case .capture:
       hasReport = true
       fault(.failed(.noFormats), until: until, now: now)
@@ -170,7 +172,7 @@ public struct Camera: Sendable {
     case .busy:
       fault(.busy(holder: report.holder, name: report.holderName), until: until, now: now)
     case .notCapture:
-      if let node = captureNode { nodeTable[node].isCapture = false }
+      if let node = node(named: asked) { nodeTable[node].isCapture = false }
       state = .present(old, .closing(until: until, retryAt: captureNode == nil ? .never : now))
       return captureNode != nil
     }
@@ -207,7 +209,7 @@ public struct Camera: Sendable {
       return .none
     }
     switch examination {
-    case .running(let until) where now >= until:
+    case .running(_, let until) where now >= until:
       fault(.failed(.probeTimeout), until: .never, now: now)
       return probe.step(.end(.kill, .rest), now: now)
     case .closing(let until, let retryAt) where now >= until:
@@ -287,7 +289,7 @@ extension Camera {
   /// When the slot has to be looked at, examinations that wait for their turn aside.
   var nextDeadline: Instant {
     switch state {
-    case .present(_, .running(let until)), .present(_, .closing(let until, _)):
+    case .present(_, .running(_, let until)), .present(_, .closing(let until, _)):
       min(until, probe.nextDeadline)
     case .free, .absent, .present(_, .idle), .present(_, .due): probe.nextDeadline
     }

@@ -77,8 +77,8 @@ public struct LEDPattern: Equatable, Sendable {
 /// | power | failed | 2 flashes | it does not do its job; see health |
 /// | power | configurationInvalid | 3 flashes | wrong configuration; the last good one holds |
 /// | power | safeMode | 4 flashes | safe mode after repeated watchdog resets |
-/// | power | updating | 1.5 s on, 0.5 s off | an update is written; do not cut the power |
-/// | power | stopping | 0.5 s on, 0.5 s off | stopping; cut the power when it is off |
+/// | power | updating | 1500 ms on, 500 ms off | an update is written; do not cut the power |
+/// | power | stopping | 500 ms on, 500 ms off | stopping; cut the power when it is off |
 /// | power | off | off | no power, or stopped |
 /// | camera | noCamera | off | no camera is plugged in |
 /// | camera | probing | 100 ms on, 100 ms off | a camera is being examined |
@@ -88,10 +88,10 @@ public struct LEDPattern: Equatable, Sendable {
 /// | camera | cameraBusy | 3 flashes | a camera is held by another process |
 /// | camera | noCameraSlot | 4 flashes | more cameras than slots, or no USB bandwidth |
 /// | link | noLink | off | no cable |
-/// | link | noAddress | 0.5 s on, 0.5 s off | a link, but no address |
+/// | link | noAddress | 500 ms on, 500 ms off | a link, but no address |
 /// | link | address | steady | reachable |
-/// | link | client | 0.9 s on, 0.1 s off | reachable, and a client is connected |
-/// | all | identify | 0.6 s on, 0.1 off, 0.1 on, 0.1 off, together | `identify` was asked for |
+/// | link | client | 900 ms on, 100 ms off | reachable, and a client is connected |
+/// | all | identify | 600 ms on, 100 ms off, 100 ms on, 100 ms off | `identify`: this is the box |
 public enum LEDCode: UInt8, Equatable, Sendable {
   case starting, healthy, degraded, failed, configurationInvalid, safeMode, updating, stopping, off
   case noCamera, probing, ready, cameraAbsent, cameraFailed, cameraBusy, noCameraSlot

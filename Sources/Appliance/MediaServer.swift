@@ -127,10 +127,11 @@ public struct MediaServer {
     _ answer: MediaAnswer, paths: UnsafeBufferPointer<MediaPath>, streams: inout Streams,
     now: Instant, _ effects: inout Effects
   ) {
-    guard case .waiting(let request, _) = call, request == answer.request else { return }
+    guard case .waiting(let request, let until) = call, request == answer.request else { return }
     switch (request, answer.outcome) {
     case (_, .failed), (.listPaths, .rejected), (.listPaths, .info), (.listPaths, .done):
-      missed(retryMs: MediaServerTiming.retryMs, &streams, now: now, &effects)
+      set(.free(next: now + MediaServerTiming.retryMs))
+      missed(sentAt: sent(until), &streams, now: now, &effects)
     case (.listPaths(_, let page), .paths(let pages)):
       streams.listed(page: page, of: pages, paths, now: now, &effects)
       let again =
@@ -157,7 +158,8 @@ public struct MediaServer {
     apply(child.step(.tick, now: now), &effects)
     if case .waiting(_, let until) = call, now >= until {
       effects.append(.cancelMedia)
-      missed(retryMs: 0, &streams, now: now, &effects)
+      set(.free(next: now))
+      missed(sentAt: sent(until), &streams, now: now, &effects)
     }
     converse(&streams, now: now, &effects)
   }
@@ -234,9 +236,14 @@ public struct MediaServer {
     }
   }
 
-  /// No usable answer came.
+  /// When a call was sent that may take until `until`.
+  private func sent(_ until: Instant) -> Instant {
+    Instant(ms: until.ms - min(until.ms, settings.probeTimeoutMs))
+  }
+
+  /// No usable answer came to the call sent at `sentAt`.
   private mutating func missed(
-    retryMs: UInt64, _ streams: inout Streams, now: Instant, _ effects: inout Effects
+    sentAt: Instant, _ streams: inout Streams, now: Instant, _ effects: inout Effects
   ) {
     switch state {
     case .off, .down, .ending: return
@@ -246,18 +253,13 @@ public struct MediaServer {
       let pause = max(
         MediaServerTiming.firstCallMs, min(age / 4, MediaServerTiming.firstCallCapMs))
       state = .starting(.free(next: now + pause), since: since)
-    case .up(.waiting(_, let until)):
+    case .up(let call):
       probesFailed += 1
-      // The silence began when the call was sent.
-      let sent = Instant(ms: until.ms - min(until.ms, settings.probeTimeoutMs))
-      state = .silent(.free(next: now + retryMs), since: sent)
-    case .up(.free):
-      return
+      state = .silent(call, since: sentAt)
     case .silent(_, let since):
       probesFailed += 1
       let limit = MediaServerTiming.missedTimeouts * settings.probeTimeoutMs
-      if now.since(since) >= limit { return hung(&streams, now: now, &effects) }
-      state = .silent(.free(next: now + retryMs), since: since)
+      if now.since(since) >= limit { hung(&streams, now: now, &effects) }
     }
   }
 
