@@ -39,10 +39,8 @@ import Wire
     let started = world.now
     var calls: [UInt64] = []
     while calls.count < 30 {
-      let request = MediaRequest.listPaths(life: 1, page: 0)
       calls.append(world.now - started)
-      let answer = MediaAnswer(request: request, outcome: .failed(.refused))
-      world.send(.mediaAnswered(answer, paths: UnsafeBufferPointer(start: nil, count: 0)))
+      world.refuse(.listPaths(life: 1, page: 0))
       world.run(world.read { $0.mediaServer.nextDeadline(streams: $0.streams).ms } - world.now)
     }
     #expect(calls.prefix(4) == [0, 20, 40, 60])

@@ -269,6 +269,13 @@ final class World {
     }
   }
 
+  /// The outstanding call is refused.
+  func refuse(_ request: MediaRequest) {
+    serverCallOutstanding = false
+    let answer = MediaAnswer(request: request, outcome: .failed(.refused))
+    send(.mediaAnswered(answer, paths: UnsafeBufferPointer(start: nil, count: 0)))
+  }
+
   func addPath(_ name: String) {
     var path = MediaPath()
     path.name = Text(name)
