@@ -79,7 +79,8 @@ let package = Package(
     .testTarget(
       name: "ControlClientTests",
       dependencies: [
-        "ControlClient", "Wire", "wpctl", .product(name: "NIOCore", package: "swift-nio"),
+        "ControlClient", "Wire", "Appliance", "wpctl",
+        .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
       ]),
     .testTarget(name: "ApplianceTests", dependencies: ["Appliance", "Wire"]),

@@ -76,8 +76,9 @@ public enum FrameStep {
   case incomplete(needed: Int)
   /// A whole, checked frame; `size` bytes of the buffer belong to it.
   case frame(Header, payload: UnsafeRawBufferPointer, size: Int)
-  /// A frame that cannot be accepted. `header` is nil where even the header cannot be trusted;
-  /// `size` bytes are to be skipped unless the error ends the connection.
+  /// A frame that cannot be accepted. `header` is nil where the error ends the connection: the
+  /// refusal is then about the connection, not about a request. Otherwise `size` bytes are to be
+  /// skipped.
   case refused(FrameError, Header?, size: Int)
 }
 
@@ -115,10 +116,10 @@ extension Header {
       flags: flags, kind: kind, requestID: requestID, status: status, length: length,
       payloadChecksum: reader.read())
     guard version == Header.version else {
-      return .refused(.unsupportedVersion(version), header, size: buffer.count)
+      return .refused(.unsupportedVersion(version), nil, size: buffer.count)
     }
     guard length <= UInt32(Limits.payloadSize) else {
-      return .refused(.tooLarge(length: length), header, size: buffer.count)
+      return .refused(.tooLarge(length: length), nil, size: buffer.count)
     }
     let size = Limits.headerSize + Int(length)
     guard buffer.count >= size else { return .incomplete(needed: size) }

@@ -3,7 +3,7 @@ import Linux
 import Wire
 
 /// What `--version` prints and every client is told.
-let version: StaticString = "0.1.0"
+var version: StaticString { productVersion }
 
 /// `watchpost agent [--board-config FILE] [--config FILE]`.
 func agentRole() -> Int32 {

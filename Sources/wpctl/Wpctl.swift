@@ -12,7 +12,7 @@ struct Wpctl: AsyncParsableCommand {
       Exit codes: 0 done, 1 the device refused, 2 usage, 3 no connection, 4 time-out, \
       5 the device is busy, 6 `status` found a device that has failed.
       """,
-    version: "1.0.0",
+    version: "\(productVersion)",
     subcommands: [
       StatusCommand.self, CamerasCommand.self, CameraCommand.self, StreamsCommand.self,
       EventsCommand.self, LogsCommand.self, MetricsCommand.self, SubscriptionsCommand.self,

@@ -95,7 +95,7 @@ import Testing
         "… 2 events missed",
         "2026-01-01 00:00:00  cameraConnected  cam-front  HD Webcam C270  (1)",
       ])
-    let late = try await against(.golden, "events", "--count", "3", "--timeout", "0.3")
+    let late = try await against(.golden, "events", "--count", "3", "--timeout", "2")
     #expect(late.code == 4)
     #expect(late.lines.count == 4)
     #expect(try await against(.golden, "events", "--timeout", "0.3").code == 0)
@@ -134,9 +134,9 @@ import Testing
   }
 
   @Test func silence() async throws {
-    let run = try await against(.silent, "cameras", "--timeout", "0.3")
+    let run = try await against(.silent, "cameras", "--timeout", "1.5")
     #expect(run.code == 4)
-    #expect(run.complaint.contains("did not answer `cameraList` within 0.3 s;"))
+    #expect(run.complaint.contains("did not answer `cameraList` within 1.5 s;"))
   }
 
   @Test func busy() async throws {
@@ -183,7 +183,7 @@ import Testing
     let run = try await wpctl("--help")
     #expect(run.code == 0)
     #expect(run.output.contains("Exit codes: 0 done"))
-    #expect(try await wpctl("--version").output.hasPrefix("1."))
+    #expect(try await wpctl("--version").output == "\(productVersion)\n")
   }
 }
 

@@ -134,8 +134,11 @@ import Testing
     return accepted
   }
 
+  /// The error, whose header is there exactly when the connection goes on.
   private func refusal(of bytes: [UInt8]) -> FrameError? {
-    guard case .refused(let error, _, _) = step(bytes) else { return nil }
+    guard case .refused(let error, let header, _) = step(bytes),
+      (header == nil) == error.endsConnection
+    else { return nil }
     return error
   }
 
