@@ -66,7 +66,7 @@ import Testing
   @Test(arguments: Example.all) func changedUnderRightChecksums(example: Example) throws {
     let header = example.header
     for index in example.payload.indices {
-      for value in [UInt8(0), 1, 0x7F, 0x80, 0xFF] {
+      for value in [UInt8(0), 0x80, 0xFF] {
         var payload = example.payload
         payload[index] = value
         decode(header, Example.frame(header, payload))
