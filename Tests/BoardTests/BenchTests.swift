@@ -96,5 +96,17 @@ extension OnTheBoard {
         #expect(await !board.isOn)
       }
     }
+
+    @Test(.timeLimit(.minutes(3)))
+    func drivenInputsAreLevels() async throws {
+      try await Bench.withBoard { board in
+        let button = try #require(board.image.pins.button)
+        for high in [true, false, true] {
+          try await board.drivePin(button, high: high)
+          let levels = try await board.pinLevels()
+          #expect((levels >> UInt8(button) & 1 == 1) == high)
+        }
+      }
+    }
   }
 }
