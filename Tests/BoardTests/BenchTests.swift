@@ -38,7 +38,7 @@ extension OnTheBoard {
         try await board.powerOn()
         let read = try await board.shell(
           "dd if=/dev/vda bs=8 skip=64000 count=1 2>/dev/null")
-        #expect(read.output == "survives")
+        #expect(read.output.contains("survives"))
       }
     }
 
@@ -49,10 +49,10 @@ extension OnTheBoard {
         let hanging = try await board.shell(
           "dd if=/dev/vda of=/dev/null bs=64k skip=200 count=64 2>/dev/null & "
             + "sleep 3; kill -0 $! && echo hangs")
-        #expect(hanging.output.hasSuffix("hangs"))
+        #expect(hanging.output.contains("hangs"))
         try await board.setCardHanging(false)
         let released = try await board.shell("wait $!; echo status $?")
-        #expect(released.output.hasSuffix("status 0"))
+        #expect(released.output.contains("status 0"))
       }
     }
 
@@ -72,12 +72,11 @@ extension OnTheBoard {
     @Test(.timeLimit(.minutes(3)))
     func pulledCableIsALostCarrier() async throws {
       try await Bench.withBoard(Bench.withShell) { board in
-        let carrier = "sleep 1; cat /sys/class/net/eth0/carrier"
-        #expect(try await board.shell(carrier).output == "1")
+        #expect(try await carrier(of: board, becomes: "1"))
         try await board.setLink(up: false)
-        #expect(try await board.shell(carrier).output == "0")
+        #expect(try await carrier(of: board, becomes: "0"))
         try await board.setLink(up: true)
-        #expect(try await board.shell(carrier).output == "1")
+        #expect(try await carrier(of: board, becomes: "1"))
       }
     }
 
@@ -89,7 +88,7 @@ extension OnTheBoard {
         try await board.reset()
         _ = try await board.machineEvents.first("reset", from: events) { $0.name == "RESET" }
         try await board.waitForLine(containing: Bench.readyLine, from: lines)
-        #expect(try await board.shell("echo alive").output == "alive")
+        #expect(try await board.shell("echo alive").output.contains("alive"))
         let gone = Task { try await board.shell("poweroff -f", within: .seconds(10)) }
         #expect(try await board.waitForPowerOff() == .exited(code: 0))
         _ = await gone.result
@@ -107,6 +106,15 @@ extension OnTheBoard {
           #expect((levels >> UInt8(button) & 1 == 1) == high)
         }
       }
+    }
+
+    /// Whether the board's network interface gets into a state within ten seconds. Told by the exit
+    /// status: the system's own lines may come into a command's output.
+    private func carrier(of board: EmulatedBoard, becomes state: String) async throws -> Bool {
+      let wait =
+        "n=0; until grep -q \(state) /sys/class/net/eth0/carrier 2>/dev/null; do "
+        + "n=$((n+1)); [ $n -lt 100 ] || break; sleep 0.1; done; [ $n -lt 100 ]"
+      return try await board.shell(wait).status == 0
     }
   }
 }
