@@ -87,7 +87,7 @@ public actor EmulatedBoard {
 
   public var isOn: Bool { machine != nil }
 
-  /// When the board was last powered on: the moment at which its processors began to run.
+  /// The moment at which the board's processors began to run.
   public var poweredOn: ContinuousClock.Instant? { machine?.poweredOn }
 
   /// Process number of QEMU while the board is on.
@@ -366,7 +366,6 @@ public actor EmulatedBoard {
     state.removeSockets()
   }
 
-  /// Reads from QEMU which ports it took where it had the choice.
   private func learnPorts(_ monitor: Monitor) async throws {
     for line in try await monitor.human("info usernet").split(whereSeparator: \.isNewline) {
       let words = line.split(separator: " ")
