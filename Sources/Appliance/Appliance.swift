@@ -56,7 +56,8 @@ public struct Appliance: ~Copyable {
 
   // MARK: What clients ask for
 
-  /// Shows with all LEDs which box this is, for `durationMs` (at most `Limits.identifyMs`; 0 ends it).
+  /// Shows with all LEDs which box this is, for `durationMs` (at most `Limits.identifyMs`; 0 ends
+  /// it).
   public mutating func identify(
     durationMs: UInt32, now: Instant, effects: inout Effects
   ) throws(Status) {

@@ -3,7 +3,7 @@ import Wire
 // The camera table: which device sits in which slot, under which name.
 //
 //   added ──▶ a node of a device that is here? ──▶ one more node of it
-//      └────▶ a new device: identity ──▶ its absent slot, else a free one, else the oldest absent one
+//      └────▶ a new device: identity ──▶ its absent slot, else a free one, else the oldest absent
 //                                   └──▶ none left: it waits until a slot is free
 //
 // Naming opens when the memory of earlier cameras has been read, when there is none, or after

@@ -3,7 +3,7 @@ import Wire
 // Wall-clock time, derived from the monotonic clock.
 //
 //   untrusted ── told by SNTP ──▶ trusted(offset) ── told again ──▶ trusted(new offset)
-//                                                      └ differs by ≥ 1 s: a jump, counted and logged
+//                                                      └ by ≥ 1 s: a jump, counted and logged
 //
 // Boards have no clock of their own: nothing is ordered, kept or deleted by wall-clock time.
 

@@ -2,9 +2,9 @@ import Wire
 
 // Who a camera is: serial number if it is unique and sane → USB port path → bus name.
 //
-// A name is a pure function of what the device says of itself, so that the same camera gets the same
-// name after a reboot even when the memory of earlier cameras cannot be read. The memory decides only
-// who of several units with one serial is the incumbent.
+// A name is a pure function of what the device says of itself, so that the same camera gets the
+// same name after a reboot even when the memory of earlier cameras cannot be read. The memory
+// decides only who of several units with one serial is the incumbent.
 
 /// What identifies a camera on one rung of the ladder.
 public struct IdentityKey: Equatable, Sendable {
@@ -86,8 +86,8 @@ public enum Identity {
   /// Serials of fewer characters are numbers of a batch or a revision, not of a unit.
   public static let shortestSerial = 4
 
-  /// Whether a serial can tell one unit from another, as far as the serial alone shows it: printable,
-  /// not short, not one repeated character, not a small number, not a known placeholder.
+  /// Whether a serial can tell one unit from another, as far as the serial alone shows it:
+  /// printable, not short, not one repeated character, not a small number, not a known placeholder.
   public static func isSane(_ serial: Text<32>) -> Bool {
     guard serial.count >= shortestSerial else { return false }
     var digitsOnly = true

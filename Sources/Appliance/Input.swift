@@ -55,9 +55,8 @@ public struct BootFacts: Equatable, Sendable {
   public var version = Text<24>()
   public var board = Text<32>()
   public var bootID = InlineArray<16, UInt8>(repeating: 0)
-  /// Milliseconds before this start at which the last watchdog resets happened are not known across
-  /// a reset (no clock survives); this counts resets of boots that lived less than ten minutes each,
-  /// in a row.
+  /// Watchdog resets in a row, each of a boot that lived less than ten minutes. No clock survives a
+  /// reset, so resets are counted instead of timed.
   public var recentWatchdogResets: UInt32 = 0
   public var watchdogAvailable = false
   public var ledAvailable = InlineArray<3, Bool>(repeating: false)

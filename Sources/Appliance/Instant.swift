@@ -1,4 +1,5 @@
-/// A point on the machine's monotonic clock (CLOCK_BOOTTIME), in milliseconds since the kernel started.
+/// A point on the machine's monotonic clock (CLOCK_BOOTTIME), in milliseconds since the kernel
+/// started.
 ///
 /// The machines never read a clock; every `step` is told the time.
 public struct Instant: Equatable, Comparable, Sendable {

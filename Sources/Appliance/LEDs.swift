@@ -4,8 +4,8 @@ import Wire
 //
 //   state of the appliance ── code(of:) ──▶ code ── pattern at its age ──▶ on or off ──▶ effect
 //
-// A pattern begins when its code does, so that the first flash follows the change at once; a level is
-// sent only when it changes.
+// A pattern begins when its code does, so that the first flash follows the change at once; a level
+// is sent only when it changes.
 
 /// What the LEDs show, without a clock.
 public struct LEDSituation: Equatable {

@@ -11,6 +11,9 @@ extension Text: ExpressibleByStringLiteral {
     self.init()
     for byte in string.utf8 { append(byte) }
   }
+
+  /// What a literal in a comparison means: without it, it could be a text or a static string.
+  static func == (left: Self, right: String) -> Bool { String(left) == right }
 }
 
 extension Text: ExpressibleByUnicodeScalarLiteral {}

@@ -67,7 +67,7 @@ final class World {
     return facts
   }
 
-  /// A world whose machines have all come up: no memory of cameras, network, clock and storage fine.
+  /// A world whose machines have all come up: no cameras remembered; network, clock, storage fine.
   static func up(configure: (inout Configuration) -> Void = { _ in }) -> World {
     let world = World(configure: configure)
     world.remember([])
