@@ -42,9 +42,14 @@ extension LinuxSystem {
       boot.bootID[digits / 2] = boot.bootID[digits / 2] << 4 | digit
       digits += 1
     }
-    let board: StaticString = "/etc/board"
-    let length = lx_read_file(board.cString, scratch.baseAddress!, 32)
-    for index in 0..<max(0, Int(length)) where scratch[index] > 0x20 {
+    // Boards have a device tree, PCs have DMI.
+    readBoardName("/proc/device-tree/model")
+    if boot.board.isEmpty { readBoardName("/sys/class/dmi/id/product_name") }
+  }
+
+  private mutating func readBoardName(_ path: StaticString) {
+    let length = lx_read_file(path.cString, scratch.baseAddress!, 64)
+    for index in 0..<max(0, Int(length)) where scratch[index] >= 0x20 {
       boot.board.append(scratch[index])
     }
   }
