@@ -74,7 +74,8 @@ let package = Package(
       ]),
 
     .testTarget(name: "EmulatedBoardTests", dependencies: ["EmulatedBoard"]),
-    .testTarget(name: "BoardTests", dependencies: ["EmulatedBoard"]),
+    .testTarget(
+      name: "BoardTests", dependencies: ["EmulatedBoard", "ControlClient", "Appliance", "Wire"]),
     .testTarget(name: "WireTests", dependencies: ["Wire"]),
     .testTarget(
       name: "ControlClientTests",

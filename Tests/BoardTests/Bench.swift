@@ -20,7 +20,7 @@ enum Bench {
   /// Powers a board on, waits until it is ready, hands it to a test and puts it away, whatever the
   /// test did.
   static func withBoard<Result>(
-    _ configuration: BoardConfiguration = BoardConfiguration(),
+    _ configuration: BoardConfiguration = .normal,
     _ body: (EmulatedBoard) async throws -> Result
   ) async throws -> Result {
     let board = try EmulatedBoard(
@@ -37,15 +37,32 @@ enum Bench {
     }
   }
 
+  /// What the board says when its control port listens.
+  static let readyLine = "watchpost: control port"
+}
+
+extension BoardConfiguration {
+  /// A board as it is used.
+  static let normal = BoardConfiguration()
+
   /// A board with a shell on its serial console.
-  static var withShell: BoardConfiguration {
+  static var debugging: BoardConfiguration {
     var configuration = BoardConfiguration()
     configuration.debugShell = true
     return configuration
   }
 
-  /// What the board says when its control port listens.
-  static let readyLine = "watchpost: control port"
+  static func cardHangs(afterBytes bytes: Int64) -> BoardConfiguration {
+    var configuration = BoardConfiguration()
+    configuration.cardHangsAfter = bytes
+    return configuration
+  }
+
+  func with(card: Card) -> BoardConfiguration {
+    var configuration = self
+    configuration.card = card
+    return configuration
+  }
 }
 
 /// All tests on the emulated board, one after the other.

@@ -7,7 +7,7 @@ extension OnTheBoard {
   @Suite(.serialized) struct BenchTests {
     @Test(.timeLimit(.minutes(3)))
     func cameraEnumeratesWithItsNameAndSerial() async throws {
-      try await Bench.withBoard(Bench.withShell) { board in
+      try await Bench.withBoard(.debugging) { board in
         try await board.plug(CameraModel(name: "Test Camera", serial: "S-17"), into: .usb0)
         try await board.plug(CameraModel(name: "Nameless", serial: ""), into: .usb1)
         let found = try await board.shell(
@@ -30,7 +30,7 @@ extension OnTheBoard {
 
     @Test(.timeLimit(.minutes(3)))
     func cardKeepsItsContentOverAPowerCut() async throws {
-      try await Bench.withBoard(Bench.withShell) { board in
+      try await Bench.withBoard(.debugging) { board in
         let written = try await board.shell(
           "printf survives | dd of=/dev/vda bs=512 seek=1000 conv=fsync,notrunc 2>/dev/null")
         #expect(written.status == 0)
@@ -44,7 +44,7 @@ extension OnTheBoard {
 
     @Test(.timeLimit(.minutes(3)))
     func hangingCardAnswersAgainWhenItIsLetGo() async throws {
-      try await Bench.withBoard(Bench.withShell) { board in
+      try await Bench.withBoard(.debugging) { board in
         try await board.setCardHanging(true)
         let hanging = try await board.shell(
           "dd if=/dev/vda of=/dev/null bs=64k skip=200 count=64 2>/dev/null & "
@@ -58,7 +58,7 @@ extension OnTheBoard {
 
     @Test(.timeLimit(.minutes(3)))
     func badSectorIsAnErrorAndItsNeighbourIsNot() async throws {
-      var configuration = Bench.withShell
+      var configuration = BoardConfiguration.debugging
       configuration.cardFaults = [.errors(.read, sector: 40_000)]
       try await Bench.withBoard(configuration) { board in
         let read = "dd if=/dev/vda of=/dev/null bs=4096 count=1 skip="
@@ -71,7 +71,7 @@ extension OnTheBoard {
 
     @Test(.timeLimit(.minutes(3)))
     func pulledCableIsALostCarrier() async throws {
-      try await Bench.withBoard(Bench.withShell) { board in
+      try await Bench.withBoard(.debugging) { board in
         #expect(try await carrier(of: board, becomes: "1"))
         try await board.setLink(up: false)
         #expect(try await carrier(of: board, becomes: "0"))
@@ -82,7 +82,7 @@ extension OnTheBoard {
 
     @Test(.timeLimit(.minutes(3)))
     func resetsAndPowerOffAreSeen() async throws {
-      try await Bench.withBoard(Bench.withShell) { board in
+      try await Bench.withBoard(.debugging) { board in
         _ = try await board.shell("true")
         let (events, lines) = (board.machineEvents.count, board.console.count)
         try await board.reset()
