@@ -26,7 +26,8 @@ public struct ChildPolicy: Equatable, Sendable {
   /// Each further delay is this many times the one before, up to `delayCapMs`.
   public var delayGrowth: UInt64
   public var delayCapMs: UInt64
-  /// A run of this length forgives all earlier bad ones.
+  /// Having worked for this long – counted from the owner's `worked`, not from the spawn: a slow
+  /// board takes seconds to fail – forgives all earlier bad runs.
   public var goodRunMs: UInt64
   /// From SIGTERM to SIGKILL.
   public var terminateMs: UInt64
@@ -34,7 +35,7 @@ public struct ChildPolicy: Equatable, Sendable {
   public var killMs: UInt64
 
   public static let mediaServer = ChildPolicy(
-    restarts: true, firstDelayMs: 250, delayGrowth: 2, delayCapMs: 30_000, goodRunMs: 60_000,
+    restarts: true, firstDelayMs: 250, delayGrowth: 2, delayCapMs: 30_000, goodRunMs: 1000,
     terminateMs: 3000, killMs: 5000)
   /// A probe runs once for each start; its camera decides when to try again.
   public static let probe = ChildPolicy(
@@ -77,6 +78,8 @@ public struct Child: Sendable {
     /// Ends it with this signal first.
     case end(Signal, Afterwards)
     case started(pid: Int32)
+    /// It does its job: its first sign of that in this life.
+    case worked
     case ended(ChildExit)
     case tick
   }
@@ -87,11 +90,12 @@ public struct Child: Sendable {
   }
 
   private enum State {
+    // `since`: when it began to work in this life; nil before.
     case idle
     case spawning(Wish)
-    case running(pid: Int32, since: Instant)
-    case terminating(pid: Int32, since: Instant, killAt: Instant, Afterwards)
-    case killed(pid: Int32, since: Instant, giveUpAt: Instant, Afterwards)
+    case running(pid: Int32, since: Instant?)
+    case terminating(pid: Int32, since: Instant?, killAt: Instant, Afterwards)
+    case killed(pid: Int32, since: Instant?, giveUpAt: Instant, Afterwards)
     case quarantined(pid: Int32, Afterwards)
     case waiting(until: Instant)
   }
@@ -122,10 +126,10 @@ public struct Child: Sendable {
     switch (state, event) {
     case (.idle, .start):
       return spawn()
-    case (.idle, .end), (.idle, .started), (.idle, .ended), (.idle, .tick):
+    case (.idle, .end), (.idle, .started), (.idle, .worked), (.idle, .ended), (.idle, .tick):
       return .none
 
-    case (.spawning(.run), .start), (.spawning, .tick):
+    case (.spawning(.run), .start), (.spawning, .worked), (.spawning, .tick):
       return .none
     case (.spawning(.end(let signal, _)), .start):
       state = .spawning(.end(signal, .restart))
@@ -134,19 +138,22 @@ public struct Child: Sendable {
       state = .spawning(.end(signal, next))
       return .none
     case (.spawning(.run), .started(let pid)):
-      state = .running(pid: pid, since: now)
+      state = .running(pid: pid, since: nil)
       return .none
     case (.spawning(.end(let signal, let next)), .started(let pid)):
-      return end(pid: pid, since: now, with: signal, next, now: now)
+      return end(pid: pid, since: nil, with: signal, next, now: now)
     case (.spawning(let wish), .ended(let exit)):
-      return ended(exit, after(wish), ranMs: 0, now: now)
+      return ended(exit, after(wish), since: nil, now: now)
 
     case (.running, .start), (.running, .started), (.running, .tick):
+      return .none
+    case (.running(let pid, let since), .worked):
+      state = .running(pid: pid, since: since ?? now)
       return .none
     case (.running(let pid, let since), .end(let signal, let next)):
       return end(pid: pid, since: since, with: signal, next, now: now)
     case (.running(_, let since), .ended(let exit)):
-      return ended(exit, after(.run), ranMs: now.since(since), now: now)
+      return ended(exit, after(.run), since: since, now: now)
 
     case (.terminating(let pid, let since, let killAt, _), .start):
       state = .terminating(pid: pid, since: since, killAt: killAt, .restart)
@@ -161,7 +168,7 @@ public struct Child: Sendable {
       return end(pid: pid, since: since, with: .kill, next, now: now)
     case (.terminating(_, let since, _, let next), .ended(let exit)),
       (.killed(_, let since, _, let next), .ended(let exit)):
-      return ended(exit, next, ranMs: now.since(since), now: now)
+      return ended(exit, next, since: since, now: now)
 
     case (.killed(let pid, let since, let giveUpAt, _), .start):
       state = .killed(pid: pid, since: since, giveUpAt: giveUpAt, .restart)
@@ -181,13 +188,13 @@ public struct Child: Sendable {
       state = .quarantined(pid: pid, next)
       return .none
     case (.quarantined(_, let next), .ended(let exit)):
-      return ended(exit, next, ranMs: 0, now: now)
+      return ended(exit, next, since: nil, now: now)
     case (.terminating, .started), (.killed, .started), (.quarantined, .started),
-      (.quarantined, .tick):
+      (.terminating, .worked), (.killed, .worked), (.quarantined, .worked), (.quarantined, .tick):
       return .none
 
     case (.waiting, .start), (.waiting, .end(_, .restart)), (.waiting, .started),
-      (.waiting, .ended):
+      (.waiting, .worked), (.waiting, .ended):
       return .none
     case (.waiting, .end(_, .rest)):
       state = .idle
@@ -205,7 +212,7 @@ public struct Child: Sendable {
   }
 
   private mutating func end(
-    pid: Int32, since: Instant, with signal: Signal, _ next: Afterwards, now: Instant
+    pid: Int32, since: Instant?, with signal: Signal, _ next: Afterwards, now: Instant
   ) -> ChildAction {
     switch signal {
     case .terminate:
@@ -224,10 +231,10 @@ public struct Child: Sendable {
   }
 
   private mutating func ended(
-    _ exit: ChildExit, _ next: Afterwards, ranMs: UInt64, now: Instant
+    _ exit: ChildExit, _ next: Afterwards, since: Instant?, now: Instant
   ) -> ChildAction {
     lastExit = exit
-    if ranMs >= policy.goodRunMs { failures = 0 }
+    if let since, now.since(since) >= policy.goodRunMs { failures = 0 }
     let delay = policy.delayMs(failures: failures)
     failures = failures == .max ? .max : failures + 1
     switch next {

@@ -83,8 +83,8 @@ public struct IdentityKey: Equatable, Sendable {
 
 /// The rules of the ladder.
 public enum Identity {
-  /// Serials of fewer characters are numbers of a batch or a revision, not of a unit.
-  public static let shortestSerial = 4
+  /// A serial of fewer characters is no number of a unit.
+  public static let shortestSerial = 2
 
   /// Whether a serial can tell one unit from another, as far as the serial alone shows it:
   /// printable, not short, not one repeated character, not a small number, not a known placeholder.
@@ -93,20 +93,18 @@ public enum Identity {
     var digitsOnly = true
     var value: UInt64 = 0
     var repeated = true
-    var ascending = true
     for index in 0..<serial.count {
       let byte = serial[index]
       // Blanks, control characters and bytes of another alphabet come from unset descriptors.
       guard byte > 0x20, byte < 0x7F else { return false }
       if byte != serial[0] { repeated = false }
-      if index > 0, byte != serial[index - 1] &+ 1 { ascending = false }
       if byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") {
         value = value &* 10 &+ UInt64(byte - UInt8(ascii: "0"))
       } else {
         digitsOnly = false
       }
     }
-    if repeated || ascending { return false }
+    if repeated { return false }
     // "0001", "00000012": counters of a production line's first units, set alike on every unit.
     if digitsOnly, value < 10_000 { return false }
     return !isPlaceholder(serial)

@@ -77,7 +77,6 @@ public struct LEDPattern: Equatable, Sendable {
 /// | power | failed | 2 flashes | it does not do its job; see health |
 /// | power | configurationInvalid | 3 flashes | wrong configuration; the last good one holds |
 /// | power | safeMode | 4 flashes | safe mode after repeated watchdog resets |
-/// | power | updating | 1500 ms on, 500 ms off | an update is written; do not cut the power |
 /// | power | stopping | 500 ms on, 500 ms off | stopping; cut the power when it is off |
 /// | power | off | off | no power, or stopped |
 /// | camera | noCamera | off | no camera is plugged in |
@@ -93,13 +92,13 @@ public struct LEDPattern: Equatable, Sendable {
 /// | link | client | 900 ms on, 100 ms off | reachable, and a client is connected |
 /// | all | identify | 600 ms on, 100 ms off, 100 ms on, 100 ms off | `identify`: this is the box |
 public enum LEDCode: UInt8, Equatable, Sendable {
-  case starting, healthy, degraded, failed, configurationInvalid, safeMode, updating, stopping, off
+  case starting, healthy, degraded, failed, configurationInvalid, safeMode, stopping, off
   case noCamera, probing, ready, cameraAbsent, cameraFailed, cameraBusy, noCameraSlot
   case noLink, noAddress, address, client
   case identify
 
   /// Codes there are; raw values count from 0.
-  public static let count: UInt8 = 21
+  public static let count: UInt8 = 20
 
   /// The code's name in documents.
   public var label: StaticString {
@@ -110,7 +109,6 @@ public enum LEDCode: UInt8, Equatable, Sendable {
     case .failed: "failed"
     case .configurationInvalid: "configurationInvalid"
     case .safeMode: "safeMode"
-    case .updating: "updating"
     case .stopping: "stopping"
     case .off: "off"
     case .noCamera: "noCamera"
@@ -134,7 +132,6 @@ public enum LEDCode: UInt8, Equatable, Sendable {
     case .healthy, .ready, .address: .on
     case .starting, .probing: .blink(on: 100, off: 100)
     case .stopping, .noAddress: .blink(on: 500, off: 500)
-    case .updating: .blink(on: 1500, off: 500)
     case .client: .blink(on: 900, off: 100)
     case .degraded, .cameraAbsent: .count(1)
     case .failed, .cameraFailed: .count(2)
@@ -147,7 +144,7 @@ public enum LEDCode: UInt8, Equatable, Sendable {
   /// The LED that shows it; nil: all three together.
   public var led: LED? {
     switch self {
-    case .starting, .healthy, .degraded, .failed, .configurationInvalid, .safeMode, .updating,
+    case .starting, .healthy, .degraded, .failed, .configurationInvalid, .safeMode,
       .stopping, .off:
       .power
     case .noCamera, .probing, .ready, .cameraAbsent, .cameraFailed, .cameraBusy, .noCameraSlot:

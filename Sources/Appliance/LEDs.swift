@@ -89,9 +89,9 @@ public struct LEDs {
   private static func power(_ situation: LEDSituation) -> LEDCode {
     switch situation.health {
     case .stopping: return .stopping
-    case .updating: return .updating
     case .starting where situation.reasons.contains(.safeMode): return .safeMode
-    case .starting: return .starting
+    // Nothing installs updates yet; a board that does is not ready either.
+    case .starting, .updating: return .starting
     case .healthy: return .healthy
     case .degraded, .failed:
       // The code that needs a person's hand comes first.

@@ -225,6 +225,7 @@ public struct MediaServer {
   /// It answered: it lives.
   private mutating func heard(next: Instant, now: Instant, _ effects: inout Effects) {
     answeredAt = now
+    apply(child.step(.worked, now: now), &effects)
     switch state {
     case .off, .down, .ending: return
     case .up, .silent: state = .up(.free(next: next))

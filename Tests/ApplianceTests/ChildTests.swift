@@ -55,10 +55,19 @@ import Wire
       _ = child.step(.started(pid: 8), now: at(100_000))
     }
     #expect(child.failures == 5)
-    #expect(child.step(.ended(.exited(.code(1))), now: at(159_999)) == .none)
+    // It never worked, however long it ran.
+    #expect(child.step(.ended(.exited(.code(1))), now: at(200_000)) == .none)
     _ = child.step(.tick, now: at(300_000))
     _ = child.step(.started(pid: 9), now: at(300_000))
-    #expect(child.step(.ended(.exited(.code(1))), now: at(360_000)) == .spawn(life: child.life))
+    // It worked, but not for long.
+    _ = child.step(.worked, now: at(309_500))
+    #expect(child.step(.ended(.exited(.code(1))), now: at(310_000)) == .none)
+    #expect(child.failures == 7)
+    _ = child.step(.tick, now: at(400_000))
+    _ = child.step(.started(pid: 10), now: at(400_000))
+    _ = child.step(.worked, now: at(400_500))
+    _ = child.step(.worked, now: at(401_400))
+    #expect(child.step(.ended(.exited(.code(1))), now: at(401_500)) == .spawn(life: child.life))
     #expect(child.failures == 1)
   }
 

@@ -6,15 +6,16 @@ import Wire
 @Suite struct IdentityTests {
   @Test(arguments: [
     "A3B2C1D0", "SN-2031-77", "10000", "8B4F2A", "2019060512", "AAAB", "0001A",
+    // Shared by some makes of cameras: found out when two of them meet.
+    "SN9", "A1", "12345678", "ABCDEFGH",
   ])
   func saneSerials(serial: String) {
     #expect(Identity.isSane(Text(serial)))
   }
 
   @Test(arguments: [
-    "", "1", "ABC", "0000", "00000000", "ffffffff", "0001", "00000012", "9999", "12345",
-    "123456789",
-    "ABCDEFGH", "0123456789", "0123456789ABCDEF", "200901010001", "01.00.00", "SN0001", "default",
+    "", "1", "X", "0000", "00000000", "ffffffff", "0001", "00000012", "9999",
+    "0123456789", "0123456789ABCDEF", "200901010001", "01.00.00", "SN0001", "default",
     "unknown", "SerialNumber", "has blank", "\u{1}\u{2}\u{3}\u{4}", "Ünit4",
   ])
   func placeholdersAreNoSerials(serial: String) {

@@ -123,7 +123,7 @@ import Wire
     #expect(code(.power) { _ in } == .healthy)
     #expect(code(.power) { $0.health = .degraded } == .degraded)
     #expect(code(.power) { $0.health = .failed } == .failed)
-    #expect(code(.power) { $0.health = .updating } == .updating)
+    #expect(code(.power) { $0.health = .updating } == .starting)
     #expect(code(.power) { $0.health = .stopping } == .stopping)
     #expect(code(.power) { $0.isStopped = true } == .off)
     #expect(

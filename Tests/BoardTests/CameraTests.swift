@@ -31,7 +31,7 @@ extension OnTheBoard {
           unplugged.append((ContinuousClock.now - start).milliseconds)
           #expect(departure.subject == arrival.subject)
         }
-        #expect(Set(names.map(\.string)).count == 1, "\(names.map(\.string))")
+        #expect(Set(names.map { $0.string }).count == 1, "\(names.map { $0.string })")
         expectMedian(plugged, atMostMs: 2000, "plug to `camera connected` at the client")
         expectMedian(unplugged, atMostMs: 1000, "unplug to `camera disconnected` at the client")
         await technician.leave()

@@ -68,16 +68,16 @@ extension OnTheBoard {
         _ = try await board.shell(
           "echo flap > /run/watchpost/mediamtx/standin.faults; kill -9 \(up.pid)")
         var pauses: [UInt64] = []
-        var from = await technician.events.count
+        var after: UInt64 = 0
         for _ in 0..<5 {
-          let exited = try await technician.events.first(.mediaServerExited, from: from)
-          let started = try await technician.events.first(.mediaServerStarted, from: from) {
+          let exited = try await technician.events.first(.mediaServerExited) {
+            [after] in $0.sequence > after
+          }
+          let started = try await technician.events.first(.mediaServerStarted) {
             $0.sequence > exited.sequence
           }
           pauses.append(started.uptimeMs - exited.uptimeMs)
-          from =
-            await technician.events.events.firstIndex { $0.sequence > started.sequence }
-            ?? technician.events.count
+          after = started.sequence
         }
         print("measured | pauses between lives of a flapping MediaMTX: \(pauses) ms")
         let tail = pauses.suffix(3)
