@@ -52,7 +52,7 @@ public struct Appliance: ~Copyable {
       min(cameras.nextDeadline, min(watchdog.nextDeadline, leds.nextDeadline)))
   }
 
-  public var isSafeMode: Bool { Watchdog.demandsSafeMode(facts) }
+  public var isSafeMode: Bool { watchdog.mode == .safe }
 
   // MARK: What clients ask for
 
@@ -62,8 +62,11 @@ public struct Appliance: ~Copyable {
     durationMs: UInt32, now: Instant, effects: inout Effects
   ) throws(Status) {
     guard durationMs <= Limits.identifyMs else { throw .invalidArgument }
+    // What is over already does not end once more.
+    if durationMs > 0 || leds.isIdentifying {
+      effects.append(.publish(Event(.identify, value: durationMs)))
+    }
     leds.identify(forMs: UInt64(durationMs), now: now)
-    effects.append(.publish(Event(.identify, value: durationMs)))
     settle(now: now, &effects)
   }
 
@@ -80,6 +83,7 @@ public struct Appliance: ~Copyable {
   private mutating func take(_ input: Input, now: Instant, _ effects: inout Effects) {
     switch input {
     case .started(let facts): start(facts, now: now, &effects)
+    case .historyLoaded(let history): historyLoaded(history, now: now, &effects)
     case .tick: break
     case .turnCompleted(let vitals): watchdog.turnCompleted(vitals, now: now, &effects)
     case .deviceAdded(let device):
@@ -124,6 +128,24 @@ public struct Appliance: ~Copyable {
     guard !isSafeMode else { return }
     cameras.start(now: now)
     mediaServer.start(now: now, &effects)
+  }
+
+  /// What earlier boots have left, which the start may have gone without.
+  private mutating func historyLoaded(
+    _ history: BootHistory, now: Instant, _ effects: inout Effects
+  ) {
+    switch boot.state {
+    // The first input's facts will hold it.
+    case .idle: return
+    case .starting, .ready, .stopping, .stopped: facts.add(history)
+    }
+    guard !isSafeMode, !boot.isStopping else { return }
+    watchdog.learned(facts, now: now)
+    guard isSafeMode else { return }
+    effects.append(
+      .log(LogLine(.warning, Text("safe mode: the watchdog has reset the board too often"))))
+    cameras.end(now: now, &effects)
+    mediaServer.end(streams: &streams, now: now, &effects)
   }
 
   private mutating func childStarted(

@@ -5,6 +5,9 @@ import Wire
 public enum Input {
   /// The first input of a life: what the executor found when it started.
   case started(BootFacts)
+  /// What earlier boots have left on the data partition, read some time after the start: the card
+  /// must not hold up the control port. May come again; the same once more changes nothing.
+  case historyLoaded(BootHistory)
   /// A deadline that `nextDeadline` named may have come; also sent after every turn of the loop.
   case tick
   /// One turn of the loop is complete and these vitals have checked in.
@@ -79,6 +82,33 @@ public struct BootFacts: Equatable, Sendable {
       && left.watchdogAvailable == right.watchdogAvailable
       && left.udevAvailable == right.udevAvailable
       && left.configurationError == right.configurationError
+  }
+}
+
+/// What earlier boots have left on the data partition, and what it says of this one.
+public struct BootHistory: Equatable, Sendable {
+  /// Why this boot began, `.unknown` if there is no trace of the one before.
+  public var reset: ResetReason
+  /// Boots of this device, this one included; 0: not known.
+  public var bootCount: UInt32
+  /// As in `BootFacts`.
+  public var recentWatchdogResets: UInt32
+
+  public init(
+    reset: ResetReason = .unknown, bootCount: UInt32 = 0, recentWatchdogResets: UInt32 = 0
+  ) {
+    self.reset = reset
+    self.bootCount = bootCount
+    self.recentWatchdogResets = recentWatchdogResets
+  }
+}
+
+extension BootFacts {
+  /// Adds what earlier boots have left. The watchdog's own word on the reset counts more.
+  public mutating func add(_ history: BootHistory) {
+    bootCount = history.bootCount
+    recentWatchdogResets = history.recentWatchdogResets
+    if reset == .unknown { reset = history.reset }
   }
 }
 

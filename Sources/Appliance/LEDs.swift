@@ -63,7 +63,10 @@ public struct LEDs {
 
   /// Brings the lights up to date.
   mutating func update(_ situation: LEDSituation, now: Instant, _ effects: inout Effects) {
-    if case .on(let until) = identify, now >= until { identify = .off }
+    if case .on(let until) = identify, now >= until {
+      identify = .off
+      effects.append(.publish(Event(.identify, value: 0)))
+    }
     for index in 0..<3 {
       guard let led = LED(rawValue: index) else { continue }
       let code = identify == .off ? LEDs.code(led, of: situation) : LEDCode.identify

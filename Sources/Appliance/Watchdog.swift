@@ -7,6 +7,14 @@ import Wire
 //        └───────── a vital is missing ──▶ stays; after the device's time-out the board is reset
 //
 // MediaMTX, cameras, storage and network are no vitals: a bad card must not mean endless resets.
+//
+//   normal ── a watchdog reset, the third or later in a row ──▶ safe (until the next boot)
+//
+// The row is known when the history of earlier boots has been read. The start waits for it after a
+// watchdog reset, but not for ever: a card under repair takes most of a minute. Then the history
+// comes in the middle of a life, and it still leads to safe mode – otherwise a slow card would let
+// the board be reset for ever – but only while the boot is young and was begun by the watchdog
+// itself. A boot that has lived long has ended the row, whatever is written.
 
 /// The numbers of the watchdog that are not configuration keys.
 public enum WatchdogTiming {
@@ -20,6 +28,12 @@ public enum WatchdogTiming {
 }
 
 public struct Watchdog {
+  public enum Mode: Equatable, Sendable {
+    case normal
+    /// Only the control port and the LEDs run.
+    case safe
+  }
+
   private enum State: Equatable {
     case absent
     case armed(petAt: Instant, lookAt: Instant)
@@ -33,6 +47,7 @@ public struct Watchdog {
   private let intervalMs: UInt64
   private var state = State.absent
   private var life = Life.young(until: .never)
+  private(set) var mode = Mode.normal
 
   init(_ settings: Configuration.WatchdogSettings) {
     intervalMs = UInt64(settings.timeoutS) * 1000 / 4
@@ -42,6 +57,19 @@ public struct Watchdog {
     state = facts.watchdogAvailable ? .armed(petAt: now, lookAt: now) : .absent
     // Instants count from the kernel's start, and so does the life of the boot.
     life = .young(until: Instant(ms: WatchdogTiming.longLifeMs))
+    learned(facts, now: now)
+  }
+
+  /// Decides about safe mode: at the start, and when the history of earlier boots comes later.
+  mutating func learned(_ facts: BootFacts, now: Instant) {
+    switch (mode, life) {
+    case (.safe, _), (.normal, .long): return
+    case (.normal, .young(let until)):
+      guard now < until, facts.reset == .watchdog,
+        facts.recentWatchdogResets >= WatchdogTiming.resetsToSafeMode
+      else { return }
+      mode = .safe
+    }
   }
 
   /// A turn of the loop is complete and `vitals` have checked in.
@@ -73,10 +101,5 @@ public struct Watchdog {
     }
     if case .young(let until) = life { return min(look, until) }
     return look
-  }
-
-  /// Whether this boot may only run the control port and the LEDs.
-  static func demandsSafeMode(_ facts: BootFacts) -> Bool {
-    facts.recentWatchdogResets >= WatchdogTiming.resetsToSafeMode
   }
 }

@@ -6,7 +6,8 @@ import Wire
 /// `watchpost agent`: the control port, the state machines and everything they supervise.
 public enum AgentRole {
   /// How long the start waits, after a watchdog reset, for the history of earlier boots: it decides
-  /// about safe mode. The data partition of a small board is mounted by then, or not at all.
+  /// about safe mode. The data partition is mounted by then, unless it is under repair: then safe
+  /// mode may begin later. After any other reset nothing waits for the history.
   static let historyMs: UInt64 = 6000
   /// The watchdog is petted this often meanwhile: shorter than any time-out that it may have.
   static let historyPetMs: UInt64 = 500
@@ -34,6 +35,7 @@ public enum AgentRole {
       boot.version = version
       start(&loop, watchdog: watchdog, boot)
       let action = loop.run()
+      loop.system.storage.end()
       if watchdog >= 0 && configuration.watchdog.magicClose { lx_watchdog_disarm(watchdog) }
       return exitCode(action)
     } catch {

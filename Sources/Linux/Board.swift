@@ -85,12 +85,9 @@ extension LinuxSystem {
     watch(channel, .storage)
   }
 
-  /// Adds what earlier boots have left, if it is known by now.
+  /// Adds what earlier boots have left, if it is known by now; otherwise it is told later.
   mutating func takeHistory() {
-    guard let history = storage.history else { return }
-    boot.bootCount = history.bootCount
-    boot.recentWatchdogResets = history.recentWatchdogResets
-    if boot.reset == .unknown { boot.reset = history.reset }
+    if let history = storage.history { boot.add(history) }
   }
 
   // MARK: Network

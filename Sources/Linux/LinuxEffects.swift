@@ -23,8 +23,7 @@ extension LinuxSystem {
       // The same sign of life for a service manager that wants one (sd_notify(3)).
       _ = lx_service_notify(StaticString("WATCHDOG=1").cString)
     case .rememberIdentities: rememberIdentities(appliance)
-    case .breadcrumb(.longLived): storage.tell(.longLived)
-    case .breadcrumb(.orderlyStop): storage.tell(.orderlyStop)
+    case .breadcrumb(let breadcrumb): storage.mark(breadcrumb)
     case .publish, .log, .stop:
       preconditionFailure("the loop executes these itself")
     }

@@ -13,7 +13,7 @@ extension LinuxSystem {
     case .udev: return devices.next()
     case .mailbox: return nextMessage()
     case .network: return nextNetworkChange()
-    case .storage: return storage.next()
+    case .storage: return nextStored()
     case .mediaServerOutput:
       readMediaOutput(&logs)
       return nil
@@ -99,6 +99,13 @@ extension LinuxSystem {
       case nil: continue
       }
     }
+  }
+
+  private mutating func nextStored() -> Input? {
+    let input = storage.next()
+    // Told in the next turn: if the start has waited for it, that comes first.
+    if let history = storage.takeHistory() { tell(.historyLoaded(history)) }
+    return input
   }
 
   private mutating func nextNetworkChange() -> Input? {

@@ -25,6 +25,13 @@ struct StorageChannel: ~Copyable {
   }
   var partition = Partition.untold
   private(set) var history: BootHistory?
+  /// The loop has not heard of it yet.
+  private var historyIsNews = false
+  /// Said to every worker: one that starts later has not heard it.
+  private var longLived = false
+  /// How long an orderly end waits for what was said to reach the card. Shorter than the time that
+  /// init gives (3 s), and than a board's watchdog.
+  static let endMs: UInt64 = 1500
   private var facts = StorageFacts()
 
   static let messageSize = 32 * 1024
@@ -53,9 +60,11 @@ struct StorageChannel: ~Copyable {
       return pid
     }
     state = .running(ours)
+    let longLived = longLived
     tell(.hello) { writer in
       for index in boot.bootID.indices { writer.write(boot.bootID[index]) }
       writer.write(boot.reset == .watchdog)
+      writer.write(longLived)
     }
     return ours
   }
@@ -112,12 +121,45 @@ struct StorageChannel: ~Copyable {
         history = BootHistory(
           reset: ResetReason(rawValue: reader.read(UInt8.self)) ?? .unknown,
           bootCount: reader.read(), recentWatchdogResets: reader.read())
+        historyIsNews = true
         // What comes behind it waits for the next turn: the start may have waited for this.
         return nil
       case nil: continue
       }
     }
     return nil
+  }
+
+  /// What earlier boots have left, once each time that the worker has told it.
+  mutating func takeHistory() -> BootHistory? {
+    guard historyIsNews else { return nil }
+    historyIsNews = false
+    return history
+  }
+
+  /// Leaves a mark for the next life.
+  mutating func mark(_ breadcrumb: Breadcrumb) {
+    switch breadcrumb {
+    case .longLived:
+      longLived = true
+      tell(.longLived)
+    case .orderlyStop: tell(.orderlyStop)
+    }
+  }
+
+  /// Waits until the worker has done what it was told, or its time is over. The last call.
+  mutating func end() {
+    guard case .running(let channel) = state else { return }
+    state = .off
+    // The worker reads what is queued, finds the end, and ends too; then so does the channel.
+    lx_shutdown_write(channel)
+    let until = lx_boot_time_ms() + Self.endMs
+    while true {
+      let now = lx_boot_time_ms()
+      guard now < until, lx_wait_readable(channel, Int32(until - now)) >= 0 else { return }
+      let count = lx_receive(channel, message.baseAddress!, message.count)
+      guard count > 0 || count == -Int64(LX_EAGAIN.rawValue) else { return }
+    }
   }
 
   /// What holds of the partition: init knows whether it is mounted, the worker the rest.

@@ -6,7 +6,8 @@ import Wire
 /// messages in a queue that the kernel bounds. Both ends are the same program, so the layout is
 /// nobody else's business; a checksum is not needed between them.
 enum StorageRequest: UInt8 {
-  /// First message: what the agent knows of this boot (boot id, whether the watchdog reset it).
+  /// First message: what the agent knows of this boot (boot id, whether the watchdog reset it, and
+  /// whether it has lived long already).
   case hello = 1
   /// The known cameras, to be kept.
   case cameras = 2
@@ -20,13 +21,6 @@ enum StorageReply: UInt8 {
   case facts = 1
   case cameras = 2
   case history = 3
-}
-
-/// What earlier boots have left on the data partition.
-struct BootHistory: Equatable {
-  var reset = ResetReason.unknown
-  var bootCount: UInt32 = 0
-  var recentWatchdogResets: UInt32 = 0
 }
 
 extension KnownCamera {

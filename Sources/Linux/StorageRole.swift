@@ -18,20 +18,17 @@ public struct StorageRole: ~Copyable {
   private var bootID = InlineArray<16, UInt8>(repeating: 0)
   private var watchdogReset = false
   private var facts = StorageFacts()
-  private enum Told { case nothing, everything }
-  private var told = Told.nothing
-  private var boots = Boots()
-  private let memory: UnsafeMutableRawBufferPointer
-
-  /// What `state/boots` holds.
-  private struct Boots {
-    var bootID = InlineArray<16, UInt8>(repeating: 0)
-    var bootCount: UInt32 = 0
-    /// Watchdog resets in a row up to and including the one that started this boot.
-    var recent: UInt32 = 0
-    var longLived = false
-    var orderly = false
+  private enum Told {
+    /// The agent has not said yet which boot this is.
+    case unasked
+    case nothing
+    case everything
   }
+  private var told = Told.unasked
+  private var longLived = false
+  /// Of this boot; nil until the partition has been there.
+  private var boots: BootRecord?
+  private let memory: UnsafeMutableRawBufferPointer
 
   /// Serves the agent until it ends. The process's exit code.
   public static func run(dataDirectory: Text<96>) -> Int32 {
@@ -47,6 +44,9 @@ public struct StorageRole: ~Copyable {
   }
 
   private mutating func serve() -> Int32 {
+    // Who ends everything at once (init, a service manager) must not keep the last words of the
+    // agent from the card: the worker ends when the agent has.
+    _ = lx_signals_open()
     while true {
       guard lx_wait_readable(Self.channel, Self.intervalMs) >= 0 else { return 1 }
       let count = lx_receive(Self.channel, memory.baseAddress!, memory.count)
@@ -65,16 +65,19 @@ public struct StorageRole: ~Copyable {
     guard let request = StorageRequest(rawValue: reader.read(UInt8.self)) else { return }
     switch request {
     case .hello:
-      guard reader.remaining == 17 else { return }
+      guard reader.remaining == 18 else { return }
       for index in bootID.indices { bootID[index] = reader.read() }
       watchdogReset = reader.read(UInt8.self) != 0
+      longLived = reader.read(UInt8.self) != 0
+      if told == .unasked { told = .nothing }
     case .cameras:
       replace("/state/cameras", magic: Self.camerasMagic, reader.take(reader.remaining))
     case .longLived:
-      boots.longLived = true
+      longLived = true
+      boots?.longLived = true
       writeBoots()
     case .orderlyStop:
-      boots.orderly = true
+      boots?.orderly = true
       writeBoots()
     }
   }
@@ -135,55 +138,32 @@ public struct StorageRole: ~Copyable {
 
   // MARK: Boots
 
-  /// Counts this boot, once, and tells what the row of watchdog resets is.
+  /// Counts this boot, once, and tells what earlier ones have left.
   private mutating func countBoot() {
-    var before = Boots()
-    if let bytes = read("/state/boots", magic: Self.bootsMagic), bytes.count == 28 {
-      var reader = ByteReader(bytes)
-      for index in before.bootID.indices { before.bootID[index] = reader.read() }
-      before.bootCount = reader.read()
-      before.recent = reader.read()
-      before.longLived = reader.read(UInt8.self) != 0
-      before.orderly = reader.read(UInt8.self) != 0
-    }
-    var reset = ResetReason.unknown
-    if isThisBoot(before) {
-      // The agent was started again within one boot.
-      boots = before
-      reset = watchdogReset ? .watchdog : .unknown
-    } else {
-      boots.bootID = bootID
-      boots.bootCount = before.bootCount &+ 1
-      if watchdogReset {
-        boots.recent = before.longLived || before.orderly ? 1 : before.recent &+ 1
-        reset = .watchdog
-      } else {
-        reset = before.bootCount == 0 ? .unknown : before.orderly ? .requested : .powerOn
-      }
-      writeBoots()
-    }
+    let record = BootRecord(
+      of: bootID, watchdogReset: watchdogReset, longLived: longLived, after: earlierBoots())
+    boots = record
+    writeBoots()
     tell(.history) { writer in
-      writer.write(reset.rawValue)
-      writer.write(boots.bootCount)
-      writer.write(boots.longLived ? 0 : boots.recent)
+      writer.write(record.history.reset.rawValue)
+      writer.write(record.history.bootCount)
+      writer.write(record.history.recentWatchdogResets)
     }
   }
 
-  private func isThisBoot(_ other: Boots) -> Bool {
-    for index in bootID.indices where other.bootID[index] != bootID[index] { return false }
-    return true
+  private func earlierBoots() -> BootRecord.Earlier {
+    if let bytes = read("/state/boots", magic: Self.bootsMagic), let record = BootRecord(bytes) {
+      return .record(record, isLatest: facts.state == .writable)
+    }
+    let isThere = path("/state/boots").withCString { lx_exists($0) } != 0
+    return isThere || facts.state != .writable ? .untold : .none
   }
 
   private func writeBoots() {
-    guard told == .everything, facts.state == .writable else { return }
-    withUnsafeTemporaryAllocation(byteCount: 28, alignment: 8) { memory in
+    guard let boots, facts.state == .writable else { return }
+    withUnsafeTemporaryAllocation(byteCount: BootRecord.size, alignment: 8) { memory in
       var writer = ByteWriter(memory)
-      for index in boots.bootID.indices { writer.write(boots.bootID[index]) }
-      writer.write(boots.bootCount)
-      writer.write(boots.recent)
-      writer.write(boots.longLived)
-      writer.write(boots.orderly)
-      writer.zero(2)
+      boots.encode(into: &writer)
       replace("/state/boots", magic: Self.bootsMagic, writer.written)
     }
   }

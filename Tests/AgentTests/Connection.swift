@@ -60,6 +60,29 @@ final class Connection {
   }
 }
 
+extension Connection {
+  /// Asks for the health report.
+  func health() throws -> HealthReport {
+    try send(request(.health))
+    var bytes: [UInt8] = []
+    while bytes.count < Limits.headerSize + HealthReport.size {
+      let more = try receive()
+      guard !more.isEmpty else { throw TestError("the stream has ended") }
+      bytes += more
+    }
+    return try bytes[Limits.headerSize...].withUnsafeBytes { try HealthReport.decode($0) }
+  }
+}
+
+/// A request without a payload.
+func request(_ kind: Kind) -> [UInt8] {
+  var frame = [UInt8](repeating: 0, count: Limits.headerSize)
+  frame.withUnsafeMutableBytes {
+    _ = Header(kind: kind.rawValue, requestID: 1).seal($0, payloadSize: 0)
+  }
+  return frame
+}
+
 /// The headers of all frames in `bytes`, which must end with one unless `partial`.
 func headers(_ bytes: [UInt8], partial: Bool = false) throws -> [Header] {
   var result: [Header] = []

@@ -163,7 +163,8 @@ import Wire
       #expect(times.allSatisfy { $0 <= 3000 })
     }
     #expect(edges(world, .power).last?.on == true && edges(world, .camera).last?.on == false)
-    #expect(world.events(.identify).map(\.event.value) == [3000])
+    #expect(world.events(.identify).map(\.event.value) == [3000, 0])
+    #expect(world.events(.identify).map { $0.ms - asked } == [0, 3000])
   }
 
   @Test func identifyCanBeEndedAndIsBounded() throws {
@@ -171,10 +172,24 @@ import Wire
     try world.identify(60_000)
     world.run(1000)
     try world.identify(0)
+    #expect(world.events(.identify).map(\.event.value) == [60_000, 0])
     world.clearLog()
-    world.run(5000)
+    try world.identify(0)
+    world.run(100_000)
     #expect(edges(world, .power).isEmpty)
+    #expect(world.events(.identify).isEmpty, "it ended once")
     #expect(throws: Status.invalidArgument) { try world.identify(Limits.identifyMs + 1) }
+  }
+
+  @Test func identifyingAnewLengthensItAndEndsOnce() throws {
+    let world = World.up()
+    let asked = world.now
+    try world.identify(1000)
+    world.run(500)
+    try world.identify(2000)
+    world.run(5000)
+    #expect(world.events(.identify).map(\.event.value) == [1000, 2000, 0])
+    #expect(world.events(.identify).last?.ms == asked + 2500)
   }
 
   @Test func aWrongConfigurationHasItsOwnCode() {
