@@ -85,6 +85,11 @@ uint32_t lx_interface_address(const char *name) {
   return interface_call(name, SIOCGIFADDR, &request) < 0 ? 0 : request_address(&request);
 }
 
+uint32_t lx_interface_netmask(const char *name) {
+  struct ifreq request = {0};
+  return interface_call(name, SIOCGIFNETMASK, &request) < 0 ? 0 : request_address(&request);
+}
+
 static uint32_t netmask(uint8_t prefix) {
   return prefix == 0 ? 0 : ~UINT32_C(0) << (32 - (prefix > 32 ? 32 : prefix));
 }

@@ -18,9 +18,11 @@ private struct Bench: ~Copyable {
     return .none
   }
 
-  mutating func receive(_ bytes: [UInt8], port: UInt16 = 5353) -> MDNSOutput {
+  mutating func receive(
+    _ bytes: [UInt8], port: UInt16 = 5353, _ delivery: MDNSDelivery = .multicast
+  ) -> MDNSOutput {
     let (time, peer) = (now, MDNSPeer(address: IPv4(192, 0, 2, 9), port: port))
-    return bytes.withUnsafeBytes { machine.receive($0, from: peer, now: time) }
+    return bytes.withUnsafeBytes { machine.receive($0, from: peer, delivery, now: time) }
   }
 
   mutating func run() {
@@ -131,6 +133,39 @@ private struct Bench: ~Copyable {
     #expect(
       bench.receive(MDNSMessages.query("garage.local", 1, kind: 0x8001))
         == .unicast(peer, answers: .address, additionals: .none))
+  }
+
+  /// RFC 6762, section 5.5: without the bit that asks for unicast, and without the wait that keeps
+  /// multicast answers apart.
+  @Test func whoAsksDirectlyIsAnsweredDirectly() {
+    var bench = Bench()
+    bench.run()
+    let peer = MDNSPeer(address: IPv4(192, 0, 2, 9), port: 5353)
+    #expect(
+      bench.receive(MDNSMessages.query(Self.service, 12), .direct)
+        == .unicast(
+          peer, answers: .pointer, additionals: [.service, .text, .address].union()))
+    #expect(bench.machine.nextDeadline == .never)
+    let legacy = bench.receive(MDNSMessages.query("garage.local", 1), port: 40_000, .direct)
+    guard case .legacy = legacy else {
+      Issue.record("no legacy answer")
+      return
+    }
+    var answered = 0
+    for _ in 0..<1000
+    where bench.receive(MDNSMessages.query("garage.local", 1), .direct) != .none {
+      answered += 1
+    }
+    #expect(answered == MDNSMachine.unicastLimit - 2, "the limit is one for all")
+  }
+
+  /// Our probes ask for answers by unicast: an owner's objection that comes so counts.
+  @Test func anObjectionToAProbeMayComeDirectly() {
+    var bench = Bench()
+    bench.machine.addressChanged(IPv4(192, 0, 2, 7), now: bench.now)
+    #expect(bench.next() == .probe)
+    _ = bench.receive(Self.claim([192, 0, 2, 9]), .direct)
+    #expect(bench.machine.identity.label == "Garage-2")
   }
 
   @Test func anOrdinaryResolverGetsItsQuestionBack() {

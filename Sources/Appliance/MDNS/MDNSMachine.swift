@@ -149,7 +149,8 @@ public struct MDNSMachine {
 
   /// A datagram came; whatever is not a proper message of the protocol is dropped.
   public mutating func receive(
-    _ bytes: UnsafeRawBufferPointer, from peer: MDNSPeer, now: Instant
+    _ bytes: UnsafeRawBufferPointer, from peer: MDNSPeer, _ delivery: MDNSDelivery = .multicast,
+    now: Instant
   ) -> MDNSOutput {
     guard state != .silent else { return .none }
     do throws(DNSError) {
@@ -161,7 +162,7 @@ public struct MDNSMachine {
         if peer.port == MDNSMachine.port { try watch(&reader, header, now) }
         return .none
       }
-      return try answer(&reader, header, peer, now)
+      return try answer(&reader, header, peer, delivery, now)
     } catch {
       return .none
     }
@@ -193,7 +194,8 @@ public struct MDNSMachine {
   }
 
   private mutating func answer(
-    _ reader: inout DNSReader, _ header: DNSHeader, _ peer: MDNSPeer, _ now: Instant
+    _ reader: inout DNSReader, _ header: DNSHeader, _ peer: MDNSPeer, _ delivery: MDNSDelivery,
+    _ now: Instant
   ) throws(DNSError) -> MDNSOutput {
     var asked: DNSQuestion?
     var wanted = MDNSRecordSet.none
@@ -222,7 +224,8 @@ public struct MDNSMachine {
       return .legacy(
         peer, id: header.id, asked, answers: wanted, additionals: additionals(of: wanted))
     }
-    if wantsUnicast {
+    // Who asks us directly is answered directly (section 5.5).
+    if wantsUnicast || delivery == .direct {
       guard mayUnicast(now) else { return .none }
       return .unicast(peer, answers: wanted, additionals: additionals(of: wanted))
     }

@@ -20,6 +20,8 @@ int32_t lx_interface_up(const char *name);
 int32_t lx_interface_mac(const char *name, uint8_t *mac);
 /// The interface's IPv4 address, 0 if it has none.
 uint32_t lx_interface_address(const char *name);
+/// The mask of that address, 0 if it has none.
+uint32_t lx_interface_netmask(const char *name);
 /// Gives the interface this address instead of the one it has. The same one again changes nothing,
 /// so that connections live on.
 int32_t lx_set_address(const char *name, uint32_t address, uint8_t prefix);

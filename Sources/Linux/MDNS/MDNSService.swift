@@ -94,6 +94,7 @@ public struct MDNSService: ~Copyable {
   }
 
   private mutating func receive() {
+    let mask = configuration.network.interface.withCString { lx_interface_netmask($0) }
     withUnsafeTemporaryAllocation(byteCount: MDNSService.datagramLimit, alignment: 8) { buffer in
       for _ in 0..<MDNSService.burst {
         var sender: UInt32 = 0
@@ -103,14 +104,15 @@ public struct MDNSService: ~Copyable {
         let count = lx_receive_datagram(
           socket, buffer.baseAddress!, buffer.count, &sender, &port, &destination, &interface)
         if count == -Int64(LX_EAGAIN.rawValue) { return }
-        // Multicast stays on the link (section 11); unicast may come from anywhere: not for us.
-        guard count > 0, interface == index, IPv4(destination) == MDNSMachine.group else {
-          continue
-        }
+        guard count > 0, interface == index,
+          let delivery = MDNSDelivery(
+            from: IPv4(sender), to: IPv4(destination), address: machine.identity.address,
+            mask: mask)
+        else { continue }
         let before = machine.identity.attempt
         let output = machine.receive(
           UnsafeRawBufferPointer(rebasing: buffer[0..<Int(count)]),
-          from: MDNSPeer(address: IPv4(sender), port: port), now: MDNSService.now)
+          from: MDNSPeer(address: IPv4(sender), port: port), delivery, now: MDNSService.now)
         if machine.identity.attempt != before {
           BootLog("mdns").text("name taken, now ").text(machine.identity.label).write()
         }
