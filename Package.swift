@@ -1,9 +1,9 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// One package, two worlds. The device side (Wire … watchpost, StandIn) is Embedded Swift that also builds
-// as ordinary Swift; the host side (ControlClient … usbcam) is ordinary Swift with the usual packages.
-// Everything that differs between boards lies in board/toolset, never here.
+// One package, two worlds. The device side (Wire … watchpost, StandIn) is Embedded Swift that also
+// builds as ordinary Swift; the host side (ControlClient … usbcam) is ordinary Swift with the usual
+// packages. Everything that differs between boards lies in board/toolset, never here.
 
 /// Set by `image/build`: turns any use of the heap in the pure core into a compile error. Only the
 /// embedded compiler knows the flag, so ordinary builds leave it out.

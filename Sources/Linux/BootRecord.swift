@@ -1,8 +1,8 @@
 import Appliance
 import Wire
 
-/// What `state/boots` on the data partition holds of the latest boot. The next one reads from it why
-/// it began, since no board tells a power cut from a reboot that was asked for.
+/// What `state/boots` on the data partition holds of the latest boot. The next one reads from it
+/// why it began, since no board tells a power cut from a reboot that was asked for.
 struct BootRecord {
   static let size = 28
 

@@ -16,7 +16,7 @@ extension OnTheBoard {
           try await technician.mediaServerUp()
           await technician.leave()
           let from = board.console.count
-          // The shell's clock and init's console lines are the same one: time since the kernel began.
+          // The shell's clock and init's lines on the console both count from the kernel's start.
           let result = try await board.shell(
             "cat /proc/uptime; kill -9 \(board.agent())")
           let killed = try #require(
@@ -35,8 +35,8 @@ extension OnTheBoard {
       }
     }
 
-    /// An agent that hangs resets the board, health names the reason afterwards, and after the third
-    /// time in a row the board comes up in safe mode: control port and LEDs only.
+    /// An agent that hangs resets the board, health names the reason afterwards, and after the
+    /// third time in a row the board comes up in safe mode: control port and LEDs only.
     @Test(.timeLimit(.minutes(10)))
     func hangingAgentResetsTheBoardAndThriceMeansSafeMode() async throws {
       try await Bench.withBoard(.debugging) { board in

@@ -12,7 +12,8 @@ enum Bench {
       .deletingLastPathComponent().appendingPathComponent(".build/image/qemu-arm64").path
   }
 
-  /// Whether there is an image; without one, tests on the board are skipped and the summary says so.
+  /// Whether there is an image; without one, tests on the board are skipped, and the summary says
+  /// so.
   static var hasImage: Bool {
     FileManager.default.fileExists(atPath: imageFolder + "/kernel")
   }

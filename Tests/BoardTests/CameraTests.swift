@@ -93,8 +93,8 @@ extension OnTheBoard {
       }
     }
 
-    /// A camera that is plugged in before the power comes is found by enumeration, and found again by
-    /// the next life of the agent.
+    /// A camera that is plugged in before the power comes is found by enumeration, and found again
+    /// by the next life of the agent.
     @Test(.timeLimit(.minutes(4)))
     func restartedAgentFindsWhatIsPluggedIn() async throws {
       try await Bench.withBoard(.debugging) { board in

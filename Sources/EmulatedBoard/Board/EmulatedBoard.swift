@@ -288,8 +288,8 @@ public actor EmulatedBoard {
   public func hostPort(for boardPort: UInt16) -> UInt16? { tcpPorts[boardPort] }
 
   /// UDP port of 127.0.0.1 that leads to the board's mDNS port. User networking carries no
-  /// multicast; a question sent here reaches the board as a unicast one from another port than 5353,
-  /// which RFC 6762, section 6.7 has it answer directly.
+  /// multicast; a question sent here reaches the board from a neighbour by unicast, which RFC 6762,
+  /// section 5.5 has it answer directly.
   public func mdnsPort() -> UInt16 { mdnsHostPort }
 
   /// Plugs the network cable in or out.

@@ -12,7 +12,7 @@ struct MosaicColour: Hashable, Sendable {
 ///
 /// A flat block needs nothing but its DC coefficient, so no transform is computed; and every row of
 /// cells ends with a restart marker, which makes rows independent: a row that did not change is
-/// copied instead of coded again. A 720p picture then costs some microseconds per cell that changed.
+/// copied instead of coded again. A 720p picture then costs some microseconds per changed cell.
 struct MosaicJPEG {
   /// Pixels along a cell's side: one minimum coded unit with 4:2:0 subsampling.
   static let cellSide = 16

@@ -5,7 +5,7 @@ import Wire
 /// Reads the text of a configuration file on top of a configuration.
 ///
 /// The text's shape (sections, comments, blanks, byte order mark, CRLF) is libinih's business;
-/// which keys there are and what they mean is the key table's. The first thing that is wrong ends it.
+/// which keys there are and what they mean is the key table's. The first wrong thing ends it.
 public struct ConfigurationParser {
   /// Bytes of the longest file that is read.
   public static let fileLimit = 64 * 1024

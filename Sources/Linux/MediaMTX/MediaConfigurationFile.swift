@@ -24,9 +24,9 @@ public struct MediaCredentials: Equatable, Sendable {
 /// The configuration file of one life of MediaMTX.
 ///
 /// It is written before the start and never touched while MediaMTX runs: a change of the file
-/// reloads it, discards what the API has set, and ends it where the file is wrong. It holds only keys that
-/// every version of the v3 API knows, because an unknown one stops the start; what newer versions
-/// switch on by themselves is switched off in the environment (`environment`).
+/// reloads it, discards what the API has set, and ends it where the file is wrong. It holds only
+/// keys that every version of the v3 API knows, because an unknown one stops the start; what newer
+/// versions switch on by themselves is switched off in the environment (`environment`).
 public enum MediaConfigurationFile {
   /// Bytes of the longest file: 2 KiB of settings and 64 paths.
   public static let limit = 8 * 1024
