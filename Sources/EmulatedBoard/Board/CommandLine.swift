@@ -51,8 +51,10 @@ struct CommandLine {
   }
 
   private var network: [String] {
-    let rules = forwards.map {
-      "hostfwd=\($0.udp ? "udp" : "tcp"):127.0.0.1:\($0.host)-:\($0.guest)"
+    let rules = forwards.flatMap { forward in
+      let rule =
+        "hostfwd=\(forward.udp ? "udp" : "tcp"):127.0.0.1:\(forward.host)-:\(forward.guest)"
+      return forward.udp ? [Self.decoy(for: forward.guest), rule] : [rule]
     }
     let user = (["user,id=\(Self.networkID)"] + rules).joined(separator: ",")
     var arguments = [
@@ -65,6 +67,14 @@ struct CommandLine {
     }
     return arguments
   }
+
+  /// A second forward, which takes what the board sends from that port.
+  ///
+  /// User networking (libslirp 4.7) gives a datagram from this host the gateway's address only while
+  /// the board's last one on the same forward went to the gateway's network. After a multicast
+  /// it keeps the source 127.0.0.1, and the board's kernel drops it. What the board sends goes by
+  /// the forward that was made last, and the rules are carried out from the last to the first.
+  private static func decoy(for guest: UInt16) -> String { "hostfwd=udp:127.0.0.1:0-:\(guest)" }
 
   private var usb: [String] {
     ["-device", "qemu-xhci,id=xhci,p2=4,p3=4"]
