@@ -194,6 +194,21 @@ int64_t lx_read_whole_file(const char *path, void *buffer, size_t capacity) {
   return result;
 }
 
+// A new name in a folder is on the card when the folder is (fsync(2)).
+static int sync_folder_of(const char *path) {
+  char folder[256];
+  const char *slash = strrchr(path, '/');
+  int length = slash == NULL ? 1 : slash == path ? 1 : (int)(slash - path);
+  if ((size_t)length >= sizeof folder) return -ENAMETOOLONG;
+  memcpy(folder, slash == NULL ? "." : path, (size_t)length);
+  folder[length] = 0;
+  int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return -errno;
+  int error = fsync(fd) < 0 ? -errno : 0;
+  close(fd);
+  return error;
+}
+
 int32_t lx_replace_file(const char *path, const void *bytes, size_t count, bool durable) {
   char fresh[256];
   int length = snprintf(fresh, sizeof fresh, "%s.new", path);
@@ -204,8 +219,11 @@ int32_t lx_replace_file(const char *path, const void *bytes, size_t count, bool 
   if (error == 0 && durable && fsync(fd) < 0) error = -errno;
   close(fd);
   if (error == 0 && rename(fresh, path) < 0) error = -errno;
-  if (error != 0) unlink(fresh);
-  return error;
+  if (error != 0) {
+    unlink(fresh);
+    return error;
+  }
+  return durable ? sync_folder_of(path) : 0;
 }
 
 static int argument_count;

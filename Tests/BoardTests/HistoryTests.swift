@@ -22,7 +22,8 @@ extension OnTheBoard {
         var report = try await report(board)
         #expect(report.bootCount == 1 && report.resetReason.known == .powerOn)
 
-        // A further life in the same boot.
+        // A further life in the same boot. The shell shares the console with init's messages.
+        try await board.waitForLine(containing: "data partition ended", from: 0)
         let life = board.console.count
         _ = try await board.shell("kill -9 \(board.agent())")
         try await board.waitForLine(containing: Bench.readyLine, from: life)

@@ -183,7 +183,7 @@ extension OnTheBoard {
         try await technician.mediaServerUp()
         _ = try await board.shell(
           "echo ignore-sigterm > /run/watchpost/mediamtx/standin.faults; "
-            + "kill -USR1 $(busybox pgrep -f ^/bin/mediamtx)")
+            + "kill -USR1 $(busybox pidof mediamtx)")
         try await technician.connection.shutdown()
         try await see(.stopping, on: board)
         _ = try await board.waitForPowerOff()

@@ -111,8 +111,15 @@ extension Technician {
 extension EmulatedBoard {
   /// Process ids by a pattern on the whole command line, asked in the debug shell.
   func processes(_ pattern: String) async throws -> [Int] {
-    let result = try await shell("busybox pgrep -f '\(pattern)'")
-    return result.output.split(separator: "\n").compactMap { Int($0) }
+    // The board's busybox has no pgrep.
+    let result = try await shell("busybox ps")
+    try #require(result.status == 0 && result.output.contains("/init"), "ps says nothing")
+    let command = try Regex(pattern)
+    return result.output.split(separator: "\n").compactMap { line in
+      let fields = line.split(whereSeparator: \.isWhitespace)
+      let said = fields.dropFirst(2).joined(separator: " ")
+      return said.firstMatch(of: command) == nil ? nil : Int(fields[0])
+    }
   }
 
   /// The agent's process id.

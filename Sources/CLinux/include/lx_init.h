@@ -70,7 +70,8 @@ void lx_sleep_ms(uint32_t ms);
 /// file is longer.
 #define LX_TOO_BIG 27
 int64_t lx_read_whole_file(const char *path, void *buffer, size_t capacity);
-/// Writes a file under another name, syncs it if asked, and renames it; 0 or a negative errno.
+/// Writes a file under another name and renames it; 0 or a negative errno. `durable`: returns when
+/// both are on the card.
 int32_t lx_replace_file(const char *path, const void *bytes, size_t count, _Bool durable);
 
 /// The process's arguments and environment, kept by a constructor: Embedded Swift has no
