@@ -71,9 +71,10 @@ struct CommandLine {
   /// A second forward, which takes what the board sends from that port.
   ///
   /// User networking (libslirp 4.7) gives a datagram from this host the gateway's address only
-  /// while the board's last one on the same forward went to the gateway's network. After a multicast
-  /// it keeps the source 127.0.0.1, and the board's kernel drops it. What the board sends goes by
-  /// the forward that was made last, and the rules are carried out from the last to the first.
+  /// while the board's last one on the same forward went to the gateway's network. After a
+  /// multicast it keeps the source 127.0.0.1, and the board's kernel drops it. What the board sends
+  /// goes by the forward that was made last, and the rules are carried out from the last to the
+  /// first.
   private static func decoy(for guest: UInt16) -> String { "hostfwd=udp:127.0.0.1:0-:\(guest)" }
 
   private var usb: [String] {
