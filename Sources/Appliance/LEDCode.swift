@@ -42,6 +42,9 @@ public struct LEDPattern: Equatable, Sendable {
     return sum
   }
 
+  /// Where in the period the dark time behind the last flash begins; 0 for a steady light.
+  var lastDarkMs: UInt64 { count > 0 ? periodMs - UInt64(times[count - 1]) : 0 }
+
   /// Flashes in a period; 0: steady.
   public var blinks: Int { count / 2 }
 

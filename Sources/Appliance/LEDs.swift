@@ -26,6 +26,8 @@ public struct LEDs {
   private struct Light {
     var code: LEDCode
     var since: Instant
+    /// How far into its pattern the code began, in milliseconds.
+    var phaseMs: UInt64 = 0
     /// The level last sent; nil: none yet.
     var level: Bool?
     var changesAt: Instant
@@ -73,8 +75,12 @@ public struct LEDs {
       if lights[index].code != code || lights[index].level == nil {
         lights[index].code = code
         lights[index].since = now
+        // `identify` keeps all three together.
+        let beginsDark = lights[index].level == true || code == .identify
+        lights[index].phaseMs = beginsDark ? code.pattern.lastDarkMs : 0
       }
-      let light = code.pattern.level(elapsedMs: now.since(lights[index].since))
+      let elapsedMs = now.since(lights[index].since) + lights[index].phaseMs
+      let light = code.pattern.level(elapsedMs: elapsedMs)
       lights[index].changesAt = now + (light.changesInMs ?? .max)
       guard lights[index].level != light.on else { continue }
       lights[index].level = light.on

@@ -108,7 +108,7 @@ import Wire
     // Steady before: a flash is seen by its end.
     world.run(3000)
     let power = edges(world, .power)
-    #expect(power.map { $0.ms - died }.prefix(4) == [200, 400, 600, 1800])
+    #expect(power.map { $0.ms - died }.prefix(4) == [0, 1200, 1400, 1600])
     #expect(power.map(\.on).prefix(4) == [false, true, false, true])
   }
 
@@ -159,7 +159,7 @@ import Wire
     world.run(10_000)
     for led in [LED.power, .camera, .link] {
       let times = edges(world, led).map { $0.ms - asked }
-      #expect(times.filter { $0 > 0 && $0 < 900 } == [600, 700, 800])
+      #expect(times.filter { $0 > 0 && $0 < 900 } == [100, 700, 800])
       #expect(times.allSatisfy { $0 <= 3000 })
     }
     #expect(edges(world, .power).last?.on == true && edges(world, .camera).last?.on == false)

@@ -100,20 +100,28 @@ extension OnTheBoard {
       try await Bench.withBoard(.debugging) { board in
         try await board.plug()
         let technician = try await Technician.arrive(at: board)
-        let name = try await technician.events.first(.cameraConnected).subject
+        let name = try await technician.readyCamera().name
         await technician.leave()
         _ = try await board.shell("kill -9 \(board.agent())")
         let next = try await Technician.arrive(at: board)
-        let deadline = ContinuousClock.now + .seconds(20)
-        var found = false
-        while !found && ContinuousClock.now < deadline {
-          let cameras = try await next.connection.cameras().cameras
-          found = cameras.contains { $0.name == name && $0.state.known == .ready }
-          try await Task.sleep(for: .milliseconds(100))
-        }
-        #expect(found, "the camera \(name.string) is not there again")
+        #expect(try await next.readyCamera().name == name)
         await next.leave()
       }
+    }
+  }
+}
+
+extension Technician {
+  /// Waits until a camera is ready, whenever it was plugged in.
+  func readyCamera(within limit: Duration = .seconds(30)) async throws -> CameraEntry {
+    let deadline = ContinuousClock.now + limit
+    while true {
+      let cameras = try await connection.cameras().cameras
+      if let camera = cameras.first(where: { $0.state.known == .ready }) { return camera }
+      guard ContinuousClock.now < deadline else {
+        throw BoardError("no camera is ready within \(limit); there are \(cameras.count)")
+      }
+      try await Task.sleep(for: .milliseconds(50))
     }
   }
 }

@@ -132,8 +132,8 @@ extension OnTheBoard {
       }
     }
 
-    /// Camera faults. The driver itself gives no such fault on demand, so the node in /dev is made
-    /// to: first it is missing, then it is a device that somebody holds (the watchdog's).
+    /// Camera faults. The driver itself gives no such fault on demand, so the node in /dev is made to:
+    /// first it is missing, then it is a device that somebody holds (the watchdog's).
     @Test(.timeLimit(.minutes(5)))
     func cameraFaults() async throws {
       try await Bench.withBoard(.debugging) { board in
@@ -183,7 +183,7 @@ extension OnTheBoard {
         try await technician.mediaServerUp()
         _ = try await board.shell(
           "echo ignore-sigterm > /run/watchpost/mediamtx/standin.faults; "
-            + "kill -USR1 $(busybox pidof mediamtx)")
+            + "kill -USR1 \(board.processes("/bin/mediamtx").first ?? 0)")
         try await technician.connection.shutdown()
         try await see(.stopping, on: board)
         _ = try await board.waitForPowerOff()
@@ -191,8 +191,8 @@ extension OnTheBoard {
       }
     }
 
-    /// The light follows the state within 100 ms: from the event's report of the unplugged camera
-    /// to the edge of the camera LED.
+    /// The light follows the state within 100 ms: from the event's report of the unplugged camera to
+    /// the edge of the camera LED.
     @Test(.timeLimit(.minutes(4)))
     func lightFollowsTheState() async throws {
       try await Bench.withBoard { board in

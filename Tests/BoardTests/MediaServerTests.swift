@@ -32,7 +32,7 @@ extension OnTheBoard {
         print("measured | MediaMTX killed to its API answering again: [\(list)] ms")
         let end = try await technician.mediaServerUp()
         #expect(end.restarts == 5)
-        #expect(try await board.processes("^/bin/mediamtx").count == 1)
+        #expect(try await board.processes("/bin/mediamtx").count == 1)
         await technician.leave()
       }
     }
@@ -109,21 +109,17 @@ extension Technician {
 }
 
 extension EmulatedBoard {
-  /// Process ids by a pattern on the whole command line, asked in the debug shell.
-  func processes(_ pattern: String) async throws -> [Int] {
-    // The board's busybox has no pgrep.
-    let result = try await shell("busybox ps")
-    try #require(result.status == 0 && result.output.contains("/init"), "ps says nothing")
-    let command = try Regex(pattern)
-    return result.output.split(separator: "\n").compactMap { line in
-      let fields = line.split(whereSeparator: \.isWhitespace)
-      let said = fields.dropFirst(2).joined(separator: " ")
-      return said.firstMatch(of: command) == nil ? nil : Int(fields[0])
+  /// Ids of the processes whose command line begins with `command`, asked in the debug shell.
+  func processes(_ command: String) async throws -> [Int] {
+    try await shell("busybox ps w").output.split(separator: "\n").compactMap { line in
+      // PID, user, command line.
+      let words = line.split(separator: " ", maxSplits: 2, omittingEmptySubsequences: true)
+      return words.count == 3 && words[2].hasPrefix(command) ? Int(words[0]) : nil
     }
   }
 
   /// The agent's process id.
   func agent() async throws -> Int {
-    try #require(try await processes("^/bin/watchpost agent").first, "no agent is running")
+    try #require(try await processes("/bin/watchpost agent").first, "no agent is running")
   }
 }
