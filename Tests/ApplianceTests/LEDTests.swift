@@ -105,7 +105,7 @@ import Wire
     world.serverSpawnFails = true
     world.exitServer(.code(1))
     let died = world.now
-    // Steady before: a flash is seen by its end.
+    // Steady before: the code begins with its dark time.
     world.run(3000)
     let power = edges(world, .power)
     #expect(power.map { $0.ms - died }.prefix(4) == [0, 1200, 1400, 1600])

@@ -113,8 +113,9 @@ extension EmulatedBoard {
   func processes(_ command: String) async throws -> [Int] {
     try await shell("busybox ps w").output.split(separator: "\n").compactMap { line in
       // PID, user, command line.
-      let words = line.split(separator: " ", maxSplits: 2, omittingEmptySubsequences: true)
-      return words.count == 3 && words[2].hasPrefix(command) ? Int(words[0]) : nil
+      let words = line.split(separator: " ")
+      let isOne = words.dropFirst(2).joined(separator: " ").hasPrefix(command)
+      return isOne ? words.first.flatMap { Int($0) } : nil
     }
   }
 
