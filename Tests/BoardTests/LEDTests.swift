@@ -148,6 +148,7 @@ extension OnTheBoard {
         _ = try await board.shell("busybox mknod /dev/\(node) c 10 130; kill -9 \(board.agent())")
         try await see(.cameraBusy, on: board)
         await board.unplug(.usb0)
+        _ = try await board.shell("rm -f /dev/\(node)")
 
         // More cameras than slots.
         let types = Array(repeating: "0x1", count: 40).joined(separator: ",")

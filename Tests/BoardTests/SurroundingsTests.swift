@@ -66,7 +66,7 @@ extension OnTheBoard {
         #expect(report.configurationErrorLine == 3)
         #expect(report.configurationErrorColumn == 1)
         let info = try await technician.connection.serverInfo()
-        #expect(info.configurationError.string.contains("slotz"))
+        #expect(info.configurationError.string.contains("control.slots"))
         await technician.leave()
       }
     }

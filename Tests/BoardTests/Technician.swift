@@ -18,14 +18,22 @@ final class Technician: Sendable {
     at board: EmulatedBoard, within limit: Duration = .seconds(30)
   ) async throws -> Technician {
     let port = try #require(await board.hostPort(for: EmulatedBoard.controlPort))
+    let device = DeviceAddress(host: "127.0.0.1", port: Int(port))
     let deadline = ContinuousClock.now + limit
+    // User networking accepts for a board that is not there yet, and asks the board again only
+    // after seconds: many short knocks find it sooner than one long one.
     while true {
       do {
-        return try await Technician(DeviceAddress(host: "127.0.0.1", port: Int(port)))
+        let knock = try await ControlConnection.open(device, timeout: .milliseconds(300))
+        do { try await knock.ping() } catch {
+          await knock.close()
+          throw error
+        }
+        await knock.close()
+        return try await Technician(device)
       } catch {
-        // User networking accepts for a board that is not there yet, then closes.
         guard ContinuousClock.now < deadline else { throw error }
-        try await Task.sleep(for: .milliseconds(50))
+        try await Task.sleep(for: .milliseconds(20))
       }
     }
   }

@@ -239,12 +239,15 @@ public actor EmulatedBoard {
     try line.type(typed)
     let (begin, end) = ("BEGIN:\(mark)", "END:\(mark):")
     let last = try await console.first("end of `\(command)`", from: from, within: timeout) {
-      $0.hasPrefix(end)
+      $0.contains(end)
     }
     let lines = console.entries(from: from).prefix { $0.index < last.index }.map(\.value)
-    guard let first = lines.firstIndex(of: begin),
-      let status = Int32(last.value.dropFirst(end.count))
-    else { throw BoardError("The debug shell's answer to `\(command)` is garbled.") }
+    // Other programs write to the console as well, even into the line of a mark.
+    let status = last.value.split(separator: end, omittingEmptySubsequences: false).last
+      .flatMap { Int32($0.prefix { $0.isNumber }) }
+    guard let status else { throw BoardError("The status of `\(command)` is garbled.") }
+    let first =
+      lines.firstIndex { $0.contains(begin) } ?? lines.lastIndex { $0.contains("printf '") } ?? -1
     // The end mark brings a line's end of its own, in case the output had none.
     var output = lines[(first + 1)...]
     if output.last == "" { output.removeLast() }
