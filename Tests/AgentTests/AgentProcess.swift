@@ -5,6 +5,8 @@ import Glibc
 final class AgentProcess {
   let port: UInt16
   let folder: URL
+  /// The folder is somebody else's, for lives to come.
+  private let keepsFolder: Bool
   private let process = Process()
   /// Milliseconds from its start until it said that its control port listens.
   private(set) var readyMs = 0.0
@@ -20,10 +22,13 @@ final class AgentProcess {
   /// are its own; the debug build that lies beside the tests does not have to meet them.
   static var isShipped: Bool { ProcessInfo.processInfo.environment["WATCHPOST"] != nil }
 
-  /// Starts one and waits until it listens. `settings` are lines of its configuration by section.
-  init(_ settings: String = "") throws {
+  /// Starts one and waits until it listens. `settings` are lines of its configuration by section,
+  /// `kept` a folder that stays after its end.
+  init(_ settings: String = "", in kept: URL? = nil) throws {
     port = try freePort()
-    folder = FileManager.default.temporaryDirectory.appending(path: "watchpost-\(UUID())")
+    keepsFolder = kept != nil
+    folder =
+      kept ?? FileManager.default.temporaryDirectory.appending(path: "watchpost-\(UUID())")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     let file = folder.appending(path: "watchpost.conf")
     let text = """
@@ -60,18 +65,30 @@ final class AgentProcess {
   }
 
   deinit {
-    if process.isRunning { kill(process.processIdentifier, SIGKILL) }
-    process.waitUntilExit()
-    try? FileManager.default.removeItem(at: folder)
+    kill()
+    if !keepsFolder { try? FileManager.default.removeItem(at: folder) }
   }
 
   var isRunning: Bool { process.isRunning }
 
   /// Asks for an orderly stop; the exit code.
   func stop() -> Int32 {
-    kill(process.processIdentifier, SIGTERM)
+    Glibc.kill(process.processIdentifier, SIGTERM)
     process.waitUntilExit()
     return process.terminationStatus
+  }
+
+  /// Ends it without warning; its children die with it.
+  func kill() {
+    if process.isRunning { Glibc.kill(process.processIdentifier, SIGKILL) }
+    process.waitUntilExit()
+  }
+
+  /// The processes that it has started.
+  func children() throws -> [Int32] {
+    let pid = process.processIdentifier
+    return try String(contentsOfFile: "/proc/\(pid)/task/\(pid)/children", encoding: .utf8)
+      .split(separator: " ").compactMap { Int32($0) }
   }
 
   /// Resident memory in KiB.
