@@ -132,7 +132,8 @@ public struct DeviceFacts: Equatable, Sendable {
   public var node = Text<16>()
   /// USB: the port path, e.g. `1-1.2`; otherwise empty.
   public var port = Text<32>()
-  /// The bus name for devices without a port (`platform:vivid.0`).
+  /// For devices without a port: the driver's name of the node and of its parent
+  /// (`vivid-000-vid-cap@vivid.0`).
   public var bus = Text<32>()
   public var serial = Text<32>()
   public var product = Text<48>()

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <libudev.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -59,16 +60,15 @@ static int describe(struct udev_device *source, struct lx_device *device) {
     describe_usb(usb, device);
     return 1;
   }
+  // One parent may carry many cameras (vivid's n_devs, an image pipeline), all with index 0: the
+  // driver's name of the node tells them apart, and comes first because what is too long is cut.
   struct udev_device *parent = udev_device_get_parent(source);
-  const char *bus = parent == NULL ? NULL : udev_device_get_subsystem(parent);
-  const char *name = parent == NULL ? NULL : udev_device_get_sysname(parent);
-  if (bus != NULL && name != NULL) {
-    size_t length = strnlen(bus, sizeof device->bus - 1);
-    memcpy(device->bus, bus, length);
-    device->bus[length++] = ':';
-    copy(device->bus + length, sizeof device->bus - length, name);
-  }
-  copy(device->product, sizeof device->product, udev_device_get_sysattr_value(source, "name"));
+  const char *place = parent == NULL ? NULL : udev_device_get_sysname(parent);
+  const char *name = udev_device_get_sysattr_value(source, "name");
+  char bus[2 * sizeof device->bus];
+  snprintf(bus, sizeof bus, "%.31s@%.31s", name == NULL ? "" : name, place == NULL ? "" : place);
+  copy(device->bus, sizeof device->bus, bus);
+  copy(device->product, sizeof device->product, name);
   return 1;
 }
 

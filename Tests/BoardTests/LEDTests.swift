@@ -31,78 +31,93 @@ struct Rhythm {
   }
 }
 
+/// The GPIO lines of board/qemu-arm64.
+private let ledLines: [LED: Int] = [.power: 0, .camera: 1, .link: 2]
+
+/// Waits until the line of a code shows it: its rhythm, or its level without an edge for 2.5 s
+/// (longer than any dark or light time of a code).
+func see(
+  _ code: LEDCode, on board: EmulatedBoard, line: Int? = nil,
+  within limit: Duration = .seconds(40),
+  sourceLocation: SourceLocation = #_sourceLocation
+) async throws {
+  let line = try line ?? #require(code.led.flatMap { ledLines[$0] })
+  let from = board.pins.count
+  let deadline = ContinuousClock.now + limit
+  var quietSince = ContinuousClock.now
+  var known = from
+  while ContinuousClock.now < deadline {
+    try await Task.sleep(for: .milliseconds(100))
+    let edges = board.pins.entries(from: from)
+    if code.pattern.count > 0 {
+      if Rhythm(edges, line: line).shows(code.pattern) { return }
+      continue
+    }
+    if let last = edges.last(where: { $0.value.line == line }), last.index >= known {
+      known = last.index + 1
+      quietSince = ContinuousClock.now
+    }
+    guard ContinuousClock.now - quietSince > .milliseconds(2500) else { continue }
+    let isHigh = try await board.pinLevels() & (1 << UInt8(line)) != 0
+    if isHigh == code.pattern.level(elapsedMs: 0).on { return }
+  }
+  let seen = Rhythm(board.pins.entries(from: from), line: line).times.suffix(12)
+    .map { "\($0.on ? "on" : "off") \(Int($0.ms))" }.joined(separator: ", ")
+  Issue.record(
+    "code \(code) was not seen on line \(line); times: \(seen)", sourceLocation: sourceLocation)
+}
+
 extension OnTheBoard {
   /// Every code that the product shows today, seen as edges on the GPIO controller's lines.
   @Suite(.serialized) struct LEDTests {
-    private static let lines: [LED: Int] = [.power: 0, .camera: 1, .link: 2]
-
-    /// Waits until the line of a code shows it: its rhythm, or its level without an edge for 2.5 s
-    /// (longer than any dark or light time of a code).
-    private func see(
-      _ code: LEDCode, on board: EmulatedBoard, line: Int? = nil,
-      within limit: Duration = .seconds(40),
-      sourceLocation: SourceLocation = #_sourceLocation
-    ) async throws {
-      let line = try line ?? #require(code.led.flatMap { LEDTests.lines[$0] })
-      let from = board.pins.count
-      let deadline = ContinuousClock.now + limit
-      var quietSince = ContinuousClock.now
-      var known = from
-      while ContinuousClock.now < deadline {
-        try await Task.sleep(for: .milliseconds(100))
-        let edges = board.pins.entries(from: from)
-        if code.pattern.count > 0 {
-          if Rhythm(edges, line: line).shows(code.pattern) { return }
-          continue
-        }
-        if let last = edges.last(where: { $0.value.line == line }), last.index >= known {
-          known = last.index + 1
-          quietSince = ContinuousClock.now
-        }
-        guard ContinuousClock.now - quietSince > .milliseconds(2500) else { continue }
-        let isHigh = try await board.pinLevels() & (1 << UInt8(line)) != 0
-        if isHigh == code.pattern.level(elapsedMs: 0).on { return }
+    /// A start takes a fraction of a second, too short to see a rhythm; with a MediaMTX that ends at
+    /// once it takes as long as the board waits for one.
+    @Test(.timeLimit(.minutes(3)))
+    func starting() async throws {
+      let card = try Card.editing(
+        configuration: """
+          [led]
+          power = gpiochip0:0
+          [mediamtx]
+          path = /bin/busybox
+          """, image: Bench.imageFolder)
+      defer { card.remove() }
+      try await Bench.withBoard(.normal.with(card: .file(card.path))) { board in
+        try await see(.starting, on: board)
+        try await see(.failed, on: board)
       }
-      let seen = Rhythm(board.pins.entries(from: from), line: line).times.suffix(12)
-        .map { "\($0.on ? "on" : "off") \(Int($0.ms))" }.joined(separator: ", ")
-      Issue.record(
-        "code \(code) was not seen on line \(line); times: \(seen)", sourceLocation: sourceLocation)
     }
 
     @Test(.timeLimit(.minutes(5)))
-    func startHealthAndCamera() async throws {
-      // Not by `withBoard`: the first code is to be seen before the board is ready.
-      let board = try EmulatedBoard(
-        image: BoardImage(folder: Bench.imageFolder), configuration: .debugging)
-      try await board.powerOn()
-      try await see(.starting, on: board)
-      let technician = try await Technician.arrive(at: board)
-      try await technician.health(within: .seconds(60), "healthy") { $0.state.known == .healthy }
-      try await see(.healthy, on: board)
-      try await see(.noCamera, on: board)
-      try await see(.client, on: board)
-      try await board.plug()
-      _ = try await technician.events.first(.cameraConnected)
-      try await see(.ready, on: board)
-      await board.unplug(.usb0)
-      try await see(.cameraAbsent, on: board)
+    func healthAndCamera() async throws {
+      try await Bench.withBoard(.debugging) { board in
+        let technician = try await Technician.arrive(at: board)
+        try await technician.health(within: .seconds(60), "healthy") { $0.state.known == .healthy }
+        try await see(.healthy, on: board)
+        try await see(.noCamera, on: board)
+        try await see(.client, on: board)
+        try await board.plug()
+        _ = try await technician.events.first(.cameraConnected)
+        try await see(.ready, on: board)
+        await board.unplug(.usb0)
+        try await see(.cameraAbsent, on: board)
 
-      // All three together, then back.
-      try await technician.connection.identify(durationMs: 8000)
-      for line in 0...2 { try await see(.identify, on: board, line: line) }
-      try await technician.connection.identify(durationMs: 0)
-      try await see(.healthy, on: board)
+        // All three together, then back.
+        try await technician.connection.identify(durationMs: 8000)
+        for line in 0...2 { try await see(.identify, on: board, line: line) }
+        try await technician.connection.identify(durationMs: 0)
+        try await see(.healthy, on: board)
 
-      // MediaMTX flapping: the device does not do its job.
-      let up = try await technician.mediaServerUp()
-      _ = try await board.shell(
-        "echo flap > /run/watchpost/mediamtx/standin.faults; kill -9 \(up.pid)")
-      try await see(.failed, on: board)
-      await technician.leave()
-      try await see(.address, on: board)
-      try await board.setLink(up: false)
-      try await see(.noLink, on: board)
-      await board.dismantle()
+        // MediaMTX flapping: the device does not do its job.
+        let up = try await technician.mediaServerUp()
+        _ = try await board.shell(
+          "echo flap > /run/watchpost/mediamtx/standin.faults; kill -9 \(up.pid)")
+        try await see(.failed, on: board)
+        await technician.leave()
+        try await see(.address, on: board)
+        try await board.setLink(up: false)
+        try await see(.noLink, on: board)
+      }
     }
 
     @Test(.timeLimit(.minutes(4)))
