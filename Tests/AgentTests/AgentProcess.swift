@@ -18,8 +18,8 @@ final class AgentProcess {
       .deletingLastPathComponent().appending(path: "watchpost")
   }
 
-  /// Whether the shipped program is under test: the Embedded build, named by WATCHPOST. The time bars
-  /// are its own; the debug build that lies beside the tests does not have to meet them.
+  /// Whether the shipped program is under test: the Embedded build, named by WATCHPOST. The time
+  /// bars are its own; the debug build that lies beside the tests does not have to meet them.
   static var isShipped: Bool { ProcessInfo.processInfo.environment["WATCHPOST"] != nil }
 
   /// Starts one and waits until it listens. `settings` are lines of its configuration by section,

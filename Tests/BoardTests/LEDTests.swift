@@ -70,8 +70,8 @@ func see(
 extension OnTheBoard {
   /// Every code that the product shows today, seen as edges on the GPIO controller's lines.
   @Suite(.serialized) struct LEDTests {
-    /// A start takes a fraction of a second, too short to see a rhythm; with a MediaMTX that ends at
-    /// once it takes as long as the board waits for one.
+    /// A start takes a fraction of a second, too short to see a rhythm; with a MediaMTX that ends
+    /// at once it takes as long as the board waits for one.
     @Test(.timeLimit(.minutes(3)))
     func starting() async throws {
       let card = try Card.editing(
@@ -147,8 +147,8 @@ extension OnTheBoard {
       }
     }
 
-    /// Camera faults. The driver itself gives no such fault on demand, so the node in /dev is made to:
-    /// first it is missing, then it is a device that somebody holds (the watchdog's).
+    /// Camera faults. The driver itself gives no such fault on demand, so the node in /dev is made
+    /// to: first it is missing, then it is a device that somebody holds (the watchdog's).
     @Test(.timeLimit(.minutes(5)))
     func cameraFaults() async throws {
       try await Bench.withBoard(.debugging) { board in
@@ -207,8 +207,8 @@ extension OnTheBoard {
       }
     }
 
-    /// The light follows the state within 100 ms: from the event's report of the unplugged camera to
-    /// the edge of the camera LED.
+    /// The light follows the state within 100 ms: from the event's report of the unplugged camera
+    /// to the edge of the camera LED.
     @Test(.timeLimit(.minutes(4)))
     func lightFollowsTheState() async throws {
       try await Bench.withBoard { board in

@@ -231,8 +231,7 @@ public actor EmulatedBoard {
     shellCount += 1
     let mark = "\(shellCount)-\(UInt32.random(in: 0...UInt32.max))"
     let from = console.count
-    // Marks are printed in two parts, so that the echo of what is typed never looks like them.
-    // All on one line, so that no prompt comes between.
+    // Marks are printed in two parts, so that their echo never looks like them.
     let typed =
       "printf '\\n%s%s\\n' BEGIN: \(mark); \(command); "
       + "printf '\\n%s%s:%d\\n' END: \(mark) $?\n"
@@ -242,13 +241,11 @@ public actor EmulatedBoard {
       $0.contains(end)
     }
     let lines = console.entries(from: from).prefix { $0.index < last.index }.map(\.value)
-    // Other programs write to the console as well, even into the line of a mark.
-    let status = last.value.split(separator: end, omittingEmptySubsequences: false).last
-      .flatMap { Int32($0.prefix { $0.isNumber }) }
-    guard let status else { throw BoardError("The status of `\(command)` is garbled.") }
-    let first =
-      lines.firstIndex { $0.contains(begin) } ?? lines.lastIndex { $0.contains("printf '") } ?? -1
-    // The end mark brings a line's end of its own, in case the output had none.
+    let digits = last.value.split(separator: end, omittingEmptySubsequences: false).last
+    guard let status = digits.flatMap({ Int32($0.prefix { $0.isNumber }) }) else {
+      throw BoardError("The status of `\(command)` is garbled.")
+    }
+    let first = lines.lastIndex { $0.contains(begin) || $0.contains("printf '") } ?? -1
     var output = lines[(first + 1)...]
     if output.last == "" { output.removeLast() }
     return ShellResult(status: status, output: output.joined(separator: "\n"))
