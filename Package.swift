@@ -28,6 +28,7 @@ let package = Package(
   targets: [
     // Device, pure.
     .target(name: "Wire", exclude: ["Wire.docc"], swiftSettings: device + noAllocations),
+    .target(name: "Feed", dependencies: ["Wire"], swiftSettings: device + noAllocations),
     .target(name: "Appliance", dependencies: ["Wire"], swiftSettings: device + noAllocations),
 
     // Device, with the kernel.
@@ -40,7 +41,7 @@ let package = Package(
         .linkedLibrary("http_parser"), .linkedLibrary("inih"),
       ]),
     .target(
-      name: "Linux", dependencies: ["EventLoop", "Appliance", "Wire", "CLinux"],
+      name: "Linux", dependencies: ["EventLoop", "Appliance", "Feed", "Wire", "CLinux"],
       swiftSettings: device),
     .executableTarget(
       name: "watchpost", dependencies: ["Linux", "EventLoop", "Appliance", "Wire", "CLinux"],
@@ -84,6 +85,7 @@ let package = Package(
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
       ]),
+    .testTarget(name: "FeedTests", dependencies: ["Feed", "Wire"]),
     .testTarget(name: "ApplianceTests", dependencies: ["Appliance", "Wire"]),
     .testTarget(name: "EventLoopTests", dependencies: ["EventLoop", "Appliance", "Wire"]),
     .testTarget(name: "AgentTests", dependencies: ["watchpost", "Wire"]),
