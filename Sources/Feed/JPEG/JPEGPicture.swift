@@ -80,15 +80,35 @@ public struct JPEGPicture: Sendable {
 
   /// Looks at the picture that begins with the first of `bytes` and ends before the last of them.
   public static func inspect(_ bytes: UnsafeRawBufferPointer) throws(JPEGError) -> JPEGPicture {
-    fatalError()
+    var reader = JPEGMarkerReader(bytes)
+    return try reader.read()
   }
 
   /// Where the next picture of a file of concatenated pictures lies, at or behind `offset`: from
-  /// its SOI behind EOI, or as far as bytes go or another picture begins. Nil when there is none.
-  /// What is returned may be damaged; `inspect` tells.
+  /// its SOI to behind EOI, or, where it is damaged, as far as another picture begins or bytes go.
+  /// Nil when there is none. What is wrong with a damaged one, `inspect` tells.
   public static func next(
     in bytes: UnsafeRawBufferPointer, from offset: Int
   ) -> Range<Int>? {
-    fatalError()
+    let start = firstPicture(in: bytes, from: offset)
+    guard start < bytes.count else { return nil }
+    do throws(JPEGError) {
+      let picture = try inspect(UnsafeRawBufferPointer(rebasing: bytes[start...]))
+      return start..<start + picture.end
+    } catch {
+      return start..<firstPicture(in: bytes, from: start + 2)
+    }
+  }
+
+  /// The offset of the first SOI with another marker behind it; `bytes.count` when there is none.
+  private static func firstPicture(in bytes: UnsafeRawBufferPointer, from offset: Int) -> Int {
+    var place = offset
+    while place < bytes.count {
+      place = bytes.firstFF(from: place)
+      guard bytes.count - place >= 3 else { return bytes.count }
+      if bytes[place + 1] == 0xD8, bytes[place + 2] == 0xFF { return place }
+      place += 1
+    }
+    return bytes.count
   }
 }
