@@ -29,8 +29,8 @@ import Testing
         1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 0, 0,
       ])
     // Source description, four words on: CNAME "watchpost", ended and padded by a zero.
-    #expect(
-      bytes[28...] == [0x81, 202, 0, 4, 0xCA, 0xFE, 0xF0, 0x0D, 1, 9]
-        + Array("watchpost".utf8) + [0])
+    let name = Array("watchpost".utf8)
+    let description = [0x81, 202, 0, 4, 0xCA, 0xFE, 0xF0, 0x0D, 1, 9] + name + [0]
+    #expect(Array(bytes[28...]) == description)
   }
 }

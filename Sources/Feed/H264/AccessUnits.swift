@@ -10,17 +10,27 @@ public enum AccessUnits {
     in bytes: UnsafeRawBufferPointer, from offset: Int
   ) -> Range<Int>? {
     var reader = AnnexBReader(bytes, from: offset)
-    let start = reader.offset
+    guard reader.offset < bytes.count else { return nil }
+    let start = withZeroByte(reader.offset, in: bytes, from: offset)
     var hasSlices = false
     var place = start
     while let range = reader.next() {
       let unit = bytes.unit(range)
       if unit.defect == nil {
-        if hasSlices, unit.precedesPicture || unit.beginsPicture { return start..<place }
+        if hasSlices, unit.precedesPicture || unit.beginsPicture {
+          return start..<withZeroByte(place, in: bytes, from: start)
+        }
         if unit.isSlice { hasSlices = true }
       }
       place = reader.offset
     }
-    return start < bytes.count ? start..<bytes.count : nil
+    return start..<bytes.count
+  }
+
+  /// A zero byte before a start code belongs to it (zero_byte, section B.1.2).
+  private static func withZeroByte(
+    _ place: Int, in bytes: UnsafeRawBufferPointer, from start: Int
+  ) -> Int {
+    place > start && bytes[place - 1] == 0 ? place - 1 : place
   }
 }
