@@ -13,6 +13,7 @@ public struct Appliance: ~Copyable {
   private(set) var boot = Boot()
   public private(set) var mediaServer: MediaServer
   public private(set) var streams: Streams
+  public private(set) var sources: ExternalSources
   public private(set) var cameras: Cameras
   public private(set) var clock = Clock()
   private var watchdog: Watchdog
@@ -31,6 +32,7 @@ public struct Appliance: ~Copyable {
     self.configuration = configuration
     mediaServer = MediaServer(configuration.mediaServer)
     streams = Streams(tables.streams)
+    sources = ExternalSources(tables.sources)
     cameras = Cameras(
       configuration.cameras, table: tables.cameras, reports: tables.reports,
       waiting: tables.waiting, known: tables.known)
@@ -103,6 +105,7 @@ public struct Appliance: ~Copyable {
     case .probeAnswered(let slot, let life, let report):
       cameras.probeAnswered(
         slot: slot, life: life, report, streams: &streams, now: now, &effects)
+    case .feedReported: break
     case .mediaAnswered(let answer, let paths):
       mediaServer.answered(answer, paths: paths, streams: &streams, now: now, &effects)
     case .mediaSocketsChecked(let life, let asWanted):
@@ -114,6 +117,7 @@ public struct Appliance: ~Copyable {
     case .identitiesLoaded(let known):
       guard !isSafeMode else { return }
       cameras.identitiesLoaded(known, streams: &streams, now: now, &effects)
+    case .sourcesLoaded: break
     case .ledFailed(let led, _): facts.ledAvailable[led.rawValue] = false
     case .connectionsChanged(let used): connections = used
     case .stopRequested: _ = stopInOrder(.none, now: now, &effects)
@@ -155,6 +159,7 @@ public struct Appliance: ~Copyable {
     case .mediaServer: mediaServer.started(life: life, pid: pid, now: now, &effects)
     case .probe(let slot):
       cameras.probeStarted(slot: slot, life: life, pid: pid, now: now, &effects)
+    case .feed: break
     }
   }
 
@@ -167,6 +172,7 @@ public struct Appliance: ~Copyable {
     case .probe(let slot):
       cameras.probeEnded(
         slot: slot, life: life, exit, streams: &streams, now: now, &effects)
+    case .feed: break
     }
   }
 

@@ -17,7 +17,7 @@ public enum ApplianceMemory {
     public var bytes: Int { count * size }
   }
 
-  public static let itemCount = 6
+  public static let itemCount = 7
 
   /// The lines of the sum, 0 ..< `itemCount`.
   public static func item(_ index: Int) -> Item {
@@ -27,7 +27,8 @@ public enum ApplianceMemory {
     case 2: item("devices without a slot", waitingDevices, DeviceFacts.self)
     case 3: item("known cameras", knownCameras, KnownCamera.self)
     case 4: item("streams", Limits.streams, Stream.self)
-    case 5: item("effects", Effects.capacity, Effect.self)
+    case 5: item("external sources", Limits.sources, KnownSource.self)
+    case 6: item("effects", Effects.capacity, Effect.self)
     default: preconditionFailure("no such line of the memory sum")
     }
   }
@@ -46,6 +47,7 @@ public enum ApplianceMemory {
     let waiting: Table<DeviceFacts>
     let known: Table<KnownCamera>
     let streams: Table<Stream>
+    let sources: Table<KnownSource>
 
     /// Lays the tables out in `memory` of at least `tableBytes` bytes, and touches all of it.
     public init(_ memory: UnsafeMutableRawBufferPointer) {
@@ -55,6 +57,7 @@ public enum ApplianceMemory {
       waiting = region.table(waitingDevices, DeviceFacts())
       known = region.table(knownCameras, KnownCamera())
       streams = region.table(Limits.streams, Stream())
+      sources = region.table(Limits.sources, KnownSource())
     }
   }
 

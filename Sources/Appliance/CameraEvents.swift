@@ -76,6 +76,13 @@ extension CameraReason {
     case .noSlot: "no camera slot is free"
     case .quarantined: "held by a process that cannot be ended"
     case .unplugged: "unplugged"
+    case .stalled: "sends no more pictures"
+    case .noBandwidth: "no USB bandwidth left for it"
+    case .feedFailed: "its feed has failed"
+    case .modeRefused: "has no such mode"
+    case .stopped: "stopped by request"
+    case .notPublished: "MediaMTX gets none of its pictures"
+    case .noPictures: "sends only damaged pictures"
     }
   }
 }

@@ -83,6 +83,47 @@ public struct Configuration: Equatable, Sendable {
   public struct Cameras: Equatable, Sendable {
     public var enabled = true
     public var probeTimeoutMs: UInt64 = 5000
+    /// Wanted modes by camera; entries without a name are unused.
+    public var modes = InlineArray<16, CameraMode>(repeating: CameraMode())
+    /// Files that are played as if they were cameras; an empty path: unused.
+    public var playback = InlineArray<4, PlaybackFile>(repeating: PlaybackFile())
+    /// A feed that says nothing for this long is ended and started again.
+    public var feedTimeoutMs: UInt64 = 1000
+    /// A camera that sends nothing for this long is stalled, and its feed is started again.
+    public var stallMs: UInt64 = 2000
+    public init() {}
+
+    public static func == (left: Self, right: Self) -> Bool {
+      for index in left.modes.indices where left.modes[index] != right.modes[index] {
+        return false
+      }
+      for index in left.playback.indices where left.playback[index] != right.playback[index] {
+        return false
+      }
+      return left.enabled == right.enabled && left.probeTimeoutMs == right.probeTimeoutMs
+        && left.feedTimeoutMs == right.feedTimeoutMs && left.stallMs == right.stallMs
+    }
+  }
+
+  /// The mode that is wanted of a camera; what is 0 is left to the device.
+  public struct CameraMode: Equatable, Sendable {
+    /// The camera's name, or `*` for all that are not named; empty: an unused entry.
+    public var camera = Name()
+    /// V4L2 fourcc, first character in the low byte.
+    public var format: UInt32 = 0
+    public var width: UInt16 = 0
+    public var height: UInt16 = 0
+    /// Frames in 1000 s.
+    public var rateMilli: UInt32 = 0
+    public init() {}
+  }
+
+  /// A file that is played as if it were a camera, from its beginning again and again.
+  public struct PlaybackFile: Equatable, Sendable {
+    /// `.mjpeg`, `.mjpg`, `.jpg` or `.jpeg`: one JPEG behind the other; `.h264` or `.264`: Annex B.
+    public var path = Text<96>()
+    /// Frames in a second, 1 … 120.
+    public var rate: UInt32 = 0
     public init() {}
   }
 

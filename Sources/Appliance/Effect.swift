@@ -6,6 +6,13 @@ public enum Effect: Equatable, Sendable {
   /// Writes the configuration file of this life with all wanted paths, then spawns MediaMTX.
   case spawnMediaServer(life: UInt32)
   case spawnProbe(slot: Int, life: UInt32, node: Text<16>)
+  /// Spawns a feed for `Appliance.feedOrder(slot)`.
+  case spawnFeed(slot: Int, life: UInt32)
+  /// Tells a feed where to publish: MediaMTX's port, the path (the camera's name), and the
+  /// credentials of this life of MediaMTX.
+  case publishFeed(slot: Int, life: UInt32)
+  /// Tells a feed that MediaMTX is down: it goes on capturing.
+  case silenceFeed(slot: Int, life: UInt32)
   case signal(ChildKind, life: UInt32, Signal)
   /// Sends the next call to MediaMTX's API; never while one is outstanding.
   case media(MediaRequest)
@@ -20,6 +27,8 @@ public enum Effect: Equatable, Sendable {
   case publish(Event)
   /// Hands the known cameras to the storage worker.
   case rememberIdentities
+  /// Hands the external sources to the storage worker.
+  case rememberSources
   case log(LogLine)
   /// Leaves a mark that the next life finds in its `BootFacts`.
   case breadcrumb(Breadcrumb)

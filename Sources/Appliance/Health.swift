@@ -38,7 +38,7 @@ extension HealthReasons {
   }
 
   /// Bits that have a name.
-  static let names = 22
+  static let names = 23
 
   private static func name(ofBit bit: Int) -> StaticString {
     switch HealthReasons.bit(bit) {
@@ -64,6 +64,7 @@ extension HealthReasons {
     case .childQuarantined: "childQuarantined"
     case .udevUnavailable: "udevUnavailable"
     case .noCameraSlot: "noCameraSlot"
+    case .cameraSlow: "cameraSlow"
     default: "unknown"
     }
   }

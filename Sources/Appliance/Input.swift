@@ -28,6 +28,9 @@ public enum Input {
   /// A probe's whole answer; the report is valid during the call.
   case probeAnswered(slot: Int, life: UInt32, UnsafePointer<ProbeReport>)
 
+  /// What a feed says of itself.
+  case feedReported(slot: Int, life: UInt32, FeedReport)
+
   /// What became of the outstanding call; `paths` holds one page of a list and is valid during the
   /// call, empty for everything else.
   case mediaAnswered(MediaAnswer, paths: UnsafeBufferPointer<MediaPath>)
@@ -41,6 +44,9 @@ public enum Input {
   /// Remembered camera identities, read from the data partition some time after the start; valid
   /// during the call. Empty where there is no file yet. Until then nothing is remembered.
   case identitiesLoaded(UnsafeBufferPointer<KnownCamera>)
+  /// Remembered external sources, read some time after the start; valid during the call. Empty
+  /// where there is no file yet.
+  case sourcesLoaded(UnsafeBufferPointer<KnownSource>)
   case ledFailed(LED, errno: Int32)
   /// Connection slots in use have changed.
   case connectionsChanged(used: Int)
@@ -149,6 +155,7 @@ public struct DeviceFacts: Equatable, Sendable {
 public enum ChildKind: Equatable, Sendable {
   case mediaServer
   case probe(slot: Int)
+  case feed(slot: Int)
 }
 
 public enum ExitStatus: Equatable, Sendable {
@@ -205,6 +212,8 @@ public struct KnownCamera: Equatable, Sendable {
   public var port = Text<32>()
   /// The serial is known to be shared by several units.
   public var collided = false
+  /// Its stream was stopped by request.
+  public var stopped = false
 
   public init() {}
 }

@@ -74,6 +74,8 @@ public struct Stream: Sendable {
     case leaving(retryAt: Instant, attempts: UInt32)
   }
   public internal(set) var name = Name()
+  /// Where MediaMTX pulls it from; empty: a feed publishes it.
+  public internal(set) var url = Text<160>()
   var state = State.free
   /// The sweep of the list that showed it last.
   var sweep: UInt32 = 0
@@ -130,6 +132,12 @@ public struct Streams {
       return index
     }
     return nil
+  }
+
+  /// Where MediaMTX pulls a path from; empty: a feed publishes it, or there is none of this name.
+  public func url(of name: Name) -> Text<160> {
+    guard let index = index(of: name) else { return .empty }
+    return table[index].url
   }
 
   /// The path belongs to the device from now on. False when the table is full.
@@ -266,6 +274,7 @@ public struct Streams {
     for index in table.indices {
       guard case .free = table[index].state else { continue }
       table[index].name = name
+      table[index].url = .empty
       table[index].state = state
       // Not yet seen: it must not be taken for something the current sweep has shown.
       table[index].sweep = sweep &- 1

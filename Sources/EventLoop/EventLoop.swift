@@ -175,7 +175,8 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
     case .log(let line): log(line)
     case .stop(let action): stopping = action
     case .spawnMediaServer, .spawnProbe, .signal, .media, .cancelMedia, .checkMediaSockets, .light,
-      .petWatchdog, .rememberIdentities, .breadcrumb:
+      .petWatchdog, .rememberIdentities, .breadcrumb, .spawnFeed, .publishFeed, .silenceFeed,
+      .rememberSources:
       system.execute(effect, for: appliance)
     }
   }

@@ -14,10 +14,12 @@ extension EventLoop where System: ~Copyable {
     case .ping: max(refusalSize, Limits.headerSize + Limits.pingSize)
     case .health: Limits.headerSize + HealthReport.size
     case .subscribe, .unsubscribe, .subscriptionStatistics, .identify, .reboot, .shutdown,
-      .serverInfo, .mediaServer, .cameraStatus:
+      .serverInfo, .mediaServer, .cameraStatus, .streamStart, .streamStop, .sourceAdd,
+      .sourceRemove:
       512
     case .metrics: 1024
-    case .cameraList, .cameraCapabilities, .streamList, .logTail: Limits.frameSize
+    case .cameraList, .cameraCapabilities, .streamList, .logTail, .snapshot, .sourceList:
+      Limits.frameSize
     case .connection, .event, nil: refusalSize
     }
   }
@@ -74,7 +76,7 @@ extension EventLoop where System: ~Copyable {
     case .ping, .health: return
     case .serverInfo, .cameraList, .cameraStatus, .cameraCapabilities, .streamList, .subscribe,
       .unsubscribe, .subscriptionStatistics, .metrics, .logTail, .identify, .reboot, .shutdown,
-      .mediaServer:
+      .mediaServer, .snapshot, .streamStart, .streamStop, .sourceAdd, .sourceRemove, .sourceList:
       guard sessions.slots[index].trusted else { throw .permission }
     }
   }
@@ -109,6 +111,8 @@ extension EventLoop where System: ~Copyable {
       executeAll()
     case .reboot: try stop(.reboot)
     case .shutdown: try stop(.powerOff)
+    case .snapshot, .streamStart, .streamStop, .sourceAdd, .sourceRemove, .sourceList:
+      throw .unknownOperation
     }
   }
 

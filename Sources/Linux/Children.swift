@@ -136,6 +136,7 @@ struct Children: ~Copyable {
       let child = children[slot]
       guard child.pid > 0, child.life == life else { return }
       _ = lx_kill(child.pid, number, 1)
+    case .feed: break
     }
   }
 }

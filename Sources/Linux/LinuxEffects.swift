@@ -24,6 +24,9 @@ extension LinuxSystem {
       _ = lx_service_notify(StaticString("WATCHDOG=1").cString)
     case .rememberIdentities: rememberIdentities(appliance)
     case .breadcrumb(let breadcrumb): storage.mark(breadcrumb)
+    case .spawnFeed(let slot, let life):
+      tell(.childSpawnFailed(.feed(slot: slot), life: life, errno: 38))
+    case .publishFeed, .silenceFeed, .rememberSources: break
     case .publish, .log, .stop:
       preconditionFailure("the loop executes these itself")
     }

@@ -32,7 +32,8 @@ extension KnownCamera {
     writer.write(collided)
     writer.write(vendorID)
     writer.write(productID)
-    writer.zero(2)
+    writer.write(stopped)
+    writer.zero(1)
     writer.write(product)
     writer.write(serial)
     writer.write(port)
@@ -46,7 +47,8 @@ extension KnownCamera {
     collided = reader.read(UInt8.self) != 0
     vendorID = reader.read()
     productID = reader.read()
-    reader.skip(2)
+    stopped = reader.read(UInt8.self) != 0
+    reader.skip(1)
     product = reader.read()
     serial = reader.read()
     port = reader.read()

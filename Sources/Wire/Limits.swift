@@ -22,4 +22,10 @@ public enum Limits {
   public static let logChunkSize = 8 * 1024
   /// The longest `identify`, in milliseconds.
   public static let identifyMs: UInt32 = 600_000
+  /// Bytes of the largest picture of a snapshot.
+  public static let pictureSize = 2 * 1024 * 1024
+  /// RTSP sources on the network.
+  public static let sources = 32
+  /// Bytes of a source's URL.
+  public static let urlSize = 160
 }

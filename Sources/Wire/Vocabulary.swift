@@ -37,6 +37,18 @@ public enum Kind: UInt16, Sendable {
   case shutdown = 15
   /// MediaMTX as its supervisor sees it.
   case mediaServer = 16
+  /// A camera's newest picture, in parts.
+  case snapshot = 17
+  /// A camera streams from now on.
+  case streamStart = 18
+  /// A camera no longer streams.
+  case streamStop = 19
+  /// Adds an RTSP source on the network.
+  case sourceAdd = 20
+  /// Removes an RTSP source on the network.
+  case sourceRemove = 21
+  /// RTSP sources on the network and their state.
+  case sourceList = 22
   /// Sent by the device without a request, to subscribers.
   case event = 0x8000
 }
@@ -89,6 +101,10 @@ public enum Status: UInt16, Error, Sendable {
   case timeout = 21
   /// The device failed at it through no fault of the client.
   case internalError = 22
+  /// No picture comes from the camera now.
+  case cameraNotStreaming = 23
+  /// A camera or a source has this name already.
+  case alreadyExists = 24
 }
 
 /// Event topics, a bit each in subscription masks.
@@ -199,6 +215,20 @@ public enum CameraReason: UInt8, Sendable {
   case quarantined = 7
   /// It is not plugged in.
   case unplugged = 8
+  /// Its pictures stopped coming while it was plugged in.
+  case stalled = 9
+  /// The USB bus has no bandwidth left for it.
+  case noBandwidth = 10
+  /// Its feed ended without a reason of the camera's.
+  case feedFailed = 11
+  /// It has no mode such as the configuration names, or refuses the one it has told of.
+  case modeRefused = 12
+  /// Stopped by request.
+  case stopped = 13
+  /// Pictures are captured, but MediaMTX gets none.
+  case notPublished = 14
+  /// It sends only damaged or empty pictures.
+  case noPictures = 15
 }
 
 /// Which rung of the identity ladder gave a camera its name.
@@ -356,6 +386,8 @@ public struct HealthReasons: Flags {
   public static let udevUnavailable = bit(20)
   /// More cameras are plugged in than there are slots.
   public static let noCameraSlot = bit(21)
+  /// A camera's pictures come at less than 80 % of its rate.
+  public static let cameraSlow = bit(22)
 
   /// Reasons a person may ignore: they never change the state.
   public static let notes: HealthReasons = watchdogReset | clockUntrusted

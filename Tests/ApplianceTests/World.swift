@@ -236,6 +236,7 @@ final class World {
         $0.send(.mediaSocketsChecked(life: life, asWanted: $0.serverSocketsAsWanted))
       }
     case .light, .petWatchdog, .publish, .rememberIdentities, .log, .breadcrumb, .stop: break
+    case .spawnFeed, .publishFeed, .silenceFeed, .rememberSources, .signal(.feed, _, _): break
     }
   }
 

@@ -22,7 +22,16 @@
 ///    216    4 disconnects        in this life of the agent
 ///    220    4 attempts           tries in a row that failed
 ///    224    4 nextAttemptInMs    milliseconds to the next try; 0: none planned
-///    228   28 reserved
+///    228    4 format             V4L2 fourcc that the driver has granted; 0: none
+///    232    2 width              granted, pixels
+///    234    2 height
+///    236    4 rateMilli          granted, frames in 1000 s; 0: not known
+///    240    4 measuredRateMilli  measured, frames in 1000 s; 0: none come
+///    244    1 delivery           Delivery
+///    245    1 deliveryReason     DeliveryReason
+///    246    1 enabled            1: its stream is wanted; 0: stopped by request
+///    247    1 reserved
+///    248    8 frames             published since its feed began
 /// ```
 public struct CameraEntry: Payload, Equatable {
   public static let size = 256
@@ -46,6 +55,15 @@ public struct CameraEntry: Payload, Equatable {
   public var disconnects: UInt32 = 0
   public var attempts: UInt32 = 0
   public var nextAttemptInMs: UInt32 = 0
+  public var format: UInt32 = 0
+  public var width: UInt16 = 0
+  public var height: UInt16 = 0
+  public var rateMilli: UInt32 = 0
+  public var measuredRateMilli: UInt32 = 0
+  public var delivery = Code(Delivery.none)
+  public var deliveryReason = Code(DeliveryReason.none)
+  public var enabled = false
+  public var frames: UInt64 = 0
 
   public init() {}
 
@@ -70,7 +88,16 @@ public struct CameraEntry: Payload, Equatable {
     disconnects = reader.read()
     attempts = reader.read()
     nextAttemptInMs = reader.read()
-    reader.skip(28)
+    format = reader.read()
+    width = reader.read()
+    height = reader.read()
+    rateMilli = reader.read()
+    measuredRateMilli = reader.read()
+    delivery = reader.read()
+    deliveryReason = reader.read()
+    enabled = reader.readFlag()
+    reader.skip(1)
+    frames = reader.read()
   }
 
   public func encode(into writer: inout ByteWriter) {
@@ -94,7 +121,16 @@ public struct CameraEntry: Payload, Equatable {
     writer.write(disconnects)
     writer.write(attempts)
     writer.write(nextAttemptInMs)
-    writer.zero(28)
+    writer.write(format)
+    writer.write(width)
+    writer.write(height)
+    writer.write(rateMilli)
+    writer.write(measuredRateMilli)
+    writer.write(delivery)
+    writer.write(deliveryReason)
+    writer.write(enabled)
+    writer.zero(1)
+    writer.write(frames)
   }
 
   public static func == (left: Self, right: Self) -> Bool {
@@ -109,6 +145,10 @@ public struct CameraEntry: Payload, Equatable {
       && left.modeCount == right.modeCount && left.holder == right.holder
       && left.connectedForMs == right.connectedForMs && left.disconnects == right.disconnects
       && left.attempts == right.attempts && left.nextAttemptInMs == right.nextAttemptInMs
+      && left.format == right.format && left.width == right.width && left.height == right.height
+      && left.rateMilli == right.rateMilli && left.measuredRateMilli == right.measuredRateMilli
+      && left.delivery == right.delivery && left.deliveryReason == right.deliveryReason
+      && left.enabled == right.enabled && left.frames == right.frames
   }
 }
 
@@ -233,7 +273,8 @@ public struct CapabilitiesHead: Payload, ListHead, Equatable {
   }
 }
 
-/// The request of `cameraStatus` and `cameraCapabilities`: which camera.
+/// The request of `cameraStatus`, `cameraCapabilities`, `snapshot`, `streamStart` and
+/// `streamStop`: which camera; of `sourceRemove`: which source.
 ///
 /// ```
 /// offset size field

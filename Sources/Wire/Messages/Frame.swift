@@ -47,7 +47,8 @@ public enum Frame {
     into buffer: UnsafeMutableRawBufferPointer
   ) -> Int {
     let head = header ?? Header(kind: Kind.connection.rawValue, requestID: 0)
-    let body = Refusal(status, retryAfterMs: retryAfterMs, detail: detail)
+    let kind = Kind(rawValue: head.kind) ?? .connection
+    let body = Refusal(status, to: kind, retryAfterMs: retryAfterMs, detail: detail)
     return sealed(head.reply(status), body, buffer)
   }
 

@@ -73,6 +73,16 @@ public enum Metric: UInt16, Sendable {
   case permissionDenied = 33
   /// Lines of the agent's own log.
   case logLines = 34
+  /// Starts of feeds.
+  case feedStarts = 35
+  /// Feeds ended because their camera or they themselves had stalled.
+  case feedStalls = 36
+  /// Pictures sent to MediaMTX by all feeds.
+  case framesPublished = 37
+  /// Damaged or empty pictures that cameras have sent.
+  case framesDamaged = 38
+  /// Pictures sent in whole as answers to `snapshot`.
+  case snapshotsSent = 39
   /// The reserved places to 63 are zero. From here on, requests by operation: the place is 64 plus
   /// the kind's number, up to kind 31; place 64 counts unknown operations.
   case requestsUnknown = 64
@@ -92,6 +102,12 @@ public enum Metric: UInt16, Sendable {
   case requestsReboot = 78
   case requestsShutdown = 79
   case requestsMediaServer = 80
+  case requestsSnapshot = 81
+  case requestsStreamStart = 82
+  case requestsStreamStop = 83
+  case requestsSourceAdd = 84
+  case requestsSourceRemove = 85
+  case requestsSourceList = 86
 
   /// Places of this version of the protocol.
   public static let count = 96

@@ -146,6 +146,12 @@ public struct Refusal: Payload, Equatable {
     self.message = message
   }
 
+  /// The refusal of a request of this kind with the status's sentence.
+  public init(_ status: Status, to kind: Kind, retryAfterMs: UInt32 = 0, detail: UInt32 = 0) {
+    self.init(
+      retryAfterMs: retryAfterMs, detail: detail, message: Text(status.sentence(in: kind)))
+  }
+
   /// The refusal with the status's own sentence.
   public init(_ status: Status, retryAfterMs: UInt32 = 0, detail: UInt32 = 0) {
     self.init(retryAfterMs: retryAfterMs, detail: detail, message: Text(status.sentence))
@@ -191,6 +197,19 @@ extension Status {
     case .reservedBits: "A reserved bit or byte is not zero; check the client's version."
     case .timeout: "The connection was silent or unfinished for too long; connect again."
     case .internalError: "The device failed to answer; read its log and report this."
+    case .cameraNotStreaming: "The camera sends no pictures now; look at its status."
+    case .alreadyExists: "A camera or a source has this name already; choose another one."
+    }
+  }
+
+  /// The same for a request of this kind, where a kind has its own way out.
+  public func sentence(in kind: Kind) -> StaticString {
+    switch (self, kind) {
+    case (.notSupported, .snapshot):
+      "No JPEG in an H.264 stream; set an MJPG mode in cameras.modes, or read the stream."
+    case (.notFound, .sourceRemove):
+      "No source has this name; list the sources for the names there are."
+    default: sentence
     }
   }
 }

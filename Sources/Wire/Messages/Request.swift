@@ -17,6 +17,12 @@ public enum Request {
   case reboot
   case shutdown
   case mediaServer
+  case snapshot(CameraRequest)
+  case streamStart(CameraRequest)
+  case streamStop(CameraRequest)
+  case sourceAdd(SourceRequest)
+  case sourceRemove(CameraRequest)
+  case sourceList
 
   /// The request in a checked frame.
   ///
@@ -39,6 +45,12 @@ public enum Request {
     case .unsubscribe: return .unsubscribe(try SubscriptionRequest.decode(payload))
     case .logTail: return .logTail(try LogRequest.decode(payload))
     case .identify: return .identify(try IdentifyRequest.decode(payload))
+    case .snapshot: return .snapshot(try CameraRequest.decode(payload))
+    case .streamStart: return .streamStart(try CameraRequest.decode(payload))
+    case .streamStop: return .streamStop(try CameraRequest.decode(payload))
+    case .sourceAdd: return .sourceAdd(try SourceRequest.decode(payload))
+    case .sourceRemove: return .sourceRemove(try CameraRequest.decode(payload))
+    case .sourceList: return try bare(.sourceList, payload)
     case .health: return try bare(.health, payload)
     case .serverInfo: return try bare(.serverInfo, payload)
     case .cameraList: return try bare(.cameraList, payload)
