@@ -33,8 +33,8 @@ public struct JPEGPacketizer: Packetizer {
 
   public var isDone: Bool { sent == scan.count }
 
-  /// Starts a picture whose `obstacle` is nil; `bytes` are those it was inspected in. A picture that
-  /// was not finished is forgotten.
+  /// Starts a picture whose `obstacle` is nil; `bytes` are those it was inspected in. A picture
+  /// that was not finished is forgotten.
   public mutating func begin(
     _ picture: JPEGPicture, _ bytes: UnsafeRawBufferPointer, timestamp: UInt32
   ) {
