@@ -1,24 +1,36 @@
 // The only work per byte of a picture that the feed does beside copying it: a word at a time.
 
 extension UnsafeRawBufferPointer {
-  /// The offset of the first 0xFF at or behind `start`; `count` when there is none.
-  func firstFF(from start: Int) -> Int {
+  /// The offset of the first 0xFF with another byte than 0 behind it, at or behind `start`; `count`
+  /// when there is none. Coded data holds an FF 00 every hundred bytes or so: it is passed without
+  /// a branch.
+  func firstMarker(from start: Int) -> Int {
     var offset = start
-    // Inverted, for what is looked for is then a zero.
-    while count - offset >= 32 {
-      let zeros =
-        zeroBytes(~word(at: offset)) | zeroBytes(~word(at: offset + 8))
-        | zeroBytes(~word(at: offset + 16)) | zeroBytes(~word(at: offset + 24))
-      if zeros != 0 { break }
-      offset += 32
+    while count - offset >= 17 {
+      if markers(at: offset) | markers(at: offset + 8) != 0 { break }
+      offset += 16
     }
-    while count - offset >= 8 {
-      let zeros = zeroBytes(~word(at: offset))
-      if zeros != 0 { return offset + zeros.trailingZeroBitCount / 8 }
+    while count - offset >= 9 {
+      let found = markers(at: offset)
+      if found != 0 { return offset + found.trailingZeroBitCount / 8 }
       offset += 8
     }
-    while offset < count, self[offset] != 0xFF { offset += 1 }
-    return offset
+    while count - offset >= 2 {
+      if self[offset] == 0xFF, self[offset + 1] != 0 { return offset }
+      offset += 1
+    }
+    return count
+  }
+
+  /// The top bit of each of eight bytes that is FF and has no 0 behind it.
+  @inline(__always)
+  private func markers(at offset: Int) -> UInt64 {
+    let (low, ones): (UInt64, UInt64) = (0x7F7F_7F7F_7F7F_7F7F, 0x0101_0101_0101_0101)
+    let (these, next) = (word(at: offset), word(at: offset + 1))
+    // Neither sum carries into the next byte, so that every bit is exact.
+    let isFF = ((these & low) &+ ones) & these
+    let isNotZero = ((next & low) &+ low) | next
+    return isFF & isNotZero & ~low
   }
 
   /// The offset of the first 00 00 01 at or behind `start`; `count` when there is none.

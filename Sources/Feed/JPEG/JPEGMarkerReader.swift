@@ -202,11 +202,9 @@ struct JPEGMarkerReader {
   private mutating func findEndOfScan() throws(JPEGError) -> Range<Int> {
     let start = offset
     while true {
-      let place = bytes.firstFF(from: offset)
-      guard bytes.count - place >= 2 else { throw .truncated }
+      let place = bytes.firstMarker(from: offset)
+      guard place < bytes.count else { throw .truncated }
       switch bytes[place + 1] {
-      case 0x00:
-        offset = place + 2
       case 0xD0...0xD7:
         guard picture.restartInterval > 0 else { throw .malformed }
         offset = place + 2

@@ -104,7 +104,7 @@ public struct JPEGPicture: Sendable {
   private static func firstPicture(in bytes: UnsafeRawBufferPointer, from offset: Int) -> Int {
     var place = offset
     while place < bytes.count {
-      place = bytes.firstFF(from: place)
+      place = bytes.firstMarker(from: place)
       guard bytes.count - place >= 3 else { return bytes.count }
       if bytes[place + 1] == 0xD8, bytes[place + 2] == 0xFF { return place }
       place += 1
