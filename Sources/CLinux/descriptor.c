@@ -112,6 +112,8 @@ uint64_t lx_boot_time_ms(void) { return clock_ms(CLOCK_BOOTTIME); }
 
 uint64_t lx_wall_time_ms(void) { return clock_ms(CLOCK_REALTIME); }
 
+void lx_wipe(void *memory, size_t bytes) { explicit_bzero(memory, bytes); }
+
 void *lx_map(size_t bytes) {
   // MAP_POPULATE touches every page in one call: a fault later could fail or take long when memory
   // is short, and memory must not grow with load.

@@ -22,21 +22,29 @@
 #define SYS_close_range 436
 #endif
 
-/// Closes everything from 4 on. Kernels before 5.9 lack close_range; there the descriptors' own
+/// Closes everything from 5 on. Kernels before 5.9 lack close_range; there the descriptors' own
 /// close-on-exec flags do it.
-static void close_rest(void) { syscall(SYS_close_range, 4u, ~0u, 0u); }
+static void close_rest(void) { syscall(SYS_close_range, 5u, ~0u, 0u); }
 
+/// Makes `from` the child's `to`; none there where it is negative.
 static void place(int from, int to) {
-  if (from == to) {
+  if (from < 0) {
+    close(to);
+  } else if (from == to) {
     fcntl(to, F_SETFD, 0);
   } else {
     dup2(from, to);
   }
 }
 
+/// What a child starts with, all above the numbers that it will have.
+struct descriptors {
+  int null, output, error, extra, more;
+};
+
 /// The child's side of vfork: only system calls until exec.
 static void become(const struct lx_child *child, char *const *arguments, char *const *environment,
-    int output, int error, int extra, int null, pid_t parent) {
+    const struct descriptors *given, pid_t parent) {
   setpgid(0, 0);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(127);
@@ -44,14 +52,11 @@ static void become(const struct lx_child *child, char *const *arguments, char *c
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
-  place(null, 0);
-  place(output, 1);
-  place(error, 2);
-  if (extra >= 0) {
-    place(extra, 3);
-  } else {
-    close(3);
-  }
+  place(given->null, 0);
+  place(given->output, 1);
+  place(given->error, 2);
+  place(given->extra, 3);
+  place(given->more, 4);
   close_rest();
   if (child->directory != NULL && chdir(child->directory) < 0) return;
   execve(child->path, arguments, environment);
@@ -59,6 +64,10 @@ static void become(const struct lx_child *child, char *const *arguments, char *c
 
 /// A copy of `fd` above the numbers that the child's own descriptors will take.
 static int lift(int fd) { return fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 8); }
+
+static void drop(int fd) {
+  if (fd >= 0) close(fd);
+}
 
 int32_t lx_spawn(const struct lx_child *child) {
   char *arguments[10] = {(char *)child->path};
@@ -68,12 +77,13 @@ int32_t lx_spawn(const struct lx_child *child) {
 
   int opened = open("/dev/null", O_RDWR | O_CLOEXEC);
   if (opened < 0) return -errno;
-  int null = lift(opened);
+  struct descriptors given = {.null = lift(opened)};
   close(opened);
-  if (null < 0) return -errno;
-  int output = lift(child->output >= 0 ? child->output : null);
-  int error = lift(child->error >= 0 ? child->error : null);
-  int extra = lift(child->extra);
+  if (given.null < 0) return -errno;
+  given.output = lift(child->output >= 0 ? child->output : given.null);
+  given.error = lift(child->error >= 0 ? child->error : given.null);
+  given.extra = lift(child->extra);
+  given.more = lift(child->more);
 
   volatile int failure = 0;
   pid_t parent = getpid();
@@ -82,18 +92,19 @@ int32_t lx_spawn(const struct lx_child *child) {
   sigprocmask(SIG_SETMASK, &all, &before);
   // vfork shares our memory until exec: no page tables are copied, and the child's errno reaches
   // us.
-  pid_t pid = output < 0 || error < 0 ? -1 : vfork();
+  pid_t pid = given.output < 0 || given.error < 0 ? -1 : vfork();
   if (pid == 0) {
-    become(child, arguments, environment, output, error, extra, null, parent);
+    become(child, arguments, environment, &given, parent);
     failure = errno;
     _exit(127);
   }
   if (pid < 0) failure = errno;
   sigprocmask(SIG_SETMASK, &before, NULL);
-  close(null);
-  if (output >= 0) close(output);
-  if (error >= 0) close(error);
-  if (extra >= 0) close(extra);
+  drop(given.null);
+  drop(given.output);
+  drop(given.error);
+  drop(given.extra);
+  drop(given.more);
   if (failure != 0 && pid > 0) LX_RETRY(waitpid(pid, NULL, 0));
   return failure != 0 ? -failure : pid;
 }

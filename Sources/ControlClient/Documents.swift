@@ -117,6 +117,18 @@ public struct CameraDocument: Codable, Sendable {
   public var modeCount: UInt16
   public var holder: UInt32?
   public var holderName: String?
+  /// What the driver has granted; nil while there is no feed.
+  public var granted: Mode?
+  /// Frames per second as they come.
+  public var measuredFramesPerSecond: Double?
+  /// How the pictures are passed on; nil while there are none.
+  public var delivery: String?
+  /// Why they are transcoded.
+  public var deliveryReason: String?
+  /// Its stream is wanted.
+  public var enabled: Bool
+  /// Pictures published by its present feed.
+  public var frames: UInt64
   public var connectedForMs: UInt64
   public var disconnects: UInt32
   public var attempts: UInt32
@@ -137,7 +149,13 @@ extension CameraDocument {
       productID: entry.productID,
       formats: entry.formats.indices.compactMap { formatName(entry.formats[$0]) },
       modeCount: entry.modeCount, holder: entry.holder == 0 ? nil : entry.holder,
-      holderName: entry.holderName.string.nonempty, connectedForMs: entry.connectedForMs,
+      holderName: entry.holderName.string.nonempty, granted: Mode(grantedTo: entry),
+      measuredFramesPerSecond: entry.measuredRateMilli == 0
+        ? nil : Double(entry.measuredRateMilli) / 1000,
+      delivery: entry.delivery.known == Delivery.none ? nil : entry.delivery.name,
+      deliveryReason: entry.deliveryReason.known == DeliveryReason.none
+        ? nil : entry.deliveryReason.name,
+      enabled: entry.enabled, frames: entry.frames, connectedForMs: entry.connectedForMs,
       disconnects: entry.disconnects, attempts: entry.attempts,
       nextAttemptInMs: entry.nextAttemptInMs == 0 ? nil : entry.nextAttemptInMs,
       card: capabilities?.head.card.string, driver: capabilities?.head.driver.string,
@@ -146,6 +164,13 @@ extension CameraDocument {
 }
 
 extension CameraDocument.Mode {
+  init?(grantedTo entry: CameraEntry) {
+    guard let format = formatName(entry.format) else { return nil }
+    self.init(
+      format: format, width: entry.width, height: entry.height,
+      framesPerSecond: entry.rateMilli == 0 ? nil : Double(entry.rateMilli) / 1000)
+  }
+
   init(_ mode: ModeEntry) {
     let seconds = Double(mode.intervalNumerator) / Double(mode.intervalDenominator)
     self.init(

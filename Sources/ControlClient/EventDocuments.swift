@@ -78,7 +78,7 @@ public struct PingDocument: Codable, Sendable {
   private static func rounded(_ ms: Double) -> Double { (ms * 1000).rounded() / 1000 }
 }
 
-/// What `identify`, `reboot` and `shutdown` print.
+/// What commands print that have nothing to tell but that it is done.
 public struct DoneDocument: Codable, Sendable {
   public var done: String
   public init(_ operation: Kind) { done = "\(operation)" }

@@ -27,7 +27,9 @@ final class Exchange: ChannelDuplexHandler {
 
   private struct Pending {
     let call: Call
-    let deadline: Scheduled<Void>
+    var deadline: Scheduled<Void>
+    /// The parts of a picture that have come: the first one's head, then its bytes.
+    var picture: [UInt8] = []
   }
 
   private let device: DeviceAddress
@@ -54,11 +56,14 @@ final class Exchange: ChannelDuplexHandler {
     let id = nextID
     // Ids of four billion requests ago are free again.
     nextID = nextID == .max ? 1 : nextID + 1
-    let deadline = context.eventLoop.assumeIsolated().scheduleTask(in: call.timeout) {
-      self.expire(id)
-    }
-    pending[id] = Pending(call: call, deadline: deadline)
+    pending[id] = Pending(call: call, deadline: deadline(of: call, id, context))
     context.write(wrapOutboundOut(frame(of: call, id: id, context)), promise: promise)
+  }
+
+  private func deadline(of call: Call, _ id: UInt32, _ context: ChannelHandlerContext)
+    -> Scheduled<Void>
+  {
+    context.eventLoop.assumeIsolated().scheduleTask(in: call.timeout) { self.expire(id) }
   }
 
   private func frame(of call: Call, id: UInt32, _ context: ChannelHandlerContext) -> ByteBuffer {
@@ -113,10 +118,40 @@ final class Exchange: ChannelDuplexHandler {
         let waiting = pending[answer.header.requestID],
         waiting.call.kind.rawValue == answer.header.kind
       else { return }
+      if waiting.call.kind == .snapshot, answer.header.status == Status.ok.rawValue {
+        return takePart(answer, waiting, context)
+      }
+      finish(answer, waiting)
+    }
+  }
+
+  private func finish(_ answer: Answer, _ waiting: Pending) {
+    pending[answer.header.requestID] = nil
+    waiting.deadline.cancel()
+    waiting.call.answer.succeed(answer)
+  }
+
+  /// Adds a part to its picture; the last one completes the answer. Each part has the whole time.
+  private func takePart(
+    _ answer: Answer, _ waiting: Pending, _ context: ChannelHandlerContext
+  ) {
+    var waiting = waiting
+    if waiting.picture.isEmpty { waiting.picture = Array(answer.payload.prefix(SnapshotPart.size)) }
+    let held = waiting.picture.count - SnapshotPart.size
+    guard let part = try? answer.payload.withUnsafeBytes({ try SnapshotPart.open($0).0 }),
+      Int(part.offset) == held
+    else {
       pending[answer.header.requestID] = nil
       waiting.deadline.cancel()
-      waiting.call.answer.succeed(answer)
+      return waiting.call.answer.fail(ControlError.malformedAnswer(.snapshot))
     }
+    waiting.picture += answer.payload.dropFirst(SnapshotPart.size)
+    if part.isLast {
+      return finish(Answer(header: answer.header, payload: waiting.picture), waiting)
+    }
+    waiting.deadline.cancel()
+    waiting.deadline = deadline(of: waiting.call, answer.header.requestID, context)
+    pending[answer.header.requestID] = waiting
   }
 
   private func refusal(in answer: Answer) -> ControlError {

@@ -26,6 +26,13 @@ public struct LogChunk: Sendable {
   public let text: [UInt8]
 }
 
+/// A picture of a camera.
+public struct Snapshot: Sendable {
+  public let head: SnapshotPart
+  /// A whole JPEG.
+  public let bytes: [UInt8]
+}
+
 extension ControlConnection {
   /// Returns how long an answer took. `size` bytes, 0 … 64, travel both ways.
   @discardableResult public func ping(size: Int = 8) async throws -> Duration {
@@ -60,6 +67,39 @@ extension ControlConnection {
   public func streams() async throws -> StreamList {
     let (head, streams) = try await list(.streamList, StreamListHead.self)
     return StreamList(rtspPort: Int(head.rtspPort), streams: streams)
+  }
+
+  /// The newest picture of a camera: taken no earlier than one frame interval before the request
+  /// reached the device.
+  public func snapshot(of name: Name) async throws -> Snapshot {
+    let payload = try await call(.snapshot, sending: CameraRequest(name: name))
+    return try decode(.snapshot, payload) { bytes in
+      var reader = ByteReader(bytes)
+      let head = SnapshotPart(from: &reader)
+      return Snapshot(head: head, bytes: [UInt8](reader.take(reader.remaining)))
+    }
+  }
+
+  public func startStream(_ name: Name) async throws {
+    _ = try await call(.streamStart, sending: CameraRequest(name: name))
+  }
+
+  /// Stops a camera's stream until it is started again; kept over a reboot.
+  public func stopStream(_ name: Name) async throws {
+    _ = try await call(.streamStop, sending: CameraRequest(name: name))
+  }
+
+  /// The RTSP sources on the network that the device pulls.
+  public func sources() async throws -> [SourceEntry] {
+    try await list(.sourceList, SourceListHead.self).1
+  }
+
+  public func addSource(_ name: Name, url: Text<160>) async throws {
+    _ = try await call(.sourceAdd, sending: SourceRequest(name: name, url: url))
+  }
+
+  public func removeSource(_ name: Name) async throws {
+    _ = try await call(.sourceRemove, sending: CameraRequest(name: name))
   }
 
   /// Adds topics to what `events` gets.

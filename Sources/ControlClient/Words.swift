@@ -85,6 +85,7 @@ extension HealthReasons {
     ("childQuarantined", "a child process ignores SIGKILL"),
     ("udevUnavailable", "udev does not work: cameras cannot be noticed"),
     ("noCameraSlot", "more cameras are plugged in than there are slots"),
+    ("cameraSlow", "a camera delivers fewer pictures than its mode promises"),
   ]
 
   private var bits: [Int] { (0..<64).filter { rawValue & 1 << UInt64($0) != 0 } }

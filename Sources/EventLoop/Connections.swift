@@ -138,7 +138,7 @@ extension EventLoop where System: ~Copyable {
   }
 
   /// The last `unsent` of `output` bytes and the input from `consumed` on stay with the slot.
-  private mutating func keep(
+  mutating func keep(
     _ index: Int, consumed: Int, filled: Int, unsent: Int, of output: Int = 0, wait: Bool
   ) {
     if consumed < filled || unsent > 0 {
@@ -159,7 +159,7 @@ extension EventLoop where System: ~Copyable {
 
   /// Sends the first `count` bytes of the output. Returns how many of them are unsent, nil when the
   /// connection is gone.
-  private mutating func send(_ index: Int, _ count: Int) -> Int? {
+  mutating func send(_ index: Int, _ count: Int) -> Int? {
     guard count > 0 else { return 0 }
     let bytes = UnsafeRawBufferPointer(rebasing: buffers.output[..<count])
     return send(index, bytes)
@@ -309,6 +309,7 @@ extension EventLoop where System: ~Copyable {
     let descriptor = sessions.slots[index].descriptor
     if sessions.slots[index].waiting { buffers.forget(index) }
     buffers.giveBackAll(index, sessions)
+    dropPictures(of: index)
     noteSubscriberLeft(index)
     sessions.free(index)
     system.close(descriptor)

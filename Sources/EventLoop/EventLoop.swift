@@ -13,6 +13,10 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
   public var logs: LogRings
   var buffers: Buffers
   var effects: Effects
+  /// Snapshots on their way to clients.
+  var pictures = Pictures()
+  /// When the pictures have to be looked at again.
+  private var pictureWake = Instant.never
   /// What has happened since the start, for `metrics`.
   public internal(set) var counters = MetricValues()
   let configuration: Configuration
@@ -103,6 +107,7 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
       case .connection(let slot, let generation, let readiness):
         serve(slot, generation, readiness)
       case .source(let source): drain(source)
+      case .pictures: takePictures()
       }
     }
     finishTurn(startUs: startUs)
@@ -135,6 +140,7 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
       step(.tick)
     }
     deliverEvents()
+    pictureWake = sendPictures()
     watchBacklog()
     if let line = system.nextLogLine() { log(line) }
     vitals.insert(.accept | .effects | .turn)
@@ -151,7 +157,8 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
   /// When the next turn must begin even if nothing happens.
   private var nextWake: Instant {
     if sweep != nil || (buffers.waiting > 0 && buffers.free >= 2) { return now }
-    return min(appliance.nextDeadline, min(sessions.nextDeadline, backlogRetry))
+    return min(
+      min(appliance.nextDeadline, pictureWake), min(sessions.nextDeadline, backlogRetry))
   }
 
   /// Tells the machines and executes what they ask for.
@@ -174,9 +181,9 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
       beginSweep()
     case .log(let line): log(line)
     case .stop(let action): stopping = action
-    case .spawnMediaServer, .spawnProbe, .signal, .media, .cancelMedia, .checkMediaSockets, .light,
-      .petWatchdog, .rememberIdentities, .breadcrumb, .spawnFeed, .publishFeed, .silenceFeed,
-      .rememberSources:
+    case .spawnMediaServer, .spawnProbe, .spawnFeed, .publishFeed, .silenceFeed, .signal, .media,
+      .cancelMedia, .checkMediaSockets, .light, .petWatchdog, .rememberIdentities,
+      .rememberSources, .breadcrumb:
       system.execute(effect, for: appliance)
     }
   }

@@ -33,6 +33,22 @@ public protocol OperatingSystem: ~Copyable {
   mutating func shutdownWrite(_ connection: Int32)
   mutating func close(_ connection: Int32)
 
+  // MARK: Pictures
+
+  /// Asks for the newest picture of a camera, taken at `notBeforeUs` or later; waits for one until
+  /// `deadlineUs`. `entry` (below `Pictures.capacity`) names it from now on. False: nobody can be
+  /// asked now.
+  mutating func askPicture(
+    _ entry: Int, of source: PictureSource, notBeforeUs: UInt64, deadlineUs: UInt64) -> Bool
+  /// What came of an entry that was asked for and not closed since, once; nil when there is nothing
+  /// (any more).
+  mutating func nextPicture() -> PictureAnswer?
+  /// Fills `buffer` with the picture's bytes from `offset` on. False when they cannot be had.
+  mutating func readPicture(
+    _ entry: Int, at offset: Int, into buffer: UnsafeMutableRawBufferPointer) -> Bool
+  /// Forgets an entry: its picture, or that it was asked for.
+  mutating func closePicture(_ entry: Int)
+
   // MARK: Everything else
 
   /// The next thing that `source` has to tell, nil when there is nothing (any more). What the input
@@ -57,6 +73,8 @@ public enum Ready: Equatable, Sendable {
   case connection(slot: Int, generation: UInt32, Readiness)
   /// A signal, a device, a child's output, an answer: `nextInput` tells.
   case source(Int)
+  /// `nextPicture` has something to tell.
+  case pictures
 }
 
 public enum Readiness: UInt8, Equatable, Sendable {

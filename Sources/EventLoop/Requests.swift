@@ -18,9 +18,9 @@ extension EventLoop where System: ~Copyable {
       .sourceRemove:
       512
     case .metrics: 1024
-    case .cameraList, .cameraCapabilities, .streamList, .logTail, .snapshot, .sourceList:
-      Limits.frameSize
-    case .connection, .event, nil: refusalSize
+    case .cameraList, .cameraCapabilities, .streamList, .sourceList, .logTail: Limits.frameSize
+    // Pictures find their own room, later.
+    case .connection, .event, .snapshot, nil: refusalSize
     }
   }
 
@@ -50,6 +50,10 @@ extension EventLoop where System: ~Copyable {
       let request = try Request.decode(header, payload: payload)
       count(header.kind)
       try authorise(index, request)
+      if case .snapshot(let wanted) = request {
+        try beginPicture(index, header, of: wanted.name)
+        return 0
+      }
       var writer = FrameWriter(room)
       try write(request, index, into: &writer.payload)
       counters[.requestsSucceeded] &+= 1
@@ -111,8 +115,24 @@ extension EventLoop where System: ~Copyable {
       executeAll()
     case .reboot: try stop(.reboot)
     case .shutdown: try stop(.powerOff)
-    case .snapshot, .streamStart, .streamStop, .sourceAdd, .sourceRemove, .sourceList:
-      throw .unknownOperation
+    case .streamStart(let wanted):
+      effects.removeAll()
+      try appliance.startStream(wanted.name, now: now, effects: &effects)
+      executeAll()
+    case .streamStop(let wanted):
+      effects.removeAll()
+      try appliance.stopStream(wanted.name, now: now, effects: &effects)
+      executeAll()
+    case .sourceAdd(let wanted):
+      effects.removeAll()
+      try appliance.addSource(wanted.name, url: wanted.url, now: now, effects: &effects)
+      executeAll()
+    case .sourceRemove(let wanted):
+      effects.removeAll()
+      try appliance.removeSource(wanted.name, now: now, effects: &effects)
+      executeAll()
+    case .sourceList: appliance.writeSourceList(into: &payload)
+    case .snapshot: preconditionFailure("a picture is not written in one piece")
     }
   }
 

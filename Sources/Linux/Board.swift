@@ -29,6 +29,7 @@ extension LinuxSystem {
     guard configuration.cameras.enabled else { return }
     watch(devices.open(), .udev)
     boot.udevAvailable = devices.isAvailable
+    startPictureWorker()
   }
 
   private mutating func readBoot() {

@@ -19,14 +19,19 @@ struct Children: ~Copyable {
     case mediaServer(life: UInt32, ExitStatus)
     /// `output` is the reading end of its pipe, owned by the caller from now on.
     case probe(slot: Int, life: UInt32, ExitStatus, output: Int32)
+    case feed(slot: Int, life: UInt32, ExitStatus)
     case storage
+    case picture
   }
 
-  private static let mediaServerPlace = Limits.cameras
-  private static let storagePlace = Limits.cameras + 1
-  private var children = InlineArray<34, Child>(repeating: Child())
+  /// Probes come first, then feeds, each at its slot's number.
+  private static let feedPlaces = Limits.cameras
+  private static let mediaServerPlace = 2 * Limits.cameras
+  private static let storagePlace = mediaServerPlace + 1
+  private static let picturePlace = mediaServerPlace + 2
+  private var children = InlineArray<67, Child>(repeating: Child())
   /// Where the present round of reaping stands; `count`: no round is due.
-  private var reapAt = 34
+  private var reapAt = 67
 
   /// SIGCHLD came: any number of children may have ended.
   mutating func reapAll() { reapAt = 0 }
@@ -49,6 +54,9 @@ struct Children: ~Copyable {
         _ = lx_kill(child.pid, Int32(LX_SIGKILL.rawValue), 1)
         return .mediaServer(life: child.life, status)
       case Self.storagePlace: return .storage
+      case Self.picturePlace: return .picture
+      case Self.feedPlaces..<Self.mediaServerPlace:
+        return .feed(slot: place - Self.feedPlaces, life: child.life, status)
       default:
         return .probe(slot: place, life: child.life, status, output: child.output)
       }
@@ -64,6 +72,7 @@ struct Children: ~Copyable {
     request.output = output
     request.error = output
     request.extra = -1
+    request.more = -1
     let pid = path.withCString { path in
       configuration.withCString { configuration in
         directory.withCString { directory in
@@ -80,9 +89,11 @@ struct Children: ~Copyable {
     return pid
   }
 
-  /// Starts a role of our own program with one argument. The pid or a negative errno.
+  /// Starts a role of our own program with one argument, none where it is empty. The pid or a
+  /// negative errno.
   private func spawnRole<let capacity: Int>(
-    _ role: StaticString, _ argument: Text<capacity>, output: Int32, extra: Int32
+    _ role: StaticString, _ argument: Text<capacity>, output: Int32 = -1,
+    extra: Int32 = -1, more: Int32 = -1
   ) -> Int32 {
     var request = lx_child()
     request.path = StaticString("/proc/self/exe").cString
@@ -90,18 +101,23 @@ struct Children: ~Copyable {
     request.output = output
     request.error = 2
     request.extra = extra
+    request.more = more
     return argument.withCString { text in
-      request.arguments.1 = text
+      if !argument.isEmpty { request.arguments.1 = text }
       return lx_spawn(&request)
     }
   }
 
-  mutating func spawnProbe(slot: Int, life: UInt32, node: Text<16>) -> Int32 {
+  /// Starts a probe of a node, or of the file that it stands for.
+  mutating func spawnProbe(
+    slot: Int, life: UInt32, node: Text<16>, file: Configuration.PlaybackFile?
+  ) -> Int32 {
     var reading: Int32 = -1
     var writing: Int32 = -1
     let piped = lx_pipe(&reading, &writing)
     guard piped == 0 else { return piped }
-    let pid = spawnRole("probe", node, output: writing, extra: -1)
+    let subject = file.map { PlaybackCamera.subject($0) } ?? Text<112>(node)
+    let pid = spawnRole("probe", subject, output: writing)
     lx_close(writing)
     if pid > 0 {
       children[slot] = Child(pid: pid, life: life, output: reading)
@@ -112,8 +128,26 @@ struct Children: ~Copyable {
   }
 
   mutating func spawnStorage(dataDirectory: Text<96>, channel: Int32) -> Int32 {
-    let pid = spawnRole("storage", dataDirectory, output: -1, extra: channel)
+    let pid = spawnRole("storage", dataDirectory, extra: channel)
     if pid > 0 { children[Self.storagePlace] = Child(pid: pid) }
+    return pid
+  }
+
+  /// Starts a feed over its end of a channel and the memory for its pictures.
+  mutating func spawnFeed(
+    slot: Int, life: UInt32, camera: Name, channel: Int32, memory: Int32
+  ) -> Int32 {
+    // The name tells a person who looks at the list of processes; the feed reads its orders.
+    let pid = spawnRole("feed", camera, extra: channel, more: memory)
+    if pid > 0 { children[Self.feedPlaces + slot] = Child(pid: pid, life: life) }
+    return pid
+  }
+
+  /// Starts the worker that copies pictures for clients.
+  mutating func spawnPicture(channel: Int32) -> Int32 {
+    let none = Text<16>()
+    let pid = spawnRole("picture", none, extra: channel)
+    if pid > 0 { children[Self.picturePlace] = Child(pid: pid) }
     return pid
   }
 
@@ -132,12 +166,14 @@ struct Children: ~Copyable {
       // SIGTERM goes to the server alone, which ends its hooks itself; SIGKILL to all of them.
       guard child.pid > 0, child.life == life else { return }
       _ = lx_kill(child.pid, number, signal == .kill ? 1 : 0)
-    case .probe(let slot):
-      let child = children[slot]
-      guard child.pid > 0, child.life == life else { return }
-      _ = lx_kill(child.pid, number, 1)
-    case .feed: break
+    case .probe(let slot): end(children[slot], life, number)
+    case .feed(let slot): end(children[Self.feedPlaces + slot], life, number)
     }
+  }
+
+  private func end(_ child: Child, _ life: UInt32, _ number: Int32) {
+    guard child.pid > 0, child.life == life else { return }
+    _ = lx_kill(child.pid, number, 1)
   }
 }
 

@@ -11,35 +11,40 @@ struct Devices {
     case beginning
     /// Going through what is there; messages wait meanwhile.
     case enumerating
+    /// Behind the devices: the files that are played as cameras, from this one on.
+    case playing(Int)
     case listening
   }
   private var state = State.off
+  /// udev is to be had.
+  private(set) var isAvailable = false
+  private let files: InlineArray<4, Configuration.PlaybackFile>
 
-  var isAvailable: Bool {
-    switch state {
-    case .off: false
-    case .beginning, .enumerating, .listening: true
-    }
-  }
+  init(playing files: InlineArray<4, Configuration.PlaybackFile>) { self.files = files }
 
   /// There is something to tell that no descriptor announces: an enumeration goes on.
   var hasMore: Bool {
     switch state {
-    case .beginning, .enumerating: true
+    case .beginning, .enumerating, .playing: true
     case .off, .listening: false
     }
   }
 
   /// Starts to listen, then to enumerate: in this order nothing can fall between. Returns the
-  /// descriptor to watch, or a negative errno.
+  /// descriptor to watch, or a negative errno: then only files are told.
   mutating func open() -> Int32 {
     let monitor = lx_udev_open()
-    if monitor >= 0 { enumerate() }
+    isAvailable = monitor >= 0
+    enumerate()
     return monitor
   }
 
-  private mutating func enumerate() {
-    state = lx_udev_enumerate() == 0 ? .beginning : .listening
+  private mutating func enumerate() { state = .beginning }
+
+  /// The first file from `first` on.
+  private func file(from first: Int) -> Int? {
+    for index in files.indices where index >= first && !files[index].path.isEmpty { return index }
+    return nil
   }
 
   /// The next thing udev has to tell.
@@ -49,11 +54,18 @@ struct Devices {
       switch state {
       case .off: return nil
       case .beginning:
-        state = .enumerating
+        let hasDevices = isAvailable && lx_udev_enumerate() == 0
+        state = hasDevices ? .enumerating : .playing(0)
         return .devicesEnumerating
       case .enumerating:
         if lx_udev_enumerated(&device) == 1 { return .deviceAdded(DeviceFacts(device)) }
-        state = .listening
+        state = .playing(0)
+      case .playing(let next):
+        if let index = file(from: next) {
+          state = .playing(index + 1)
+          return .deviceAdded(PlaybackCamera.facts(files[index], index))
+        }
+        state = isAvailable ? .listening : .off
         return .devicesEnumerated
       case .listening:
         let result = lx_udev_next(&device)

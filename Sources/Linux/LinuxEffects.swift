@@ -10,9 +10,13 @@ extension LinuxSystem {
     case .spawnMediaServer(let life): spawnMediaServer(life, for: appliance)
     case .spawnProbe(let slot, let life, let node):
       spawned(
-        .probe(slot: slot), life, children.spawnProbe(slot: slot, life: life, node: node))
+        .probe(slot: slot), life,
+        children.spawnProbe(slot: slot, life: life, node: node, file: playback(node)))
+    case .spawnFeed(let slot, let life): spawnFeed(slot, life, for: appliance)
+    case .publishFeed(let slot, let life): publishFeed(slot, life, for: appliance)
+    case .silenceFeed(let slot, let life): silenceFeed(slot, life)
     case .signal(let kind, let life, let signal): children.signal(kind, life: life, signal)
-    case .media(let request): call(request)
+    case .media(let request): call(request, for: appliance)
     case .cancelMedia: media.cancel()
     case .checkMediaSockets(let life): checkMediaSockets(life)
     case .light(let led, let on):
@@ -23,6 +27,7 @@ extension LinuxSystem {
       // The same sign of life for a service manager that wants one (sd_notify(3)).
       _ = lx_service_notify(StaticString("WATCHDOG=1").cString)
     case .rememberIdentities: rememberIdentities(appliance)
+    case .rememberSources: rememberSources(appliance)
     case .breadcrumb(let breadcrumb): storage.mark(breadcrumb)
     case .spawnFeed(let slot, let life):
       tell(.childSpawnFailed(.feed(slot: slot), life: life, errno: 38))
@@ -44,6 +49,14 @@ extension LinuxSystem {
     storage.tell(.cameras) { writer in
       for index in 0..<appliance.cameras.known.count {
         appliance.cameras.known[index].encode(into: &writer)
+      }
+    }
+  }
+
+  private mutating func rememberSources(_ appliance: borrowing Appliance) {
+    storage.tell(.sources) { writer in
+      for index in 0..<appliance.sources.count {
+        appliance.sources[index].encode(into: &writer)
       }
     }
   }

@@ -6,7 +6,8 @@ import Wire
 /// What has to be told to the loop, source by source.
 extension LinuxSystem {
   public mutating func nextInput(from source: Int, logs: inout LogRings) -> Input? {
-    guard let source = Source(rawValue: source) else { return nil }
+    let slot = source >> 8
+    guard let source = Source(rawValue: source & 0xFF) else { return nil }
     switch source {
     case .results: return nextResult()
     case .signals: return nextSignal(&logs)
@@ -18,6 +19,9 @@ extension LinuxSystem {
       readMediaOutput(&logs)
       return nil
     case .mediaCall: return nextAnswer()
+    case .feed: return nextReport(slot)
+    // Pictures are the loop's business: `nextPicture`.
+    case .pictures: return nil
     }
   }
 
@@ -53,8 +57,18 @@ extension LinuxSystem {
       lx_close(output)
       tell(.childExited(.probe(slot: slot), life: life, status))
       return answered ? .probeAnswered(slot: slot, life: life, report) : nil
+    case .feed(let slot, let life, let status):
+      // Its last words first: they say why.
+      let last = nextReport(slot)
+      closeFeed(slot, life)
+      guard let last else { return .childExited(.feed(slot: slot), life: life, status) }
+      tell(.childExited(.feed(slot: slot), life: life, status))
+      return last
     case .storage:
       if let channel = storage.ended(now: now) { forget(channel) }
+      return nil
+    case .picture:
+      if let channel = pictures.ended(now: now) { forget(channel) }
       return nil
     }
   }

@@ -17,7 +17,7 @@ public struct LinuxSystem: ~Copyable {
   private var readyCount = 0
 
   /// Sources with something to tell that no descriptor announces.
-  private var extra = InlineArray<2, Source>(repeating: .results)
+  private var extra = InlineArray<3, Ready>(repeating: .backlog)
   private var extraCount = 0
 
   /// Results of effects that are there at once, in order.
@@ -26,9 +26,11 @@ public struct LinuxSystem: ~Copyable {
   private var resultCount = 0
 
   var children = Children()
-  var devices = Devices()
+  var devices: Devices
   var leds = LEDs()
   var storage: StorageChannel
+  var feeds = FeedEnds()
+  var pictures = PictureChannel()
   /// Where children's output and reports are read to.
   let scratch: UnsafeMutableRawBufferPointer
   let report: UnsafeMutablePointer<ProbeReport>
@@ -69,8 +71,10 @@ public struct LinuxSystem: ~Copyable {
     scratch = UnsafeMutableRawBufferPointer(memory.scratch)
     report = memory.report.baseAddress!
     report.initialize(to: ProbeReport())
+    devices = Devices(playing: configuration.cameras.playback)
     media = MediaExchange(body: memory.mediaBody, paths: memory.mediaPaths)
-    storage = StorageChannel(known: memory.known, message: memory.message)
+    storage = StorageChannel(
+      known: memory.known, sources: memory.sources, message: memory.message)
   }
 
   private static func watch(
@@ -81,10 +85,10 @@ public struct LinuxSystem: ~Copyable {
   }
 
   /// Watches a source that the agent can do without.
-  func watch(_ descriptor: Int32, _ source: Source) {
+  func watch(_ descriptor: Int32, _ source: Source, slot: Int = 0) {
     guard descriptor >= 0 else { return }
     _ = lx_poller_add(
-      poller.number, descriptor, LX_READABLE.rawValue, Token.source(source).rawValue)
+      poller.number, descriptor, LX_READABLE.rawValue, Token.source(source, slot: slot).rawValue)
   }
 
   func forget(_ descriptor: Int32) {
@@ -132,6 +136,7 @@ public struct LinuxMemory {
   let scratch: UnsafeMutableBufferPointer<UInt8>
   let report: UnsafeMutableBufferPointer<ProbeReport>
   let known: UnsafeMutableBufferPointer<KnownCamera>
+  let sources: UnsafeMutableBufferPointer<KnownSource>
   let message: UnsafeMutableBufferPointer<UInt8>
   let mediaBody: UnsafeMutableBufferPointer<UInt8>
   let mediaPaths: UnsafeMutableBufferPointer<MediaPath>
@@ -143,6 +148,8 @@ public struct LinuxMemory {
     report = arena.claim("probe report", 1, of: ProbeReport.self)
     known = arena.claim(
       "storage: remembered cameras", ApplianceMemory.knownCameras, of: KnownCamera.self)
+    sources = arena.claim(
+      "storage: external sources", Limits.sources, of: KnownSource.self)
     message = arena.claim("storage: message", StorageChannel.messageSize, of: UInt8.self)
     mediaBody = arena.claim(
       "MediaMTX: one answer of its API", MediaExchange.answerLimit, of: UInt8.self)
@@ -163,21 +170,23 @@ extension LinuxSystem: OperatingSystem {
       storage.rested(now: now)
       startStorageWhenMounted()
     }
+    if pictures.isDue(now: now) { startPictureWorker() }
     extraCount = 0
-    if resultCount > 0 { add(.results) }
-    if devices.hasMore { add(.udev) }
+    if resultCount > 0 { add(.source(Source.results.rawValue)) }
+    if devices.hasMore { add(.source(Source.udev.rawValue)) }
+    if pictures.lost > 0 { add(.pictures) }
     return readyCount + extraCount
   }
 
-  private mutating func add(_ source: Source) {
-    extra[extraCount] = source
+  private mutating func add(_ ready: Ready) {
+    extra[extraCount] = ready
     extraCount += 1
   }
 
   /// epoll's time-out is in whole milliseconds from now; rounded up, so that the deadline has come.
   private mutating func timeoutMs(until deadline: Instant) -> Int32 {
-    if resultCount > 0 || devices.hasMore { return 0 }
-    let deadline = min(deadline, storage.nextDeadline)
+    if resultCount > 0 || devices.hasMore || pictures.lost > 0 { return 0 }
+    let deadline = min(deadline, min(storage.nextDeadline, pictures.nextDeadline))
     guard deadline != .never else { return -1 }
     let nowUs = nowUs()
     let (wanted, overflow) = deadline.ms.multipliedReportingOverflow(by: 1000)
@@ -186,11 +195,12 @@ extension LinuxSystem: OperatingSystem {
   }
 
   public func ready(_ index: Int) -> Ready {
-    if index >= readyCount { return .source(extra[index - readyCount].rawValue) }
+    if index >= readyCount { return extra[index - readyCount] }
     let entry = readyList[index]
     switch Token(rawValue: entry.token) {
     case .backlog: return .backlog
-    case .source(let source): return .source(source.rawValue)
+    case .source(.pictures, _): return .pictures
+    case .source(let source, let slot): return .source(source.rawValue | slot << 8)
     case .connection(let slot, let generation):
       let readiness: Readiness
       // What the peer sent before it broke is not worth a reading: nobody takes the answer.

@@ -61,9 +61,11 @@ extension LinuxSystem {
 
   // MARK: Its API
 
-  mutating func call(_ request: MediaRequest) {
+  mutating func call(_ request: MediaRequest, for appliance: borrowing Appliance) {
     let port = configuration.mediaServer.apiPort
-    if let failed = media.begin(request, port: port) {
+    var url = Text<160>()
+    if case .addPath(_, let name) = request { url = appliance.streams.url(of: name) }
+    if let failed = media.begin(request, pulling: url, port: port) {
       tell(.mediaAnswered(failed, paths: media.paths))
       return
     }

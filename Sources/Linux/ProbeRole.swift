@@ -5,8 +5,21 @@ import Wire
 /// `watchpost probe NODE`: asks a camera what it can do, in a process of its own, because a driver
 /// that hangs or crashes must cost a probe and not the agent.
 public enum ProbeRole {
-  /// Probes `/dev/NODE` and writes the report to standard output. The process's exit code.
-  public static func run(node: Text<16>) -> Int32 {
+  /// Probes `/dev/NODE`, or the file that is played as a camera where `subject` is a path with a
+  /// rate, and writes the report to standard output. The process's exit code.
+  public static func run(_ subject: Text<112>) -> Int32 {
+    let isFile = subject.count > 0 && subject[0] == UInt8(ascii: "/")
+    return write(isFile ? PlaybackCamera.probe(subject) : probe(node: Text(subject)))
+  }
+
+  private static func write(_ report: ProbeReport) -> Int32 {
+    withUnsafeTemporaryAllocation(byteCount: ProbeReport.encodedSize, alignment: 8) {
+      report.encode(into: $0)
+      return lx_write_all(1, $0.baseAddress!, $0.count) == 0 ? 0 : 1
+    }
+  }
+
+  private static func probe(node: Text<16>) -> ProbeReport {
     var path = Text<32>("/dev/")
     path.append(node)
     var report = ProbeReport()
@@ -23,10 +36,7 @@ public enum ProbeRole {
         report.holderName = Text(UnsafeRawBufferPointer(bytes))
       }
     }
-    return withUnsafeTemporaryAllocation(byteCount: ProbeReport.encodedSize, alignment: 8) {
-      report.encode(into: $0)
-      return lx_write_all(1, $0.baseAddress!, $0.count) == 0 ? 0 : 1
-    }
+    return report
   }
 }
 

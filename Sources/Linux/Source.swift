@@ -11,6 +11,10 @@ enum Source: Int {
   case storage = 5
   case mediaServerOutput = 6
   case mediaCall = 7
+  /// What the feed of a camera slot reports.
+  case feed = 8
+  /// What the picture worker answers.
+  case pictures = 9
 }
 
 /// The poller's token: 2 bits kind, 30 bits generation, 32 bits slot or source.
@@ -20,14 +24,16 @@ enum Source: Int {
 enum Token {
   case backlog
   case connection(slot: Int, generation: UInt32)
-  case source(Source)
+  /// `slot` tells feeds apart; 0 for all others.
+  case source(Source, slot: Int = 0)
 
   static let generationMask: UInt32 = 0x3FFF_FFFF
 
   var rawValue: UInt64 {
     switch self {
     case .backlog: 0
-    case .source(let source): 1 << 62 | UInt64(source.rawValue)
+    case .source(let source, let slot):
+      1 << 62 | UInt64(slot) << 8 | UInt64(source.rawValue)
     case .connection(let slot, let generation):
       2 << 62 | UInt64(generation & Token.generationMask) << 32 | UInt64(UInt32(slot))
     }
@@ -40,7 +46,7 @@ enum Token {
       guard let source = Source(rawValue: Int(rawValue & 0xFF)) else {
         preconditionFailure("the poller told a token that was never given to it")
       }
-      self = .source(source)
+      self = .source(source, slot: Int(rawValue >> 8 & 0xFFFF))
     default:
       self = .connection(
         slot: Int(UInt32(truncatingIfNeeded: rawValue)),

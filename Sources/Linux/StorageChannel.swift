@@ -16,6 +16,8 @@ struct StorageChannel: ~Copyable {
   private var state = State.off
   /// One page of remembered cameras; an input points into it.
   private let known: UnsafeMutableBufferPointer<KnownCamera>
+  /// All external sources; an input points into it.
+  private let sources: UnsafeMutableBufferPointer<KnownSource>
   private let message: UnsafeMutableRawBufferPointer
   /// What init says of the partition.
   enum Partition: Equatable {
@@ -37,10 +39,14 @@ struct StorageChannel: ~Copyable {
   static let messageSize = 32 * 1024
 
   init(
-    known: UnsafeMutableBufferPointer<KnownCamera>, message: UnsafeMutableBufferPointer<UInt8>
+    known: UnsafeMutableBufferPointer<KnownCamera>,
+    sources: UnsafeMutableBufferPointer<KnownSource>,
+    message: UnsafeMutableBufferPointer<UInt8>
   ) {
     known.initialize(repeating: KnownCamera())
+    sources.initialize(repeating: KnownSource())
     self.known = known
+    self.sources = sources
     self.message = UnsafeMutableRawBufferPointer(message)
   }
 
@@ -116,6 +122,7 @@ struct StorageChannel: ~Copyable {
         facts.freeBytes = reader.read()
         return .storageChanged(judged)
       case .cameras: return .identitiesLoaded(cameras(from: &reader))
+      case .sources: return .sourcesLoaded(sources(from: &reader))
       case .history:
         guard reader.remaining == 9 else { continue }
         history = BootHistory(
@@ -187,5 +194,14 @@ struct StorageChannel: ~Copyable {
       count += 1
     }
     return UnsafeBufferPointer(rebasing: known[..<count])
+  }
+
+  private func sources(from reader: inout ByteReader) -> UnsafeBufferPointer<KnownSource> {
+    var count = 0
+    while reader.remaining >= KnownSource.encodedSize, count < sources.count {
+      sources[count] = KnownSource(from: &reader)
+      count += 1
+    }
+    return UnsafeBufferPointer(rebasing: sources[..<count])
   }
 }

@@ -15,12 +15,15 @@ enum StorageRequest: UInt8 {
   case longLived = 3
   /// The end that follows is wanted.
   case orderlyStop = 4
+  /// The external sources, to be kept.
+  case sources = 5
 }
 
 enum StorageReply: UInt8 {
   case facts = 1
   case cameras = 2
   case history = 3
+  case sources = 4
 }
 
 extension KnownCamera {
@@ -54,5 +57,20 @@ extension KnownCamera {
     port = reader.read()
     guard let rung = IdentityRung(rawValue: number) else { return nil }
     self.rung = rung
+  }
+}
+
+extension KnownSource {
+  static let encodedSize = 32 + Limits.urlSize
+
+  func encode(into writer: inout ByteWriter) {
+    writer.write(name)
+    writer.write(url)
+  }
+
+  init(from reader: inout ByteReader) {
+    self.init()
+    name = reader.read()
+    url = reader.read()
   }
 }

@@ -13,6 +13,7 @@ public struct StorageRole: ~Copyable {
   private static let channel: Int32 = 3
   private static let camerasMagic: UInt32 = 0x3143_5057
   private static let bootsMagic: UInt32 = 0x3142_5057
+  private static let sourcesMagic: UInt32 = 0x3153_5057
 
   private let folder: Text<96>
   private var bootID = InlineArray<16, UInt8>(repeating: 0)
@@ -72,6 +73,8 @@ public struct StorageRole: ~Copyable {
       if told == .unasked { told = .nothing }
     case .cameras:
       replace("/state/cameras", magic: Self.camerasMagic, reader.take(reader.remaining))
+    case .sources:
+      replace("/state/sources", magic: Self.sourcesMagic, reader.take(reader.remaining))
     case .longLived:
       longLived = true
       boots?.longLived = true
@@ -100,6 +103,7 @@ public struct StorageRole: ~Copyable {
     makeFolder("/state")
     countBoot()
     tellCameras()
+    tellSources()
   }
 
   private func makeFolder(_ name: StaticString) {
@@ -183,6 +187,15 @@ public struct StorageRole: ~Copyable {
     let bytes = read("/state/cameras", magic: Self.camerasMagic)
     tell(.cameras) { writer in
       guard let bytes, bytes.count % KnownCamera.encodedSize == 0 else { return }
+      writer.write(bytes)
+    }
+  }
+
+  /// The external sources; none where there is no file yet.
+  private func tellSources() {
+    let bytes = read("/state/sources", magic: Self.sourcesMagic)
+    tell(.sources) { writer in
+      guard let bytes, bytes.count % KnownSource.encodedSize == 0 else { return }
       writer.write(bytes)
     }
   }

@@ -17,7 +17,7 @@ func run() -> Int32 {
   let role = chosenRole()
   if role == "init" { return initRole() }
   if role == "agent" { return agentRole() }
-  if role == "probe" { return ProbeRole.run(node: argument(2)) }
+  if role == "probe" { return ProbeRole.run(argument(2)) }
   if role == "storage" { return StorageRole.run(dataDirectory: argument(2)) }
   if role == "limits" { return limitsRole() }
   if role == "network" { return networkRole() }

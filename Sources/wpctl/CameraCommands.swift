@@ -54,6 +54,9 @@ struct CameraCommand: AsyncParsableCommand {
     facts.add("Port", camera.port)
     facts.add("Node", camera.node)
     facts.add("Driver", [camera.driver, camera.card].compactMap { $0 }.joined(separator: ", "))
+    facts.add("Mode", camera.granted.map(words))
+    facts.add("Pictures", delivery(of: camera))
+    facts.add("Stream", camera.enabled ? nil : "stopped by request")
     facts.add("Named by", camera.identity)
     facts.add("Plugged in", camera.connectedForMs == 0 ? nil : spoken(ms: camera.connectedForMs))
     facts.add("Unplugged", "\(camera.disconnects) times")
@@ -72,6 +75,19 @@ struct CameraCommand: AsyncParsableCommand {
     }
     table.print()
     if camera.modesTruncated == true { Console.line("… and more than fit into one answer.") }
+  }
+
+  private func words(_ mode: CameraDocument.Mode) -> String {
+    let rate = mode.framesPerSecond.map { " at \($0)/s" } ?? ""
+    return "\(mode.format) \(mode.width)x\(mode.height)\(rate)"
+  }
+
+  private func delivery(of camera: CameraDocument) -> String? {
+    guard let delivery = camera.delivery else { return nil }
+    let how = delivery == "passThrough" ? "as the camera codes them" : "coded anew"
+    let why = camera.deliveryReason.map { " (\($0))" } ?? ""
+    let rate = camera.measuredFramesPerSecond.map { ", \($0)/s" } ?? ""
+    return "\(how)\(why)\(rate), \(camera.frames) so far"
   }
 
   private func hex(_ number: UInt16) -> String {

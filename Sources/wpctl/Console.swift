@@ -23,9 +23,12 @@ enum Console {
   }
 
   /// A line on standard output, at once: whoever reads a followed log through a pipe waits for it.
-  static func line(_ text: String) {
+  static func line(_ text: String) { raw(Data((text + "\n").utf8)) }
+
+  /// Bytes on standard output as they are.
+  static func raw(_ bytes: Data) {
     do {
-      try FileHandle.standardOutput.write(contentsOf: Data((text + "\n").utf8))
+      try FileHandle.standardOutput.write(contentsOf: bytes)
     } catch {
       // The reader has gone (`| head`): there is nobody left to write for.
       exit(Outcome.done.rawValue)

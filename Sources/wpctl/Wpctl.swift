@@ -15,6 +15,7 @@ struct Wpctl: AsyncParsableCommand {
     version: "\(productVersion)",
     subcommands: [
       StatusCommand.self, CamerasCommand.self, CameraCommand.self, StreamsCommand.self,
+      SnapshotCommand.self, StreamCommand.self, SourceCommand.self,
       EventsCommand.self, LogsCommand.self, MetricsCommand.self, SubscriptionsCommand.self,
       PingCommand.self, DiscoverCommand.self, IdentifyCommand.self, RebootCommand.self,
       ShutdownCommand.self,
@@ -71,6 +72,7 @@ enum Outcome: Int32 {
       case .busy: self = .busy
       case .refused, .protocolViolation, .malformedAnswer: self = .refused
       }
+    case is Unwritable: self = .refused
     case is DiscoveryError: self = .noConnection
     case is NothingCame: self = .timeout
     default: return nil

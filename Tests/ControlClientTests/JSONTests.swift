@@ -9,12 +9,26 @@ import Testing
   @Test(arguments: [
     ("status", ["status"]), ("cameras", ["cameras"]), ("camera", ["camera", "cam-front"]),
     ("streams", ["streams"]), ("metrics", ["metrics"]), ("subscriptions", ["subscriptions"]),
+    ("sources", ["source", "ls"]), ("done", ["source", "rm", "yard"]),
+    ("done", ["source", "add", "yard", "rtsp://10.0.0.9/live"]),
+    ("done", ["stream", "start", "cam-front"]), ("done", ["stream", "stop", "cam-front"]),
     ("ping", ["ping"]), ("done", ["identify"]), ("done", ["reboot"]), ("done", ["shutdown"]),
   ])
   func documents(schema: String, arguments: [String]) async throws {
     let run = try await against(.golden, arguments + ["--json"])
     #expect(run.code == 0)
     #expect(try Schema(schema).faults(in: run.output) == [])
+  }
+
+  @Test func snapshots() async throws {
+    let file = FileManager.default.temporaryDirectory.appending(path: "\(UUID()).jpg").path
+    defer { try? FileManager.default.removeItem(atPath: file) }
+    let run = try await against(.golden, ["snapshot", "cam-front", "--json", "-o", file])
+    #expect(run.code == 0)
+    #expect(try Schema("snapshot").faults(in: run.output) == [])
+    let document = try JSONDecoder().decode(SnapshotDocument.self, from: Data(run.output.utf8))
+    let written = try Data(contentsOf: URL(filePath: file))
+    #expect(written.count == Int(document.bytes) && written.count > 0)
   }
 
   @Test(arguments: [("event", ["events", "--count", "2"]), ("log-line", ["logs"])])
@@ -30,7 +44,7 @@ import Testing
     let files = try FileManager.default.contentsOfDirectory(atPath: folder.path)
     let used = [
       "status", "cameras", "camera", "streams", "metrics", "subscriptions", "ping", "done",
-      "event", "log-line", "discover",
+      "event", "log-line", "discover", "snapshot", "sources",
     ]
     #expect(Set(files) == Set(used.map { $0 + ".json" }))
   }

@@ -33,6 +33,14 @@ struct FakeSystem: ~Copyable, OperatingSystem {
   var inputs: [Input] = []
   var executed: [Effect] = []
   var lines: [LogLine] = []
+  /// The picture of every camera; nil: there is none that is new enough.
+  var picture: [UInt8]? = nil
+  /// The worker cannot be asked.
+  var picturesOff = false
+  /// Pictures that were asked for and not closed since, by entry.
+  var askedPictures: [Int: (notBeforeUs: UInt64, deadlineUs: UInt64)] = [:]
+  /// Entries whose answer has not been told yet.
+  var pictureAnswers: [Int] = []
   private var list: [Ready] = []
   private var nextDescriptor: Int32 = 10
   /// Largest number of bytes of one reading.
@@ -58,6 +66,7 @@ struct FakeSystem: ~Copyable, OperatingSystem {
       }
     }
     if !inputs.isEmpty { list.append(.source(0)) }
+    if !pictureAnswers.isEmpty { list.append(.pictures) }
     if list.isEmpty && deadline != .never {
       timeUs = max(timeUs, deadline.ms * 1000)
     }
@@ -134,6 +143,45 @@ struct FakeSystem: ~Copyable, OperatingSystem {
 
   mutating func nextInput(from source: Int, logs: inout LogRings) -> Input? {
     inputs.isEmpty ? nil : inputs.removeFirst()
+  }
+
+  mutating func askPicture(
+    _ entry: Int, of source: PictureSource, notBeforeUs: UInt64, deadlineUs: UInt64
+  ) -> Bool {
+    guard !picturesOff else { return false }
+    precondition(askedPictures[entry] == nil, "asked before it was closed")
+    askedPictures[entry] = (notBeforeUs, deadlineUs)
+    return true
+  }
+
+  /// The worker has something to say of every picture that was asked for.
+  mutating func answerPictures() { pictureAnswers = askedPictures.keys.sorted() }
+
+  mutating func nextPicture() -> PictureAnswer? {
+    guard !pictureAnswers.isEmpty else { return nil }
+    let entry = pictureAnswers.removeFirst()
+    guard let picture else { return PictureAnswer(entry: entry, facts: nil) }
+    var facts = PictureFacts()
+    facts.size = picture.count
+    facts.width = 640
+    facts.height = 480
+    facts.frame = 77
+    facts.capturedUs = timeUs - 5000
+    return PictureAnswer(entry: entry, facts: facts)
+  }
+
+  mutating func readPicture(
+    _ entry: Int, at offset: Int, into buffer: UnsafeMutableRawBufferPointer
+  ) -> Bool {
+    precondition(askedPictures[entry] != nil, "read after it was closed")
+    guard let picture, offset + buffer.count <= picture.count else { return false }
+    buffer.copyBytes(from: picture[offset..<offset + buffer.count])
+    return true
+  }
+
+  mutating func closePicture(_ entry: Int) {
+    askedPictures[entry] = nil
+    pictureAnswers.removeAll { $0 == entry }
   }
 
   mutating func execute(_ effect: Effect, for appliance: borrowing Appliance) {

@@ -189,7 +189,11 @@ import Testing
     case .logTail: _ = try LogHead.open(bytes)
     case .mediaServer: _ = try MediaServerReport.decode(bytes)
     case .event: _ = try EventMessage.decode(bytes)
-    case .identify, .reboot, .shutdown, .connection: _ = try Empty.decode(bytes)
+    case .snapshot: _ = try SnapshotPart.open(bytes)
+    case .sourceList: _ = try SourceListHead.entries(bytes)
+    case .identify, .reboot, .shutdown, .connection, .streamStart, .streamStop, .sourceAdd,
+      .sourceRemove:
+      _ = try Empty.decode(bytes)
     }
   }
 

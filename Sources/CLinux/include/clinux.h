@@ -21,5 +21,6 @@
 #include "lx_init.h"
 #include "lx_media.h"
 #include "lx_network.h"
+#include "lx_shared.h"
 
 #endif

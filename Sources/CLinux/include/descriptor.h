@@ -60,6 +60,8 @@ uint64_t lx_boot_time_ms(void);
 /// Milliseconds since 1970 of CLOCK_REALTIME.
 uint64_t lx_wall_time_ms(void);
 
+/// Writes zeros that no compiler leaves out.
+void lx_wipe(void *memory, size_t bytes);
 /// Anonymous memory, every page touched; NULL when there is none.
 void *_Nullable lx_map(size_t bytes);
 

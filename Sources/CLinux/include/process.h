@@ -19,12 +19,13 @@ struct lx_child {
   /// The child's standard output and error; -1: /dev/null.
   int32_t output;
   int32_t error;
-  /// A descriptor that becomes the child's 3, or -1.
+  /// Descriptors that become the child's 3 and 4, or -1.
   int32_t extra;
+  int32_t more;
 };
 
 /// Starts a child in its own process group that dies with this process (PR_SET_PDEATHSIG), with an
-/// empty signal mask, default dispositions and no descriptor but 0–3. The pid, or the negative
+/// empty signal mask, default dispositions and no descriptor but 0–4. The pid, or the negative
 /// errno of fork or of the failed exec.
 int32_t lx_spawn(const struct lx_child *child);
 /// Signals the process, or its group when `group` is set.

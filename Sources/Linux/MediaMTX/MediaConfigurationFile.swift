@@ -28,8 +28,8 @@ public struct MediaCredentials: Equatable, Sendable {
 /// keys that every version of the v3 API knows, because an unknown one stops the start; what newer
 /// versions switch on by themselves is switched off in the environment (`environment`).
 public enum MediaConfigurationFile {
-  /// Bytes of the longest file: 2 KiB of settings and 64 paths.
-  public static let limit = 8 * 1024
+  /// Bytes of the longest file: 2 KiB of settings and 64 paths, half of them with a URL.
+  public static let limit = 16 * 1024
 
   /// The whole environment of MediaMTX. Unknown names are ignored there, unlike unknown keys: 1.20
   /// would otherwise listen for MoQ on 8892 and 8893.
@@ -114,6 +114,10 @@ public enum MediaConfigurationFile {
       text.append("  ")
       text.append(quoted: streams[index].name)
       text.append(":\n    record: no\n")
+      guard !streams[index].url.isEmpty else { continue }
+      text.append("    source: ")
+      text.append(quoted: streams[index].url)
+      text.append("\n")
     }
   }
 }

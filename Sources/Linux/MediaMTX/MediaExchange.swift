@@ -13,7 +13,7 @@ public struct MediaExchange: ~Copyable {
   public static let answerLimit = 64 * 1024
   /// Paths asked for in one page of the list, and so the most that an answer may hold.
   public static let pageSize = 32
-  private typealias RequestText = Text<256>
+  private typealias RequestText = Text<512>
   /// Reads in one turn, so that an endless answer cannot hold up the loop.
   private static let readsPerTurn = 8
 
@@ -60,10 +60,13 @@ public struct MediaExchange: ~Copyable {
   }
 
   /// Begins a call to the API on this port of loopback. An answer only where it failed at once.
-  public mutating func begin(_ request: MediaRequest, port: UInt16) -> MediaAnswer? {
+  /// `url` is where an added path pulls its stream from; empty: a feed publishes it.
+  public mutating func begin(
+    _ request: MediaRequest, pulling url: Text<160> = .empty, port: UInt16
+  ) -> MediaAnswer? {
     precondition(isIdle, "a call is outstanding")
     expect(request)
-    outgoing = MediaExchange.text(of: request, port: port)
+    outgoing = MediaExchange.text(of: request, pulling: url, port: port)
     let loopback: UInt32 = 127 << 24 | 1
     let result = lx_connect(loopback, port)
     guard result >= 0 else { return fail(result == -LX_ECONNREFUSED ? .refused : .closed) }
@@ -103,9 +106,11 @@ public struct MediaExchange: ~Copyable {
 
   /// The request. One connection serves one call, so that a dead server's connection is never met
   /// again and nothing has to be told apart.
-  private static func text(of request: MediaRequest, port: UInt16) -> RequestText {
+  private static func text(
+    of request: MediaRequest, pulling url: Text<160>, port: UInt16
+  ) -> RequestText {
     var text = RequestText()
-    var hasBody = false
+    var body = Text<192>()
     switch request {
     case .info: text.append("GET /v3/info")
     case .listPaths(_, let page):
@@ -116,7 +121,15 @@ public struct MediaExchange: ~Copyable {
     case .addPath(_, let name):
       text.append("POST /v3/config/paths/add/")
       text.append(name)
-      hasBody = true
+      // A new path takes everything else from the file's pathDefaults. A URL holds nothing that
+      // JSON would have to escape (`SourceURL`).
+      body.append("{")
+      if !url.isEmpty {
+        body.append("\"source\":\"")
+        body.append(url)
+        body.append("\"")
+      }
+      body.append("}")
     case .removePath(_, let name):
       text.append("DELETE /v3/config/paths/delete/")
       text.append(name)
@@ -124,10 +137,13 @@ public struct MediaExchange: ~Copyable {
     text.append(" HTTP/1.1\r\nHost: 127.0.0.1:")
     text.append(decimal: UInt64(port))
     text.append("\r\nConnection: close\r\n")
-    // A new path takes everything from the file's pathDefaults.
-    if hasBody { text.append("Content-Type: application/json\r\nContent-Length: 2\r\n") }
+    if !body.isEmpty {
+      text.append("Content-Type: application/json\r\nContent-Length: ")
+      text.append(decimal: UInt64(body.count))
+      text.append("\r\n")
+    }
     text.append("\r\n")
-    if hasBody { text.append("{}") }
+    text.append(body)
     return text
   }
 
