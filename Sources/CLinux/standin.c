@@ -21,21 +21,26 @@
 
 enum { poll_limit = 512, backlog = 128 };
 
-static int32_t bind_socket(const char *host, uint16_t port, int type) {
-  struct sockaddr_storage address = {0};
-  struct sockaddr_in *v4 = (struct sockaddr_in *)&address;
-  struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&address;
-  socklen_t length = sizeof *v6;
+/// Fills in a numeric address, an empty one meaning every address; its length, 0 if it is none.
+static socklen_t fill_address(struct sockaddr_storage *address, const char *host, uint16_t port) {
+  struct sockaddr_in *v4 = (struct sockaddr_in *)address;
+  struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)address;
+  memset(address, 0, sizeof *address);
   if (inet_pton(AF_INET, host, &v4->sin_addr) == 1) {
     v4->sin_family = AF_INET;
     v4->sin_port = htons(port);
-    length = sizeof *v4;
-  } else if (host[0] == 0 || inet_pton(AF_INET6, host, &v6->sin6_addr) == 1) {
-    v6->sin6_family = AF_INET6;
-    v6->sin6_port = htons(port);
-  } else {
-    return -EINVAL;
+    return sizeof *v4;
   }
+  if (host[0] != 0 && inet_pton(AF_INET6, host, &v6->sin6_addr) != 1) return 0;
+  v6->sin6_family = AF_INET6;
+  v6->sin6_port = htons(port);
+  return sizeof *v6;
+}
+
+static int32_t bind_socket(const char *host, uint16_t port, int type) {
+  struct sockaddr_storage address;
+  socklen_t length = fill_address(&address, host, port);
+  if (length == 0) return -EINVAL;
   int fd = socket(address.ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0 && errno == EAFNOSUPPORT && host[0] == 0) {
     return bind_socket("0.0.0.0", port, type);  // a kernel without IPv6
@@ -59,6 +64,20 @@ int32_t si_listen(const char *host, uint16_t port) { return bind_socket(host, po
 
 int32_t si_bind_datagram(const char *host, uint16_t port) {
   return bind_socket(host, port, SOCK_DGRAM);
+}
+
+int32_t si_connect(const char *host, uint16_t port) {
+  struct sockaddr_storage address;
+  socklen_t length = fill_address(&address, host, port);
+  if (length == 0 || host[0] == 0) return -EINVAL;
+  int fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -errno;
+  if (connect(fd, (struct sockaddr *)&address, length) < 0 && errno != EINPROGRESS) {
+    int error = errno;
+    close(fd);
+    return -error;
+  }
+  return fd;
 }
 
 int32_t si_accept(int32_t listener, char *peer, size_t capacity) {

@@ -200,8 +200,22 @@ extension Configuration {
     if kept != 0, kept < duration("recordSegmentDuration", in: values) {
       throw Refusal("'recordDeleteAfter' cannot be lower than 'recordSegmentDuration'")
     }
-    if values.value(of: "source")?.text != "publisher" {
-      throw Refusal("the stand-in knows no source but 'publisher'")
+    try check(source: values.value(of: "source")?.text ?? "", ofPath: values)
+  }
+
+  private static func check(source: String, ofPath values: [JSON.Member]) throws(Refusal) {
+    if source == "publisher" { return }
+    guard source.hasPrefix("rtsp://") || source.hasPrefix("rtsps://") else {
+      throw Refusal("invalid source: '\(source)'")
+    }
+    if isCatchAll(values.value(of: "name")?.text ?? "") {
+      throw Refusal(
+        "a path with a regular expression (or path 'all') cannot have a RTSP source. "
+          + "use another path")
+    }
+    if SourceURL(source) == nil { throw Refusal("'\(source)' is not a valid RTSP URL") }
+    if values.value(of: "sourceOnDemand")?.flag == true {
+      throw Refusal("the stand-in knows no sources on demand")
     }
   }
 

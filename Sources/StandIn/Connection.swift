@@ -4,6 +4,8 @@ import CLinux
 final class Connection {
   enum Service {
     case api, metrics, playback, rtsp
+    /// The stand-in is the client, and pulls a stream.
+    case source
     /// A server that is only there to be seen listening.
     case other
   }
@@ -33,6 +35,8 @@ final class Connection {
   /// When media last arrived (monotonic).
   var lastMedia: Nanoseconds = 0
   var session: Session?
+  /// Whose connection it is, where the stand-in is the client.
+  var source: RTSPSource?
   let nonce = randomIdentifier()
 
   init(descriptor: Int32, service: Service, peer: String) {
@@ -64,31 +68,32 @@ final class Connection {
     output += waiting.bytes
   }
 
-  /// Reads what is there; false at the end of the stream.
-  func receive(into scratch: inout [UInt8]) -> Bool {
+  /// Reads what is there; says why when nothing more will come.
+  func receive(into scratch: inout [UInt8]) -> String? {
     let count = scratch.withUnsafeMutableBytes {
       si_receive(descriptor, $0.baseAddress!, $0.count)
     }
-    if count == -11 || count == -4 { return true }  // EAGAIN, EINTR
-    if count <= 0 { return false }
+    if count == -11 || count == -4 { return nil }  // EAGAIN, EINTR
+    if count == 0 { return "EOF" }
+    if count < 0 { return FileError(code: Int32(-count)).reason }
     inboundBytes += UInt64(count)
     input += scratch[..<Int(count)]
-    return input.count <= Connection.maximumInput
+    return input.count <= Connection.maximumInput ? nil : "message too long"
   }
 
-  /// Sends what the kernel takes; false when the connection is gone.
-  func flush() -> Bool {
+  /// Sends what the kernel takes; says why when the connection is gone.
+  func flush() -> String? {
     while sent < output.count {
       let count = output.withUnsafeBytes {
         si_send(descriptor, $0.baseAddress! + sent, $0.count - sent)
       }
-      if count == -11 || count == -4 { return true }
-      if count <= 0 { return false }
+      if count == -11 || count == -4 { return nil }
+      if count <= 0 { return "write: " + FileError(code: Int32(-count)).reason }
       sent += Int(count)
       outboundBytes += UInt64(count)
     }
     output.removeAll(keepingCapacity: true)
     sent = 0
-    return true
+    return nil
   }
 }

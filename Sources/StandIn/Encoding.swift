@@ -46,6 +46,23 @@ func base64Decoded(_ text: String) -> [UInt8]? {
   return output
 }
 
+/// Base64 (RFC 4648) with padding.
+func base64Encoded(_ text: String) -> String {
+  let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+  let bytes = Array(text.utf8)
+  var output: [UInt8] = []
+  for start in stride(from: 0, to: bytes.count, by: 3) {
+    let count = min(3, bytes.count - start)
+    var bits: UInt32 = 0
+    for index in 0..<3 { bits = bits << 8 | (index < count ? UInt32(bytes[start + index]) : 0) }
+    for index in 0..<4 {
+      let digit = digits[Int(bits >> UInt32(18 - 6 * index) & 63)]
+      output.append(index <= count ? digit : UInt8(ascii: "="))
+    }
+  }
+  return String(decoding: output, as: UTF8.self)
+}
+
 /// Percent-decoding of a URL's path or query (RFC 3986); nil if an escape is cut.
 func percentDecoded(_ text: String) -> String? {
   let bytes = Array(text.utf8)
@@ -155,8 +172,14 @@ struct FileError: Error {
     case 27: "file too large"
     case 28: "no space left on device"
     case 30: "read-only file system"
+    case 32: "broken pipe"
     case 98: "address already in use"
     case 99: "cannot assign requested address"
+    case 101: "network is unreachable"
+    case 104: "connection reset by peer"
+    case 110: "connection timed out"
+    case 111: "connection refused"
+    case 113: "no route to host"
     default: "errno \(code)"
     }
   }

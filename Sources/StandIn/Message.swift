@@ -1,4 +1,4 @@
-/// One request of HTTP/1.1 or RTSP/1.0, which share their grammar.
+/// One request of HTTP/1.1 or RTSP/1.0, which share their grammar, or an answer of RTSP/1.0.
 struct Message {
   var method: String
   var target: String
@@ -11,6 +11,9 @@ struct Message {
     for header in headers where header.name == name { return header.value }
     return nil
   }
+
+  /// The status of an answer, whose first line is "RTSP/1.0 200 OK"; nil if it is a request.
+  var status: Int? { method.hasPrefix("RTSP/") ? Int(target) : nil }
 
   enum Outcome {
     case incomplete
@@ -33,7 +36,10 @@ struct Message {
     lines.removeAll { $0.isEmpty }
     guard let first = lines.first else { return .invalid }
     let words = first.parts(" ")
-    guard words.count == 3 else { return .invalid }
+    // An answer's reason may be several words.
+    guard words.count == 3 || (words.count > 3 && words[0].hasPrefix("RTSP/")) else {
+      return .invalid
+    }
     var message = Message(
       method: words[0], target: words[1], version: words[2], headers: [], body: [])
     for line in lines.dropFirst() {

@@ -25,10 +25,15 @@ final class Path {
   private(set) var configuration: Configuration.NamedPath
   private(set) var settings: Settings
   private(set) var publisher: Session?
+  /// Pulls the stream, where the configuration says so.
+  let source: RTSPSource?
+  /// What the stream is made of; empty while there is none.
+  private(set) var tracks: [Track] = []
   private(set) var readers: [Session] = []
   private var readySince: Nanoseconds = 0
   private var recorder: Recorder?
-  private var isInvalidFrame = false
+  private var assemblies: [FrameAssembly] = []
+  private var hasToldOfSize = false
   private var frameBytes = 0
   private var frameIsKey = false
   private var inboundBytes: UInt64 = 0
@@ -39,6 +44,8 @@ final class Path {
     self.name = name
     self.configuration = configuration
     settings = Settings(configuration.values)
+    source = SourceURL(configuration.values.value(of: "source")?.text ?? "")
+      .map { RTSPSource($0, path: name) }
   }
 
   /// Takes a configuration that does not recreate the path.
@@ -54,29 +61,33 @@ final class Path {
     startRecording(log: log)
   }
 
-  var isReady: Bool { publisher != nil }
+  var isReady: Bool { !tracks.isEmpty }
   /// A path that exists only while somebody uses it.
   var isDynamic: Bool { Configuration.isCatchAll(configuration.name) }
   var isUnused: Bool { publisher == nil && readers.isEmpty }
 
-  func publish(_ session: Session, log: Log) {
+  /// Begins a stream, that of a publisher or, without one, of the source.
+  func publish(_ tracks: [Track], by session: Session?, log: Log) {
+    self.tracks = tracks
     publisher = session
     readySince = si_realtime_ns()
-    (inboundBytes, framesInError, frameBytes, isInvalidFrame) = (0, 0, 0, false)
-    log(.info, "[path \(name)] stream is available and online, " + trackList(session.tracks))
+    (inboundBytes, framesInError, frameBytes, hasToldOfSize) = (0, 0, 0, false)
+    assemblies = tracks.map { FrameAssembly($0.codec) }
+    log(.info, "[path \(name)] stream is available and online, " + trackList)
     startRecording(log: log)
   }
 
   func unpublish(log: Log) {
     stopRecording(log: log)
     publisher = nil
+    tracks = []
   }
 
   func add(reader: Session) { readers.append(reader) }
 
   func remove(reader: Session) { readers.removeAll { $0 === reader } }
 
-  private func trackList(_ tracks: [Track]) -> String {
+  private var trackList: String {
     let names = tracks.map { $0.name }.joined(separator: ", ")
     return "\(tracks.count) track" + (tracks.count == 1 ? "" : "s") + " (" + names + ")"
   }
@@ -84,9 +95,9 @@ final class Path {
   // MARK: Recording
 
   private func startRecording(log: Log) {
-    guard settings.record, recorder == nil, let publisher else { return }
+    guard settings.record, recorder == nil, isReady else { return }
     recorder = Recorder(path: name, settings: settings)
-    log(.info, "[path \(name)] [recorder] recording " + trackList(publisher.tracks))
+    log(.info, "[path \(name)] [recorder] recording " + trackList)
   }
 
   private func stopRecording(log: Log) {
@@ -98,27 +109,32 @@ final class Path {
 
   // MARK: Media
 
-  /// Takes a media packet of the publisher, and passes it on.
-  func receive(_ packet: RTPPacket, bytes: ArraySlice<UInt8>, track: Int, log: Log) {
-    guard let publisher, track < publisher.tracks.count else { return }
+  /// Takes a media packet, and passes it on. `maximumPayload`: what MediaMTX sends in one packet.
+  func receive(
+    _ packet: RTPPacket, bytes: ArraySlice<UInt8>, track: Int, maximumPayload: Int, log: Log
+  ) {
+    guard track < tracks.count else { return }
+    if packet.payload.count > maximumPayload, !hasToldOfSize {
+      hasToldOfSize = true
+      log(
+        .info,
+        "[path \(name)] RTP packets are too big (\(packet.payload.count) > \(maximumPayload)), "
+          + "remuxing them into smaller ones")
+    }
+    switch assemblies[track].take(packet) {
+    case .whole: break
+    case .ignored: return
+    case .wrong(let reason):
+      framesInError += 1
+      log(.debug, "[path \(name)] " + reason)
+      return
+    }
     var isKey = true
-    switch publisher.tracks[track].codec {
-    case .motionJPEG:
-      switch MotionJPEG.judge(packet.payload) {
-      case .start: isInvalidFrame = false
-      case .continuation: break
-      case .refused:
-        framesInError += 1
-        isInvalidFrame = true
+    if case .h264 = tracks[track].codec {
+      isKey = H264.unitTypes(packet.payload) & H264.keyFrame != 0
+      if tracks[track].parameterSet == nil {
+        tracks[track].parameterSet = H264.ParameterSet(Array(packet.payload))
       }
-      if isInvalidFrame { return }
-    case .h264:
-      let types = H264.unitTypes(packet.payload)
-      isKey = types & H264.keyFrame != 0
-      if publisher.tracks[track].parameterSet == nil {
-        publisher.tracks[track].parameterSet = H264.ParameterSet(Array(packet.payload))
-      }
-    case .named: break
     }
     inboundBytes += UInt64(bytes.count)
     forward(bytes, track: track)
@@ -157,12 +173,13 @@ final class Path {
 extension Path {
   var description: JSON {
     let time: JSON = isReady ? .string(CivilTime(sinceEpoch: readySince).rfc3339) : .null
-    let tracks = publisher?.tracks ?? []
+    let session = publisher.map { Path.reference($0) } ?? .null
+    let origin = source == nil ? session : Path.reference("rtspSource", "")
     return .object(
       ("name", .string(name)), ("confName", .string(configuration.name)),
       ("ready", .bool(isReady)), ("readyTime", time), ("available", .bool(isReady)),
       ("availableTime", time), ("online", .bool(isReady)), ("onlineTime", time),
-      ("source", publisher.map { Path.reference($0) } ?? .null),
+      ("source", origin),
       ("tracks", .array(tracks.map { .string($0.name) })),
       (
         "tracks2",
@@ -176,7 +193,11 @@ extension Path {
   }
 
   private static func reference(_ session: Session) -> JSON {
-    .object(("type", .string("rtspSession")), ("id", .string(session.id)))
+    reference("rtspSession", session.id)
+  }
+
+  private static func reference(_ type: String, _ id: String) -> JSON {
+    .object(("type", .string(type)), ("id", .string(id)))
   }
 
   /// The lines of the metrics page, current and deprecated.

@@ -68,13 +68,10 @@ extension Server {
     let input = connection.input
     while position < input.count, !connection.isHolding, !connection.closesWhenSent {
       let rest = input[position...]
-      if rest[position] == 0x24 {
-        guard rest.count >= 4 else { break }
-        let length = Int(rest[position + 2]) << 8 | Int(rest[position + 3])
-        guard rest.count >= 4 + length else { break }
-        let channel = rest[position + 1]
-        receive(rest[(position + 4)..<(position + 4 + length)], channel, on: connection)
-        position += 4 + length
+      if rest[position] == InterleavedFrame.mark {
+        guard let frame = InterleavedFrame(rest) else { break }
+        receive(frame.payload, frame.channel, on: connection)
+        position = frame.payload.endIndex
         continue
       }
       guard let length = serveRequest(rest, on: connection) else { break }
@@ -215,6 +212,10 @@ extension Server {
     guard let path = obtainPath(named: session.pathName) else {
       return .refused(400, "path '\(session.pathName)' is not configured")
     }
+    if path.source != nil {
+      return .refused(
+        400, "can't publish to path '\(path.name)' since 'source' is not 'publisher'")
+    }
     if let other = path.publisher {
       guard path.settings.overridesPublisher else {
         return .refused(400, "someone is already publishing to path '\(path.name)'")
@@ -226,7 +227,7 @@ extension Server {
     session.state = .publishing
     session.path = path
     connection.lastMedia = now
-    path.publish(session, log: log)
+    path.publish(session.tracks, by: session, log: log)
     log(.info, session.label + " is publishing to path '\(path.name)'")
     return .ok()
   }
@@ -249,7 +250,8 @@ extension Server {
       return
     }
     session.count(packet, track: channel.track)
-    path.receive(packet, bytes: bytes, track: channel.track, log: log)
+    path.receive(
+      packet, bytes: bytes, track: channel.track, maximumPayload: maximumPayload, log: log)
   }
 
   // MARK: Reading
@@ -258,11 +260,11 @@ extension Server {
     _ message: Message, _ target: RTSPTarget, _ connection: Connection
   ) -> RTSPAnswer {
     if let refusal = refusal("read", message, path: target.path, connection) { return refusal }
-    guard let publisher = path(named: target.path)?.publisher else {
+    guard let path = path(named: target.path), path.isReady else {
       return RTSPAnswer(status: 404)
     }
     let base = message.target.hasSuffix("/") ? String(message.target.dropLast()) : message.target
-    let text = SessionDescription.text(publisher.tracks, base: base)
+    let text = SessionDescription.text(path.tracks, base: base)
     return RTSPAnswer(
       status: 200,
       headers: [("Content-Base", base + "/"), ("Content-Type", "application/sdp")],
@@ -324,12 +326,12 @@ extension Server {
       target.path = String(target.path[..<slash])
     }
     if let refusal = refusal("read", message, path: target.path, connection) { return refusal }
-    guard let path = path(named: target.path), let publisher = path.publisher else {
+    guard let path = path(named: target.path), path.isReady else {
       return RTSPAnswer(status: 404)
     }
     let session = begin(message, target, connection)
     session.state = .readPrepared
-    session.tracks = publisher.tracks
+    session.tracks = path.tracks
     for index in session.tracks.indices { session.tracks[index].control = "trackID=\(index)" }
     session.path = path
     path.add(reader: session)
@@ -352,9 +354,7 @@ extension Server {
     sessions.removeAll { $0 === session }
     if let path = session.path {
       if path.publisher === session {
-        path.unpublish(log: log)
-        // Whoever reads from it has nothing left to read.
-        for reader in path.readers { reader.connection.ending = "terminated" }
+        endStream(of: path)
       } else {
         path.remove(reader: session)
       }
@@ -362,5 +362,11 @@ extension Server {
     }
     log(.info, session.label + " destroyed: " + reason)
     removeUnusedPaths()
+  }
+
+  /// Ends a path's stream. Whoever reads from it has nothing left to read.
+  func endStream(of path: Path) {
+    path.unpublish(log: log)
+    for reader in path.readers { reader.connection.ending = "terminated" }
   }
 }

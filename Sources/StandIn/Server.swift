@@ -156,8 +156,8 @@ final class Server {
       let connection = connections[index - first]
       if connection.isHolding, got[index] & 1 == 0 {
         connection.ending = "EOF"
-      } else if !connection.receive(into: &scratch) {
-        connection.ending = "EOF"
+      } else if let reason = connection.receive(into: &scratch) {
+        connection.ending = reason
       }
     }
   }
@@ -170,18 +170,20 @@ final class Server {
     let text = peer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
     let connection = Connection(
       descriptor: descriptor, service: service, peer: String(decoding: text, as: UTF8.self))
-    if service == .rtsp, !faults.hang {
+    if connection.service == .rtsp, !faults.hang {
       log(.info, "[RTSP] [conn \(connection.peer)] opened")
     }
     connections.append(connection)
   }
 
   private func serve() {
+    runSources()
     for connection in connections {
       connection.releaseHeld(now: now)
       if !connection.closesWhenSent, !connection.input.isEmpty {
         switch connection.service {
         case .rtsp: serveRTSP(connection)
+        case .source: serveSource(connection)
         case .other: connection.input = []
         case .api, .metrics, .playback: serveHTTP(connection)
         }
@@ -189,7 +191,7 @@ final class Server {
     }
     // After all of them: forwarding has filled the readers' queues.
     for connection in connections {
-      if !connection.flush() { connection.ending = "write: broken pipe" }
+      if let reason = connection.flush() { connection.ending = reason }
       if connection.closesWhenSent, !connection.wantsToSend, !connection.isHolding,
         connection.ending == nil
       {
@@ -212,6 +214,7 @@ final class Server {
       if connection.service == .rtsp {
         log(.info, "[RTSP] [conn \(connection.peer)] closed: " + reason)
       }
+      if connection.source != nil { endSource(connection, reason: reason) }
       si_close(connection.descriptor)
     }
     connections.removeAll { $0.ending != nil }
@@ -219,6 +222,16 @@ final class Server {
 
   /// The RTSP connections, oldest first.
   var rtspConnections: [Connection] { connections.filter { $0.service == .rtsp } }
+
+  /// Takes a connection that the server itself has begun.
+  func add(_ connection: Connection) { connections.append(connection) }
+
+  /// Longest RTP payload that MediaMTX sends: what is left in a datagram after RTP's header.
+  var maximumPayload: Int {
+    let key = running.global.value(of: "udpMaxPayloadSize")
+    guard case .number(let size) = key else { return 0 }
+    return (Int(size) ?? 0) - 12
+  }
 
   // MARK: Configuration
 
@@ -241,6 +254,7 @@ final class Server {
     log.threshold = Log.Level(new.string("logLevel"))
     if !old.hasSameServers(as: new) {
       for session in sessions { session.connection.ending = "terminated" }
+      for path in paths where path.source != nil { remove(path) }
       reap()
       closeListeners()
       if openListeners() != nil { si_exit(0) }
@@ -275,6 +289,8 @@ final class Server {
       session.connection.ending = "terminated"
       end(session, reason: "terminated")
     }
+    path.source?.stop()
+    path.unpublish(log: log)
     paths.removeAll { $0 === path }
   }
 

@@ -78,6 +78,9 @@ public final class RTSPPublisher: Sendable {
 
   // MARK: Packets
 
+  /// Bytes of picture in a packet.
+  private static let partSize = 500
+
   /// A frame of two packets.
   func packets(frame: Int, _ sequence: inout UInt16) -> [[UInt8]] {
     var packets: [[UInt8]] = []
@@ -91,8 +94,8 @@ public final class RTSPPublisher: Sendable {
         payload = [0x7C, unit | (part == 0 ? 0x80 : 0x40)]  // FU-A, start and end
       case .motionJPEG(let kind, let tables):
         type = 26
-        let offset = UInt8(part == 0 ? 0 : 100)
-        payload = [0, 0, 0, offset, kind, 255, 80, 60]
+        let offset = part == 0 ? 0 : RTSPPublisher.partSize
+        payload = [0, 0, UInt8(offset >> 8), UInt8(offset & 0xFF), kind, 255, 80, 60]
         if kind >= 64 { payload += [0, 4, 0xFF, 0xFF] }
         if part == 0 {
           payload += [0, 0, UInt8(tables >> 8), UInt8(tables & 0xFF)]
@@ -105,7 +108,7 @@ public final class RTSPPublisher: Sendable {
         0x80, type | marker, UInt8(sequence >> 8), UInt8(sequence & 0xFF), UInt8(time >> 24),
         UInt8(time >> 16 & 0xFF), UInt8(time >> 8 & 0xFF), UInt8(time & 0xFF), 0, 0, 0, 7,
       ]
-      packets.append(header + payload + [UInt8](repeating: 0xAB, count: 500))
+      packets.append(header + payload + [UInt8](repeating: 0xAB, count: RTSPPublisher.partSize))
       sequence &+= 1
     }
     return packets

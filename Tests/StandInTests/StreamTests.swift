@@ -123,6 +123,37 @@ import Testing
     #expect(try other.announce() == 401)
   }
 
+  /// Publishing is for the address that the configuration names, even with the right password, and
+  /// for the right password, even from there; who is wrong waits for the answer.
+  @Test func publishersAreToldByAddressAndPassword() throws {
+    func status(ips: String, password: String) throws -> (status: Int, time: Duration) {
+      let users = Self.users.replacing("127.0.0.0/8", with: ips)
+      let standIn = try started(global: users)
+      _ = try standIn.api("POST", "/standin/fault/auth-delay/300")
+      let authorization = "Basic " + Data("feed:\(password)".utf8).base64EncodedString()
+      let publisher = try publisher(standIn, authorization: authorization)
+      let start = ContinuousClock.now
+      return (try publisher.announce(), ContinuousClock.now - start)
+    }
+    #expect(try status(ips: "127.0.0.1/32", password: "secret").status == 200)
+    for (ips, password) in [("127.0.0.2/32", "secret"), ("127.0.0.1/32", "wrong")] {
+      let answer = try status(ips: ips, password: password)
+      #expect(answer.status == 401)
+      #expect(answer.time >= .milliseconds(300))
+    }
+  }
+
+  @Test func bigPacketsAreToldOnce() throws {
+    let standIn = try started(global: "udpMaxPayloadSize: 400")
+    let publisher = try publisher(standIn)
+    #expect(try publisher.announce() == 200)
+    publisher.start()
+    defer { publisher.stop() }
+    #expect(waitUntil { standIn.log.contains("[path cam] RTP packets are too big (640 > 388)") })
+    Thread.sleep(forTimeInterval: 0.2)
+    #expect(standIn.log.components(separatedBy: "too big").count == 2)
+  }
+
   @Test func readersGetWhatIsPublished() throws {
     let standIn = try started()
     let publisher = try publisher(standIn)

@@ -16,6 +16,9 @@ int32_t si_listen(const char *host, uint16_t port);
 int32_t si_bind_datagram(const char *host, uint16_t port);
 /// Accepts without blocking; writes "address:port" of the peer as text into `peer`.
 int32_t si_accept(int32_t fd, char *peer, size_t capacity);
+/// Begins a TCP connection without waiting for it: sending fails with EAGAIN until it stands. `host`
+/// is a numeric address.
+int32_t si_connect(const char *host, uint16_t port);
 int64_t si_receive(int32_t fd, void *bytes, size_t capacity);
 int64_t si_send(int32_t fd, const void *bytes, size_t count);
 void si_close(int32_t fd);

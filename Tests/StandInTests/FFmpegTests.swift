@@ -1,0 +1,113 @@
+import Foundation
+import Glibc
+import StandInDriver
+import Testing
+
+@testable import StandIn
+
+/// The stand-in between a real publisher and a real reader.
+@Suite(.serialized, .enabled(if: FFmpeg.isInstalled, "no ffmpeg: run board/setup first"))
+struct FFmpegTests {
+  private static let users = """
+    authInternalUsers:
+    - user: feed
+      pass: secret
+      ips: ['127.0.0.1/32']
+      permissions: [{action: publish}]
+    - user: any
+      pass:
+      permissions: [{action: read}, {action: api}]
+    """
+
+  enum Codec: String, CaseIterable {
+    case motionJPEG, h264
+
+    var options: [String] {
+      switch self {
+      case .motionJPEG:
+        ["-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-q:v", "5", "-huffman", "default"]
+      case .h264:
+        [
+          "-c:v", "libx264", "-profile:v", "baseline", "-preset", "ultrafast", "-pix_fmt",
+          "yuv420p", "-g", "30",
+        ]
+      }
+    }
+  }
+
+  @Test(.timeLimit(.minutes(2)), arguments: Codec.allCases)
+  func whatIsPublishedIsDecoded(_ codec: Codec) throws {
+    let standIn = try StandInProcess {
+      StandInProcess.configuration(
+        $0, $1, global: Self.users,
+        paths: "  cam:\n  yard:\n    source: rtsp://127.0.0.1:\($0.rtsp)/cam")
+    }
+    #expect(standIn.waitUntilUp(), Comment(rawValue: standIn.log))
+    let port = standIn.ports.rtsp
+    let publisher = try FFmpeg(
+      ["-re", "-f", "lavfi", "-i", "testsrc2=s=1280x720:r=30"] + codec.options
+        + ["-t", "60", "-f", "rtsp", "-rtsp_transport", "tcp"]
+        + ["rtsp://feed:secret@127.0.0.1:\(port)/cam"])
+    defer { publisher.end() }
+    // The pulled path is asked for again after 5 s.
+    for name in ["cam", "yard"] {
+      #expect(
+        waitUntil(within: .seconds(20)) {
+          let list = (try? standIn.api("GET", "/v3/paths/list"))?.body ?? []
+          let paths = (try? JSONParser.parse(list))?["items"]?.list ?? []
+          return paths.contains { $0["name"]?.text == name && $0["ready"]?.flag == true }
+        }, "\(name) is not ready: \(publisher.output) \(standIn.log)")
+      let reader = try FFmpeg(
+        ["-rtsp_transport", "tcp", "-i", "rtsp://127.0.0.1:\(port)/\(name)"]
+          + ["-frames:v", "30", "-progress", "pipe:1", "-f", "null", "-"])
+      #expect(reader.exit(within: .seconds(30)) == 0)
+      let output = reader.output
+      #expect(output.contains("frame=30"), Comment(rawValue: output))
+      #expect(!output.contains("error"), Comment(rawValue: output))
+    }
+    #expect(!standIn.log.contains("request timed out"))
+  }
+}
+
+/// A running ffmpeg, as installed by `board/setup`.
+final class FFmpeg {
+  private let process = Process()
+  private let log: URL
+
+  static var isInstalled: Bool {
+    FileManager.default.isExecutableFile(atPath: "/usr/bin/ffmpeg")
+  }
+
+  /// Starts it with errors only on its output.
+  init(_ arguments: [String]) throws {
+    log = FileManager.default.temporaryDirectory.appending(path: "ffmpeg-\(UUID()).log")
+    FileManager.default.createFile(atPath: log.path, contents: nil)
+    let handle = try FileHandle(forWritingTo: log)
+    process.executableURL = URL(filePath: "/usr/bin/ffmpeg")
+    process.arguments = ["-nostdin", "-hide_banner", "-v", "error"] + arguments
+    process.standardOutput = handle
+    process.standardError = handle
+    try process.run()
+  }
+
+  deinit {
+    end()
+    try? FileManager.default.removeItem(at: log)
+  }
+
+  /// What it has printed, in both its channels.
+  var output: String { (try? String(contentsOf: log, encoding: .utf8)) ?? "" }
+
+  /// Its exit code; nil if it still runs after the time, or ended by a signal.
+  func exit(within limit: Duration) -> Int32? {
+    guard waitUntil(within: limit, { !self.process.isRunning }) else { return nil }
+    return process.terminationReason == .exit ? process.terminationStatus : nil
+  }
+
+  func end() {
+    guard process.isRunning else { return }
+    // Threads of the tests block SIGTERM, and their children inherit that.
+    kill(process.processIdentifier, SIGKILL)
+    process.waitUntilExit()
+  }
+}
