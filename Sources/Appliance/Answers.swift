@@ -122,11 +122,16 @@ extension Appliance {
     entry.vendorID = camera.device.vendorID
     entry.productID = camera.device.productID
     entry.disconnects = camera.disconnects
-    entry.attempts = camera.attempts
+    entry.attempts = max(camera.attempts, camera.feed.attempts)
+    entry.enabled = !camera.stopped
     if camera.nextAttempt != .never {
       entry.nextAttemptInMs = UInt32(clamping: max(1, camera.nextAttempt.since(now)))
     }
     if case .present(.busy(let holder, let name), _) = camera.state {
+      entry.holder = UInt32(max(0, holder))
+      entry.holderName = name
+    }
+    if case .busy(let holder, let name) = camera.feed.fault {
       entry.holder = UInt32(max(0, holder))
       entry.holderName = name
     }
@@ -138,7 +143,20 @@ extension Appliance {
       entry.modeCount = UInt16(clamping: report.modeCount)
       listFormats(of: report, in: &entry)
     }
+    tellFeed(camera.feed, in: &entry)
     return entry
+  }
+
+  /// What its feed has got from the driver, and what it makes of it.
+  private func tellFeed(_ feed: borrowing Feed, in entry: inout CameraEntry) {
+    entry.format = feed.report.granted.format
+    entry.width = feed.report.granted.width
+    entry.height = feed.report.granted.height
+    entry.rateMilli = feed.report.granted.rateMilli
+    entry.measuredRateMilli = feed.isCapturing ? feed.report.measuredRateMilli : 0
+    entry.delivery = Code(feed.report.delivery)
+    entry.deliveryReason = Code(feed.report.deliveryReason)
+    entry.frames = feed.report.published
   }
 
   /// The first four different formats, in the driver's order.
@@ -191,6 +209,7 @@ extension Appliance {
       var entry = StreamEntry()
       entry.name = stream.name
       entry.state = Code(stream.streamState)
+      entry.source = Code(stream.url.isEmpty ? .camera : .external)
       if let flow = stream.flow {
         entry.ready = flow.readyAt != nil
         entry.readers = flow.readers
@@ -212,6 +231,13 @@ extension Appliance {
     metrics[.cameraConnects] = cameras.connects
     metrics[.cameraDisconnects] = cameras.disconnects
     metrics[.cameraProbesFailed] = cameras.probesFailed
+    for index in 0..<cameras.count {
+      let feed = cameras.table[index].feed
+      metrics[.feedStarts] += UInt64(feed.child.starts)
+      metrics[.feedStalls] += feed.stalls
+      metrics[.framesPublished] += feed.published
+      metrics[.framesDamaged] += feed.damaged
+    }
   }
 
   private var rtspPort: UInt16 {

@@ -12,9 +12,9 @@ public struct Appliance: ~Copyable {
   public let configuration: Configuration
   private(set) var boot = Boot()
   public private(set) var mediaServer: MediaServer
-  public private(set) var streams: Streams
-  public private(set) var sources: ExternalSources
-  public private(set) var cameras: Cameras
+  public internal(set) var streams: Streams
+  public internal(set) var sources: ExternalSources
+  public internal(set) var cameras: Cameras
   public private(set) var clock = Clock()
   private var watchdog: Watchdog
   private var leds = LEDs()
@@ -105,7 +105,9 @@ public struct Appliance: ~Copyable {
     case .probeAnswered(let slot, let life, let report):
       cameras.probeAnswered(
         slot: slot, life: life, report, streams: &streams, now: now, &effects)
-    case .feedReported: break
+    case .feedReported(let slot, let life, let report):
+      cameras.feedReported(
+        slot: slot, life: life, report, streams: &streams, now: now, &effects)
     case .mediaAnswered(let answer, let paths):
       mediaServer.answered(answer, paths: paths, streams: &streams, now: now, &effects)
     case .mediaSocketsChecked(let life, let asWanted):
@@ -117,7 +119,7 @@ public struct Appliance: ~Copyable {
     case .identitiesLoaded(let known):
       guard !isSafeMode else { return }
       cameras.identitiesLoaded(known, streams: &streams, now: now, &effects)
-    case .sourcesLoaded: break
+    case .sourcesLoaded(let known): sourcesLoaded(known)
     case .ledFailed(let led, _): facts.ledAvailable[led.rawValue] = false
     case .connectionsChanged(let used): connections = used
     case .stopRequested: _ = stopInOrder(.none, now: now, &effects)
@@ -131,6 +133,7 @@ public struct Appliance: ~Copyable {
     watchdog.start(facts, now: now)
     guard !isSafeMode else { return }
     cameras.start(now: now)
+    cameras.addPlayback(streams: &streams, now: now, &effects)
     mediaServer.start(now: now, &effects)
   }
 
@@ -159,7 +162,8 @@ public struct Appliance: ~Copyable {
     case .mediaServer: mediaServer.started(life: life, pid: pid, now: now, &effects)
     case .probe(let slot):
       cameras.probeStarted(slot: slot, life: life, pid: pid, now: now, &effects)
-    case .feed: break
+    case .feed(let slot):
+      cameras.feedStarted(slot: slot, life: life, pid: pid, now: now, &effects)
     }
   }
 
@@ -172,7 +176,9 @@ public struct Appliance: ~Copyable {
     case .probe(let slot):
       cameras.probeEnded(
         slot: slot, life: life, exit, streams: &streams, now: now, &effects)
-    case .feed: break
+    case .feed(let slot):
+      cameras.feedEnded(
+        slot: slot, life: life, exit, streams: &streams, now: now, &effects)
     }
   }
 
@@ -212,13 +218,15 @@ public struct Appliance: ~Copyable {
 
   // MARK: After every input
 
-  private mutating func settle(now: Instant, _ effects: inout Effects) {
+  mutating func settle(now: Instant, _ effects: inout Effects) {
     guard boot.state != .idle else { return }
     // Cameras first: the paths they want are asked for in the same step.
     cameras.tick(streams: &streams, now: now, &effects)
     mediaServer.tick(streams: &streams, now: now, &effects)
+    cameras.follow(&streams, now: now, &effects)
     watchdog.tick(now: now, &effects)
     if cameras.takeIdentityChange() { effects.append(.rememberIdentities) }
+    if sources.takeChange() { effects.append(.rememberSources) }
     let isReady = boot.settle(
       camerasEnumerated: camerasEnumerated, mediaServerSettled: mediaServerSettled, now: now)
     if isReady {
@@ -227,7 +235,8 @@ public struct Appliance: ~Copyable {
           Event(.systemStarted, value: facts.agentStarts, detail: Text(facts.version))))
     }
     tellHealth(&effects)
-    let childrenGone = mediaServer.isGone && cameras.probesRunning == 0
+    let childrenGone =
+      mediaServer.isGone && cameras.probesRunning == 0 && cameras.feedsRunning == 0
     let power = boot.finish(childrenGone: childrenGone, now: now)
     leds.update(situation, now: now, &effects)
     if let power { effects.append(.stop(power)) }

@@ -14,6 +14,9 @@ import Wire
 //                         │ time-out: SIGKILL      ▲
 //                         └────────────────────────┘   exit without answer: due(later)
 //
+// A camera that is ready has a feed while its stream is wanted (FeedMachine); the feed has ended
+// before a probe may open the device again, since only one of them can have its buffers.
+//
 // The old verdict stays in view while a fault is examined again. A probe that even SIGKILL does not
 // end stays quarantined in its slot and holds the device: nobody else is let near it.
 
@@ -67,6 +70,14 @@ public struct Camera: Sendable {
   private var nodeTable = InlineArray<8, DeviceNode>(repeating: DeviceNode())
   private(set) var nodeCount = 0
   var probe = Child(.probe)
+  public internal(set) var feed = Feed()
+  /// What its feed is to capture, once the probe has told the modes.
+  var choice = ModeChoice.unusable
+  /// Its stream was stopped by request.
+  public internal(set) var stopped = false
+  /// Its stream at MediaMTX, as seen last.
+  var stream: StreamState?
+  var flow: StreamFlow?
   public internal(set) var connectedAt = Instant(ms: 0)
   public internal(set) var disconnects: UInt32 = 0
   /// Faults in a row.
@@ -154,6 +165,31 @@ public struct Camera: Sendable {
     }
   }
 
+  /// A camera that needs no probe.
+  mutating func presume(_ choice: ModeChoice) {
+    self.choice = choice
+    hasReport = true
+    state = .present(.ready, .idle)
+  }
+
+  /// What to capture has been chosen among the modes that the probe has found.
+  mutating func choose(_ choice: ModeChoice) {
+    guard case .present(.ready, let examination) = state else { return }
+    self.choice = choice
+    switch choice {
+    case .mode: break
+    // Neither the camera nor the configuration changes while it is plugged in.
+    case .refused: state = .present(.failed(.modeRefused), examination)
+    case .unusable: state = .present(.failed(.noFormats), examination)
+    }
+  }
+
+  /// Whether a feed is to capture from it now.
+  var wantsFeed: Bool {
+    guard case .present(.ready, .idle) = state, case .mode = choice else { return false }
+    return !stopped && probe.phase == .idle
+  }
+
   /// Takes a probe's answer. False: the node is not a camera, and no other node is left to ask.
   mutating func answered(_ report: ProbeReport, now: Instant) -> Bool {
     guard case .present(let old, .running(let asked, let until)) = state else { return true }
@@ -193,10 +229,14 @@ public struct Camera: Sendable {
       // A device that came back while its old probe hung: it may be looked at now.
       break
     }
-    if case .present(.failed(.quarantined), _) = state {
-      state = .present(.failed(.quarantined), .due(now))
-    }
+    released(now: now)
     return action
+  }
+
+  /// A process that held the device has ended after all.
+  mutating func released(now: Instant) {
+    guard case .present(.failed(.quarantined), _) = state, isVacant else { return }
+    state = .present(.failed(.quarantined), .due(now))
   }
 
   mutating func tick(now: Instant) -> ChildAction {
@@ -204,7 +244,9 @@ public struct Camera: Sendable {
     guard action == .none, case .present(let verdict, let examination) = state else {
       return action
     }
-    if probe.phase == .quarantined, verdict != .failed(.quarantined) {
+    if probe.phase == .quarantined || feed.child.phase == .quarantined,
+      verdict != .failed(.quarantined)
+    {
       state = .present(.failed(.quarantined), .idle)
       return .none
     }
@@ -262,7 +304,7 @@ extension Camera {
     switch state {
     case .free, .absent: .absent
     case .present(.undecided, _): .probing
-    case .present(.ready, _): .ready
+    case .present(.ready, _): feed.condition(flow, stream: stream).0
     case .present(.failed, _): .failed
     case .present(.busy, _): .busy
     }
@@ -270,7 +312,9 @@ extension Camera {
 
   public var reason: CameraReason {
     switch state {
-    case .free, .present(.undecided, _), .present(.ready, _): .none
+    case .free, .present(.undecided, _): .none
+    case .present(.ready, _):
+      stopped && wireState == .ready ? .stopped : feed.condition(flow, stream: stream).1
     case .absent: .unplugged
     case .present(.failed(let reason), _): reason
     case .present(.busy, _): .heldByOther
@@ -282,7 +326,8 @@ extension Camera {
     switch state {
     case .present(_, .due(let at)): at
     case .present(_, .closing(_, let retryAt)): retryAt
-    case .free, .absent, .present(_, .idle), .present(_, .running): .never
+    case .present(_, .idle): feed.nextAttempt
+    case .free, .absent, .present(_, .running): .never
     }
   }
 
@@ -297,7 +342,9 @@ extension Camera {
 
   /// When its examination may start; `never` while the process slot is taken.
   var examinationDue: Instant {
-    guard case .present(_, .due(let at)) = state, probe.phase == .idle else { return .never }
+    guard case .present(_, .due(let at)) = state, probe.phase == .idle, feed.isGone else {
+      return .never
+    }
     return at
   }
 }

@@ -9,18 +9,18 @@ extension Cameras {
   }
 
   /// Climbs the identity ladder for a device that is about to get `slot`, or none yet.
-  mutating func resolve(_ device: DeviceFacts, slot: Int?, _ effects: inout Effects)
-    -> Resolution
-  {
+  mutating func resolve(
+    _ device: DeviceFacts, slot: Int?, _ streams: Streams, _ effects: inout Effects
+  ) -> Resolution {
     guard Identity.isSane(device.serial) else {
       let rung = device.port.isEmpty ? IdentityRung.bus : .port
-      return resolution(rung, device, slot: slot, collided: false)
+      return resolution(rung, device, slot: slot, streams, collided: false)
     }
     if let incumbent = incumbent(of: device, except: slot) {
       let isNews = !known.isCollided(device) && !table[incumbent].collided
       table[incumbent].collided = true
       known.markCollided(device)
-      let later = resolution(.serialAndPort, device, slot: slot, collided: true)
+      let later = resolution(.serialAndPort, device, slot: slot, streams, collided: true)
       if isNews {
         let detail = Text<88>(device.serial)
         effects.append(
@@ -29,21 +29,25 @@ extension Cameras {
       return later
     }
     guard known.isCollided(device) else {
-      return resolution(.serial, device, slot: slot, collided: false)
+      return resolution(.serial, device, slot: slot, streams, collided: false)
     }
     let isIncumbent = known.incumbentPort(of: device) == device.place
-    return resolution(isIncumbent ? .serial : .serialAndPort, device, slot: slot, collided: true)
+    return resolution(
+      isIncumbent ? .serial : .serialAndPort, device, slot: slot, streams, collided: true)
   }
 
   func resolution(
-    _ rung: IdentityRung, _ device: DeviceFacts, slot: Int?, collided: Bool
+    _ rung: IdentityRung, _ device: DeviceFacts, slot: Int?, _ streams: Streams, collided: Bool
   ) -> Resolution {
     let key = IdentityKey(rung, of: device)
-    if let index = known.index(of: key) {
+    // An external source that has the name keeps it.
+    if let index = known.index(of: key), streams.url(of: known[index].name).isEmpty {
       return Resolution(rung: rung, name: known[index].name, collided: collided)
     }
     var name = key.name(product: device.product)
-    if isTaken(name, by: key, except: slot) { name = key.name(product: device.product, digits: 8) }
+    if isTaken(name, by: key, except: slot) || !streams.url(of: name).isEmpty {
+      name = key.name(product: device.product, digits: 8)
+    }
     return Resolution(rung: rung, name: name, collided: collided)
   }
 
@@ -51,6 +55,7 @@ extension Cameras {
     table[index].name = identity.name
     table[index].rung = identity.rung
     table[index].collided = identity.collided
+    table[index].stopped = known.isStopped(identity.name)
   }
 
   /// The present camera that owns the serial's name.
@@ -94,6 +99,7 @@ extension KnownCamera {
     serial = camera.device.serial
     port = camera.device.place
     collided = camera.collided
+    stopped = camera.stopped
   }
 }
 

@@ -20,7 +20,7 @@ extension Cameras {
 
   var freeSlot: Int? {
     for index in table.indices
-    where table[index].state == .free && table[index].probe.phase == .idle {
+    where table[index].state == .free && table[index].isVacant {
       return index
     }
     return nil
@@ -28,7 +28,7 @@ extension Cameras {
 
   var oldestAbsentSlot: Int? {
     var oldest: (slot: Int, since: Instant)?
-    for index in table.indices where table[index].probe.phase == .idle {
+    for index in table.indices where table[index].isVacant {
       guard case .absent(let since) = table[index].state else { continue }
       if let known = oldest, known.since <= since { continue }
       oldest = (index, since)
@@ -74,7 +74,7 @@ extension Cameras {
   mutating func admit(
     _ device: DeviceFacts, streams: inout Streams, now: Instant, _ effects: inout Effects
   ) {
-    let identity = naming == .open ? resolve(device, slot: nil, &effects) : nil
+    let identity = naming == .open ? resolve(device, slot: nil, streams, &effects) : nil
     guard let index = claimSlot(identity?.name, streams: &streams) else {
       return refuse(device, &effects)
     }
@@ -111,6 +111,7 @@ extension Cameras {
     fresh.generation = table[index].generation &+ 1
     // The process slot goes on: its lives are counted over all cameras it serves.
     fresh.probe = table[index].probe
+    fresh.feed = table[index].feed
     fresh.faults = table[index].faults
     table[index] = fresh
   }
@@ -159,6 +160,7 @@ extension Cameras {
     let wasAnnounced = table[index].isAnnounced
     let isKnown = known.index(named: table[index].name) != nil
     apply(table[index].abandonProbe(now: now), index, &effects)
+    applyFeed(table[index].feed.unwant(with: .kill, now: now), index, &effects)
     table[index].removeNodes()
     table[index].state = wasAnnounced || isKnown ? .absent(since: now) : .free
     if wasAnnounced {
@@ -171,6 +173,15 @@ extension Cameras {
             subject: table[index].name)))
     }
     admitWaiting(streams: &streams, now: now, &effects)
+  }
+
+  func applyFeed(_ action: ChildAction, _ slot: Int, _ effects: inout Effects) {
+    switch action {
+    case .none: break
+    case .spawn(let life): effects.append(.spawnFeed(slot: slot, life: life))
+    case .signal(let life, let signal):
+      effects.append(.signal(.feed(slot: slot), life: life, signal))
+    }
   }
 
   func apply(_ action: ChildAction, _ slot: Int, _ effects: inout Effects) {

@@ -29,9 +29,9 @@ public struct Cameras {
 
   private enum Enumeration: Equatable { case none, running }
 
-  private let settings: Configuration.Cameras
+  let settings: Configuration.Cameras
   let table: Table<Camera>
-  private let reports: Table<ProbeReport>
+  let reports: Table<ProbeReport>
   /// Devices for which there is no slot.
   let waiting: Table<DeviceFacts>
   var waitingCount = 0
@@ -90,7 +90,7 @@ public struct Cameras {
   mutating func added(
     _ device: DeviceFacts, streams: inout Streams, now: Instant, _ effects: inout Effects
   ) {
-    guard settings.enabled, naming != .closed else { return }
+    guard settings.enabled || device.isPlayback, naming != .closed else { return }
     if let index = slot(ofNode: device.node) {
       if table[index].device.isSameDevice(as: device) {
         if let node = table[index].node(named: device.node) {
@@ -139,7 +139,7 @@ public struct Cameras {
     enumerations &+= 1
     guard enumeration == .running else { return }
     enumeration = .none
-    for index in table.indices where table[index].isPresent {
+    for index in table.indices where table[index].isPresent && !table[index].device.isPlayback {
       if table[index].keepNodes(seenIn: sweep) { continue }
       depart(index, streams: &streams, now: now, &effects)
     }
@@ -153,7 +153,11 @@ public struct Cameras {
   ) {
     known.load(cameras)
     openNaming(streams: &streams, now: now, &effects)
-    guard settings.enabled, naming == .open else { return }
+    guard naming == .open else { return }
+    for index in table.indices where table[index].isAnnounced {
+      table[index].stopped = table[index].stopped || known.isStopped(table[index].name)
+    }
+    guard settings.enabled else { return }
     // Remembered cameras are shown as absent, the latest first if there are more than slots.
     var index = known.count
     while index > 0 {
@@ -164,6 +168,7 @@ public struct Cameras {
       table[slot].name = camera.name
       table[slot].rung = camera.rung
       table[slot].collided = camera.collided
+      table[slot].stopped = camera.stopped
       table[slot].device = DeviceFacts(remembered: camera)
       table[slot].state = .absent(since: now)
       streams.want(camera.name)
@@ -177,7 +182,7 @@ public struct Cameras {
     var after: UInt64 = 0
     while let index = nextUnnamed(after: after) {
       after = table[index].arrival
-      identify(index, as: resolve(table[index].device, slot: index, &effects))
+      identify(index, as: resolve(table[index].device, slot: index, streams, &effects))
     }
   }
 
@@ -201,6 +206,7 @@ public struct Cameras {
     if report.pointee.outcome == .capture { reports[slot] = report.pointee }
     let before = Shown(table[slot])
     if table[slot].answered(report.pointee, now: now) {
+      chooseMode(slot, &effects)
       tell(slot, before, streams: &streams, now: now, &effects)
     } else {
       depart(slot, streams: &streams, now: now, &effects)
@@ -225,26 +231,35 @@ public struct Cameras {
     for index in table.indices {
       let before = Shown(table[index])
       apply(table[index].tick(now: now), index, &effects)
+      supervise(index, now: now, &effects)
       tell(index, before, streams: &streams, now: now, &effects)
     }
+    streams.watchOften(until: bytesExpectedUntil)
     guard naming == .open else { return }
     for _ in 0..<max(0, CameraTiming.probesAtOnce - probesRunning) {
       guard let index = nextDue, table[index].examinationDue <= now else { return }
+      if table[index].device.isPlayback {
+        play(index, streams: &streams, now: now, &effects)
+        continue
+      }
       apply(table[index].examine(timeoutMs: settings.probeTimeoutMs, now: now), index, &effects)
     }
   }
 
-  /// Ends every probe: the appliance stops.
+  /// Ends every probe and every feed: the appliance stops.
   mutating func end(now: Instant, _ effects: inout Effects) {
     naming = .closed
     for index in table.indices {
       apply(table[index].abandonProbe(now: now), index, &effects)
+      applyFeed(table[index].feed.unwant(with: .terminate, now: now), index, &effects)
     }
   }
 
   var nextDeadline: Instant {
     var deadline = Instant.never
-    for index in table.indices { deadline = min(deadline, table[index].nextDeadline) }
+    for index in table.indices {
+      deadline = min(deadline, min(table[index].nextDeadline, feedDeadline(index)))
+    }
     switch naming {
     case .waiting(let until): return min(deadline, until)
     case .closed: return deadline

@@ -39,8 +39,15 @@ public struct ExternalSources {
     isDirty = true
   }
 
-  /// The memory has been read; it may hold what `add` has taken.
-  mutating func loaded() { isLoaded = true }
+  /// Takes one that the data partition remembers.
+  mutating func recall(_ source: KnownSource) {
+    guard index(of: source.name) == nil, count < table.count else { return }
+    table[count] = source
+    count += 1
+  }
+
+  /// The memory has been read: changes may be written.
+  mutating func recalled() { isLoaded = true }
 
   /// True once after each change that is to be written.
   mutating func takeChange() -> Bool {

@@ -122,16 +122,18 @@ extension Appliance {
   }
 
   private var cameraReasons: HealthReasons {
-    guard configuration.cameras.enabled, !isSafeMode else { return .none }
+    guard !isSafeMode else { return .none }
     var reasons = HealthReasons.none
-    reasons.set(.udevUnavailable, !facts.udevAvailable)
+    reasons.set(.udevUnavailable, configuration.cameras.enabled && !facts.udevAvailable)
     reasons.set(.noCameraSlot, cameras.waitingCount > 0)
     for index in 0..<cameras.count {
       reasons.set(
         .childQuarantined,
         reasons.contains(.childQuarantined)
-          || cameras.table[index].probe.phase == .quarantined)
+          || cameras.table[index].probe.phase == .quarantined
+          || cameras.table[index].feed.child.phase == .quarantined)
       guard cameras.table[index].isPresent else { continue }
+      if cameras.table[index].feed.isSlow { reasons.insert(.cameraSlow) }
       switch cameras.table[index].wireState {
       case .failed: reasons.insert(.cameraFailed)
       case .busy: reasons.insert(.cameraBusy)

@@ -58,6 +58,17 @@ public struct KnownCameras {
     return nil
   }
 
+  func isStopped(_ name: Name) -> Bool {
+    guard let index = index(named: name) else { return false }
+    return table[index].stopped
+  }
+
+  mutating func setStopped(_ name: Name, _ stopped: Bool) {
+    guard let index = index(named: name), table[index].stopped != stopped else { return }
+    table[index].stopped = stopped
+    isDirty = true
+  }
+
   mutating func markCollided(_ device: DeviceFacts) {
     for index in 0..<count where hasSerial(index, of: device) && !table[index].collided {
       table[index].collided = true
@@ -86,6 +97,7 @@ public struct KnownCameras {
       guard isUsable(camera) else { continue }
       if let index = index(of: IdentityKey(camera)) {
         if camera.collided { table[index].collided = true }
+        if camera.stopped { table[index].stopped = true }
         continue
       }
       guard index(named: camera.name) == nil, count < table.count else { continue }

@@ -134,10 +134,7 @@ public struct MediaServer {
       missed(sentAt: sent(until), &streams, now: now, &effects)
     case (.listPaths(_, let page), .paths(let pages)):
       streams.listed(page: page, of: pages, paths, now: now, &effects)
-      let again =
-        streams.nextPage > 0
-        ? 0
-        : streams.isAwaitingChange(now: now) ? Streams.awaitMs : settings.probeIntervalMs
+      let again = streams.listInterval(settings.probeIntervalMs, now: now)
       heard(next: now + again, now: now, &effects)
     case (.info, .info(let version)):
       self.version = version
@@ -188,6 +185,7 @@ public struct MediaServer {
   private mutating func converse(
     _ streams: inout Streams, now: Instant, _ effects: inout Effects
   ) {
+    hurry(streams, now: now)
     guard case .free(let next) = call else { return }
     let life = child.life
     let list = MediaRequest.listPaths(life: life, page: streams.nextPage)
@@ -211,6 +209,13 @@ public struct MediaServer {
     }
     set(.waiting(request, until: now + settings.probeTimeoutMs))
     effects.append(.media(request))
+  }
+
+  /// Something has become worth asking for since the next call was planned.
+  private mutating func hurry(_ streams: Streams, now: Instant) {
+    guard case .up(.free(let next)) = state else { return }
+    let soon = now + streams.listInterval(settings.probeIntervalMs, now: now)
+    if soon < next { state = .up(.free(next: soon)) }
   }
 
   private mutating func set(_ call: Call) {

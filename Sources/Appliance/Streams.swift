@@ -10,59 +10,11 @@ import Wire
 //    │                                                    └──┘ add call, retried while unseen
 //    └──── unseen, or server down ──── leaving ◀── unwant / a path nobody wants is on the list
 //
+// A path that is wanted with another URL than the one it leaves with is replaced: removed, and
+// once unseen, missing.
+//
 // An answer of MediaMTX comes before the change is applied, so only the list counts: a change is
 // made when the list has shown it, and asked for again when the list does not show it in time.
-
-/// What was last seen of a listed path's media.
-public struct StreamFlow: Equatable, Sendable {
-  /// A publisher that has sent nothing for this long is stalled.
-  public static let openingMs: UInt64 = 5000
-  /// Bytes that do not grow for this long are stalled.
-  public static let stallMs: UInt64 = 3000
-
-  public private(set) var state = StreamState.idle
-  public private(set) var inboundBytes: UInt64 = 0
-  public private(set) var inboundFramesInError: UInt64 = 0
-  public private(set) var readers: UInt32 = 0
-  /// When bytes last grew, or the publisher came.
-  private var grewAt = Instant(ms: 0)
-  /// When the publisher came; nil while there is none.
-  public private(set) var readyAt: Instant?
-
-  init(_ path: MediaPath, now: Instant) {
-    state = path.ready ? .opening : .idle
-    take(path, now: now)
-    grewAt = now
-  }
-
-  /// Growing bytes without growing errors are media; a living publisher alone proves nothing, since
-  /// MediaMTX drops what it cannot parse and stays `ready`.
-  mutating func update(_ path: MediaPath, now: Instant) {
-    let grew = path.inboundBytes > inboundBytes
-    let newPublisher = path.inboundBytes < inboundBytes
-    let broken = path.inboundFramesInError > inboundFramesInError
-    if grew || newPublisher || state == .idle { grewAt = now }
-    let quiet = now.since(grewAt)
-    switch state {
-    case _ where !path.ready: state = .idle
-    case _ where broken: state = .stalled
-    case _ where newPublisher: state = .opening
-    case _ where grew: state = .flowing
-    case .idle, .pending, .down: state = .opening
-    case .opening: state = quiet >= StreamFlow.openingMs ? .stalled : .opening
-    case .flowing: state = quiet >= StreamFlow.stallMs ? .stalled : .flowing
-    case .stalled: state = .stalled
-    }
-    take(path, now: now)
-  }
-
-  private mutating func take(_ path: MediaPath, now: Instant) {
-    readyAt = path.ready ? readyAt ?? now : nil
-    inboundBytes = path.inboundBytes
-    inboundFramesInError = path.inboundFramesInError
-    readers = path.readers
-  }
-}
 
 /// One wanted (or leaving) path.
 public struct Stream: Sendable {
@@ -72,6 +24,7 @@ public struct Stream: Sendable {
     case missing(retryAt: Instant, attempts: UInt32)
     case listed(StreamFlow)
     case leaving(retryAt: Instant, attempts: UInt32)
+    case replacing(retryAt: Instant, attempts: UInt32)
   }
   public internal(set) var name = Name()
   /// Where MediaMTX pulls it from; empty: a feed publishes it.
@@ -86,14 +39,14 @@ public struct Stream: Sendable {
   public var isWanted: Bool {
     switch state {
     case .free, .leaving: false
-    case .down, .missing, .listed: true
+    case .down, .missing, .listed, .replacing: true
     }
   }
 
   public var streamState: StreamState {
     switch state {
     case .free, .down: .down
-    case .missing, .leaving: .pending
+    case .missing, .leaving, .replacing: .pending
     case .listed(let flow): flow.state
     }
   }
@@ -111,6 +64,8 @@ public struct Streams {
   static let retryCapMs: UInt64 = 300_000
   /// While a change is awaited the list is asked this often.
   static let awaitMs: UInt64 = 50
+  /// While the bytes of a fresh publisher are awaited the list is asked this often.
+  static let watchMs: UInt64 = 250
 
   private let table: Table<Stream>
   private var sweep: UInt32 = 0
@@ -120,6 +75,8 @@ public struct Streams {
   private(set) var nextPage: UInt16 = 0
   /// The list is asked often until this time while a change is awaited.
   private var hurryUntil = Instant(ms: 0)
+  /// Bytes of a fresh publisher are expected until then.
+  private var watchUntil = Instant(ms: 0)
 
   init(_ table: Table<Stream>) { self.table = table }
 
@@ -142,19 +99,37 @@ public struct Streams {
 
   /// The path belongs to the device from now on. False when the table is full.
   @discardableResult
-  mutating func want(_ name: Name) -> Bool {
+  mutating func want(_ name: Name, url: Text<160> = .empty) -> Bool {
+    let fresh: Stream.State = synced ? .missing(retryAt: Instant(ms: 0), attempts: 0) : .down
     if let index = index(of: name) {
-      guard case .leaving = table[index].state else { return true }
-      table[index].state = synced ? .missing(retryAt: Instant(ms: 0), attempts: 0) : .down
+      guard case .leaving(let retryAt, let attempts) = table[index].state else { return true }
+      let isSame = table[index].url == url
+      table[index].url = url
+      table[index].state =
+        isSame || !synced ? fresh : .replacing(retryAt: retryAt, attempts: attempts)
       return true
     }
-    return add(name, synced ? .missing(retryAt: Instant(ms: 0), attempts: 0) : .down)
+    return add(name, url, fresh)
+  }
+
+  /// Bytes of fresh publishers are expected until then at the latest; in the past: none are.
+  mutating func watchOften(until: Instant) { watchUntil = until }
+
+  /// How long to wait from one list to the next, given how long it is otherwise.
+  func listInterval(_ intervalMs: UInt64, now: Instant) -> UInt64 {
+    if nextPage > 0 { return 0 }
+    if isAwaitingChange(now: now) { return Streams.awaitMs }
+    return now < watchUntil ? min(Streams.watchMs, intervalMs) : intervalMs
   }
 
   /// The path is to go.
   mutating func unwant(_ name: Name) {
     guard let index = index(of: name), table[index].isWanted else { return }
-    table[index].state = .leaving(retryAt: Instant(ms: 0), attempts: 0)
+    if case .replacing(let retryAt, let attempts) = table[index].state {
+      table[index].state = .leaving(retryAt: retryAt, attempts: attempts)
+    } else {
+      table[index].state = .leaving(retryAt: Instant(ms: 0), attempts: 0)
+    }
   }
 
   /// The process is gone: nothing said of its paths holds any longer.
@@ -166,7 +141,7 @@ public struct Streams {
       switch table[index].state {
       case .free, .down: continue
       case .leaving: table[index] = Stream()
-      case .missing, .listed: change(index, to: .down, &effects)
+      case .missing, .listed, .replacing: change(index, to: .down, &effects)
       }
     }
   }
@@ -200,7 +175,11 @@ public struct Streams {
         table[index].state = .leaving(retryAt: later(now, attempts), attempts: attempts + 1)
         hurryUntil = now + Streams.retryMs
         return .remove(table[index].name)
-      case .free, .down, .missing, .listed, .leaving: continue
+      case .replacing(let retryAt, let attempts) where now >= retryAt:
+        table[index].state = .replacing(retryAt: later(now, attempts), attempts: attempts + 1)
+        hurryUntil = now + Streams.retryMs
+        return .remove(table[index].name)
+      case .free, .down, .missing, .listed, .leaving, .replacing: continue
       }
     }
     return nil
@@ -211,7 +190,8 @@ public struct Streams {
     guard now < hurryUntil else { return false }
     for index in table.indices {
       switch table[index].state {
-      case .missing(_, let attempts), .leaving(_, let attempts): if attempts > 0 { return true }
+      case .missing(_, let attempts), .leaving(_, let attempts), .replacing(_, let attempts):
+        if attempts > 0 { return true }
       case .free, .down, .listed: continue
       }
     }
@@ -231,7 +211,8 @@ public struct Streams {
     for index in table.indices {
       switch table[index].state {
       case .free, .down, .listed: continue
-      case .missing(let retryAt, _), .leaving(let retryAt, _): due = min(due, retryAt)
+      case .missing(let retryAt, _), .leaving(let retryAt, _), .replacing(let retryAt, _):
+        due = min(due, retryAt)
       }
     }
     return due
@@ -244,12 +225,13 @@ public struct Streams {
   private mutating func see(_ path: MediaPath, now: Instant, _ effects: inout Effects) {
     guard let index = index(of: path.name) else {
       // Nobody here wants it: a path of an earlier wish, or somebody else used the API.
-      if add(path.name, .leaving(retryAt: Instant(ms: 0), attempts: 0)) { mark(path.name) }
+      let leaving = Stream.State.leaving(retryAt: Instant(ms: 0), attempts: 0)
+      if add(path.name, .empty, leaving, isWanted: false) { mark(path.name) }
       return
     }
     table[index].sweep = sweep
     switch table[index].state {
-    case .free, .leaving: return
+    case .free, .leaving, .replacing: return
     case .down, .missing: change(index, to: .listed(StreamFlow(path, now: now)), &effects)
     case .listed(var flow):
       flow.update(path, now: now)
@@ -261,7 +243,7 @@ public struct Streams {
     switch table[index].state {
     case .free, .missing: return
     case .leaving: table[index] = Stream()
-    case .down, .listed:
+    case .down, .listed, .replacing:
       change(index, to: .missing(retryAt: Instant(ms: 0), attempts: 0), &effects)
     }
   }
@@ -270,17 +252,30 @@ public struct Streams {
     if let index = index(of: name) { table[index].sweep = sweep }
   }
 
-  private mutating func add(_ name: Name, _ state: Stream.State) -> Bool {
+  private mutating func add(
+    _ name: Name, _ url: Text<160>, _ state: Stream.State, isWanted: Bool = true
+  ) -> Bool {
+    guard let index = place(isWanted: isWanted) else { return false }
+    table[index] = Stream()
+    table[index].name = name
+    table[index].url = url
+    table[index].state = state
+    // Not yet seen: it must not be taken for something the current sweep has shown.
+    table[index].sweep = sweep &- 1
+    return true
+  }
+
+  /// A free place; a wanted path may have that of a leaving one, which the list shows again.
+  private func place(isWanted: Bool) -> Int? {
+    var leaving: Int?
     for index in table.indices {
-      guard case .free = table[index].state else { continue }
-      table[index].name = name
-      table[index].url = .empty
-      table[index].state = state
-      // Not yet seen: it must not be taken for something the current sweep has shown.
-      table[index].sweep = sweep &- 1
-      return true
+      switch table[index].state {
+      case .free: return index
+      case .leaving: leaving = index
+      case .down, .missing, .listed, .replacing: continue
+      }
     }
-    return false
+    return isWanted ? leaving : nil
   }
 
   private mutating func change(_ index: Int, to state: Stream.State, _ effects: inout Effects) {

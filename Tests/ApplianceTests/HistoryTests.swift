@@ -78,9 +78,10 @@ import Wire
     world.run(60_000)
     for effect in world.asked {
       switch effect {
-      case .spawnMediaServer, .spawnProbe, .media, .log: Issue.record("safe mode does \(effect)")
+      case .spawnMediaServer, .spawnProbe, .spawnFeed, .publishFeed, .media, .log:
+        Issue.record("safe mode does \(effect)")
       case .signal, .cancelMedia, .checkMediaSockets, .light, .petWatchdog, .publish,
-        .rememberIdentities, .breadcrumb, .stop:
+        .rememberIdentities, .rememberSources, .silenceFeed, .breadcrumb, .stop:
         break
       }
     }

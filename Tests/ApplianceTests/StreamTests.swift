@@ -13,7 +13,7 @@ import Wire
   }
 
   private func withCamera() throws -> (World, String) {
-    let world = World.up()
+    let world = World.up(feedPlan: .absent)
     world.plug(World.webcam())
     world.run(1000)
     return (world, try #require(world.name(at: "video0")))
@@ -38,7 +38,7 @@ import Wire
   }
 
   @Test func anAnswerIsNoEffectYet() throws {
-    let world = World.up()
+    let world = World.up(feedPlan: .absent)
     world.serverForgets = true
     world.plug(World.webcam())
     world.run(1000)
@@ -52,7 +52,7 @@ import Wire
   }
 
   @Test func theListIsReadPageByPage() {
-    let world = World.up()
+    let world = World.up(feedPlan: .absent)
     world.serverPageSize = 2
     for number in 0..<5 {
       world.plug(
@@ -64,7 +64,7 @@ import Wire
   }
 
   @Test func aPathNobodyWantsIsRemoved() {
-    let world = World.up()
+    let world = World.up(feedPlan: .absent)
     world.addPath("stranger")
     world.run(3000)
     #expect(world.asked.contains(.media(.removePath(life: 1, "stranger"))))
@@ -72,7 +72,7 @@ import Wire
   }
 
   @Test func aRejectedChangeRestartsTheServerWithinItsBudget() throws {
-    let world = World.up()
+    let world = World.up(feedPlan: .absent)
     world.serverRejects = 400
     world.plug(World.webcam())
     world.run(2000)
@@ -86,7 +86,7 @@ import Wire
   }
 
   @Test func otherRejectionsAreRetried() {
-    let world = World.up()
+    let world = World.up(feedPlan: .absent)
     world.serverRejects = 404
     world.plug(World.webcam())
     world.run(5000)

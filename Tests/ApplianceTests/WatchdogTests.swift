@@ -81,9 +81,10 @@ import Wire
     #expect(world.health.state == .failed && world.health.reasons.contains(.safeMode))
     for effect in world.asked {
       switch effect {
-      case .spawnMediaServer, .spawnProbe, .media: Issue.record("safe mode does \(effect)")
+      case .spawnMediaServer, .spawnProbe, .spawnFeed, .publishFeed, .media:
+        Issue.record("safe mode does \(effect)")
       case .signal, .cancelMedia, .checkMediaSockets, .light, .petWatchdog, .publish,
-        .rememberIdentities, .log, .breadcrumb, .stop:
+        .rememberIdentities, .rememberSources, .silenceFeed, .log, .breadcrumb, .stop:
         break
       }
     }

@@ -43,6 +43,13 @@ final class World {
   private(set) var probesAlive = 0
   private(set) var mostProbesAlive = 0
 
+  // Feeds
+  var feeds: [Int: FakeFeed] = [:]
+  /// What becomes of the next feeds that are started, by node.
+  var feedPlans: [String: FakeFeed.Plan] = [:]
+  var feedPlan = FakeFeed.Plan.works
+  var feedsIgnoreKill = false
+
   init(
     at ms: UInt64 = 1000, facts: BootFacts = World.facts, start: Bool = true,
     prepare: (World) -> Void = { _ in }, configure: (inout Configuration) -> Void = { _ in }
@@ -68,8 +75,11 @@ final class World {
   }
 
   /// A world whose machines have all come up: no cameras remembered; network, clock, storage fine.
-  static func up(configure: (inout Configuration) -> Void = { _ in }) -> World {
+  static func up(
+    feedPlan: FakeFeed.Plan = .works, configure: (inout Configuration) -> Void = { _ in }
+  ) -> World {
     let world = World(configure: configure)
+    world.feedPlan = feedPlan
     world.remember([])
     world.enumerate([])
     world.send(.networkChanged(address: IPv4(10, 0, 2, 15), linkUp: true))
@@ -96,6 +106,12 @@ final class World {
   func send(_ input: Input) {
     appliance.step(input, now: instant, effects: &effects)
     settle()
+  }
+
+  /// A client's request that changes something.
+  func ask(_ body: (inout Appliance, Instant, inout Effects) throws -> Void) throws {
+    defer { settle() }
+    try body(&appliance, instant, &effects)
   }
 
   func identify(_ ms: UInt32) throws(Status) {
@@ -236,7 +252,12 @@ final class World {
         $0.send(.mediaSocketsChecked(life: life, asWanted: $0.serverSocketsAsWanted))
       }
     case .light, .petWatchdog, .publish, .rememberIdentities, .log, .breadcrumb, .stop: break
-    case .spawnFeed, .publishFeed, .silenceFeed, .rememberSources, .signal(.feed, _, _): break
+    case .spawnFeed(let slot, let life): spawnFeed(slot, life)
+    case .publishFeed(let slot, let life): directFeed(slot, life, publishes: true)
+    case .silenceFeed(let slot, let life): directFeed(slot, life, publishes: false)
+    case .signal(.feed(let slot), let life, _):
+      if !feedsIgnoreKill { later(2) { $0.endFeed(slot, life, .signal(9)) } }
+    case .rememberSources: break
     }
   }
 
@@ -253,6 +274,7 @@ final class World {
 
   func exitServer(_ status: ChildStatus) {
     serverCallOutstanding = false
+    serverPaths = [:]
     send(.childExited(.mediaServer, life: serverLife, status))
   }
 
@@ -300,6 +322,7 @@ final class World {
     switch request {
     case .info: outcome = .info(version: "v1.20.1")
     case .listPaths(_, let number):
+      countBytes()
       let all = serverPaths.values.sorted { String($0.name) < String($1.name) }
       page = Array(all.dropFirst(Int(number) * serverPageSize).prefix(serverPageSize))
       outcome = .paths(pages: UInt16((all.count + serverPageSize - 1) / serverPageSize))
@@ -324,6 +347,10 @@ final class World {
     guard let report = reports[node] ?? World.capture else { return }
     later(50) { $0.answerProbe(slot, life, report) }
     later(52) { $0.endProbe(slot, life, .code(0)) }
+  }
+
+  func probeAlive(_ slot: Int) -> Bool {
+    read { $0.cameras[slot].probe.phase != .idle }
   }
 
   func answerProbe(_ slot: Int, _ life: UInt32, _ report: ProbeReport) {

@@ -88,6 +88,15 @@ extension Example {
     entry.disconnects = 3
     entry.attempts = 2
     entry.nextAttemptInMs = 4_000
+    entry.format = fourcc("MJPG")
+    entry.width = 1280
+    entry.height = 720
+    entry.rateMilli = 29_970
+    entry.measuredRateMilli = 24_812
+    entry.delivery = Code(.transcoded)
+    entry.deliveryReason = Code(.restartInterval)
+    entry.enabled = true
+    entry.frames = 17_250_000_001
     return entry
   }()
 
@@ -171,6 +180,38 @@ extension Example {
     let head = LogHead(
       nextCursor: 4096 + UInt64(text.count), oldestCursor: 1024, count: UInt32(text.count))
     return bytes(of: head) + text
+  }()
+
+  static let snapshotPart: SnapshotPart = {
+    var part = SnapshotPart()
+    part.total = 48_918
+    part.offset = 48_912
+    part.count = 6
+    part.width = 1280
+    part.height = 720
+    part.frame = 4_711
+    part.capturedUs = 3_722_981_204
+    part.unixMs = 1_767_225_600_100
+    part.ageUs = 22_796
+    part.completed = true
+    part.transcoded = true
+    return part
+  }()
+
+  static let snapshotChunk: [UInt8] =
+    bytes(of: snapshotPart) + [0x5A, 0x3C, 0x8F, 0x01, 0xFF, 0xD9]
+
+  static let sources: [SourceEntry] = {
+    var entry = SourceEntry()
+    entry.name = "barn-door"
+    entry.url = "rtsp://viewer:***@192.168.1.60:554/stream1"
+    entry.state = Code(.flowing)
+    entry.ready = true
+    var unreachable = SourceEntry()
+    unreachable.name = "gate"
+    unreachable.url = "rtsps://gate.example/live"
+    unreachable.state = Code(.idle)
+    return [entry, unreachable]
   }()
 
   static let mediaServer: MediaServerReport = {

@@ -25,7 +25,7 @@ struct Example: Sendable, CustomTestStringConvertible {
 
 extension Example {
   static let all: [Example] =
-    requests + replies + [busy, unknownCamera, unsupportedVersion, event]
+    requests + replies + [busy, unknownCamera, noPicture, unsupportedVersion, event]
 
   static let requests: [Example] = [
     request(.ping, id: 1, title: "ping, 4 bytes", body: [0xDE, 0xAD, 0xBE, 0xEF]),
@@ -39,6 +39,14 @@ extension Example {
     request(.logTail, id: 12, LogRequest(source: .mediaServer, cursor: 4096, maximum: 1024)),
     request(.identify, id: 13, IdentifyRequest(durationMs: 30_000)),
     request(.reboot, id: 14), request(.shutdown, id: 15), request(.mediaServer, id: 16),
+    request(.snapshot, id: 17, CameraRequest(name: "cam-front")),
+    request(.streamStart, id: 18, CameraRequest(name: "cam-front")),
+    request(.streamStop, id: 19, CameraRequest(name: "cam-front")),
+    request(
+      .sourceAdd, id: 20,
+      SourceRequest(name: "barn-door", url: "rtsp://viewer:secret@192.168.1.60:554/stream1")),
+    request(.sourceRemove, id: 21, CameraRequest(name: "barn-door")),
+    request(.sourceList, id: 22),
   ]
 
   static let replies: [Example] = [
@@ -54,6 +62,11 @@ extension Example {
     reply(.logTail, id: 12, layouts: ["LogHead"], body: logChunk),
     reply(.identify, id: 13), reply(.reboot, id: 14), reply(.shutdown, id: 15),
     reply(.mediaServer, id: 16, mediaServer),
+    reply(
+      .snapshot, id: 17, title: "snapshot, the last part", layouts: ["SnapshotPart"],
+      body: snapshotChunk),
+    reply(.streamStart, id: 18), reply(.streamStop, id: 19), reply(.sourceAdd, id: 20),
+    reply(.sourceRemove, id: 21), reply(.sourceList, id: 22, SourceListHead(count: 2), sources),
   ]
 
   /// A connection beyond the slots: about the connection, request id 0.
@@ -69,6 +82,14 @@ extension Example {
       Frame.refusal(
         to: Header(kind: Kind.cameraStatus.rawValue, requestID: 5), .unknownCamera,
         into: $0)
+    })
+
+  static let noPicture = Example(
+    name: "error-snapshot-not-supported", title: "answer to snapshot: the camera sends H.264",
+    layouts: ["Refusal"],
+    bytes: build {
+      Frame.refusal(
+        to: Header(kind: Kind.snapshot.rawValue, requestID: 17), .notSupported, into: $0)
     })
 
   static let unsupportedVersion = Example(

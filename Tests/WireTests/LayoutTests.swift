@@ -15,6 +15,8 @@ import Testing
       "SubscriptionStatistics": SubscriptionStatistics.size, "EventMessage": EventMessage.size,
       "MetricValues": 8, "LogRequest": LogRequest.size, "LogHead": LogHead.size,
       "IdentifyRequest": IdentifyRequest.size, "Refusal": Refusal.size,
+      "SnapshotPart": SnapshotPart.size, "SourceRequest": SourceRequest.size,
+      "SourceEntry": SourceEntry.size, "SourceListHead": SourceListHead.size,
     ]
     #expect(Set(Layout.all.keys) == Set(sizes.keys))
     for layout in Layout.all.values {
@@ -33,8 +35,11 @@ import Testing
     #expect(CapabilitiesHead.size(count: CapabilitiesHead.maximum) <= Limits.payloadSize)
     #expect(StreamListHead.size(count: StreamListHead.maximum) <= Limits.payloadSize)
     #expect(LogHead.size + Limits.logChunkSize <= Limits.payloadSize)
+    #expect(SourceListHead.size(count: SourceListHead.maximum) <= Limits.payloadSize)
+    #expect(SnapshotPart.size + SnapshotPart.capacity == Limits.payloadSize)
     #expect(MetricValues.size == 8 + 8 * Metric.count)
     #expect(Metric.requests(.mediaServer) == .requestsMediaServer)
+    #expect(Metric.requests(.sourceList) == .requestsSourceList)
     #expect(Int(Metric.requestsUnknown.rawValue) + 32 <= Metric.count)
   }
 
@@ -57,6 +62,10 @@ import Testing
     check(LogRequest(source: .mediaServer, cursor: 4096, maximum: 1024))
     check(LogHead(nextCursor: 3, oldestCursor: 2, count: 1))
     check(IdentifyRequest(durationMs: 30_000))
+    check(Example.snapshotPart)
+    check(SourceRequest(name: "door", url: "rtsp://10.0.0.5/1"))
+    check(Example.sources[0])
+    check(SourceListHead(count: 2))
     check(Refusal(.busy, retryAfterMs: 500, detail: 7))
   }
 

@@ -12,7 +12,7 @@ import Testing
       }
       #expect(name == "\(kind)")
     }
-    #expect(Example.requests.count == 16)
+    #expect(Example.requests.count == 22)
   }
 
   @Test func argumentsArrive() throws {
@@ -22,6 +22,11 @@ import Testing
     #expect(camera.name.string == "cam-front")
     guard case .logTail(let log) = try decode(.logTail, [1, 0, 0, 0, 9, 0, 0, 0, 7] + zeros(7))
     else { throw Status.malformed }
+    let source = "door".padded(32) + "rtsp://10.0.0.5/1".padded(160)
+    guard case .sourceAdd(let added) = try decode(.sourceAdd, source) else {
+      throw Status.malformed
+    }
+    #expect(added.name.string == "door" && added.url.string == "rtsp://10.0.0.5/1")
     #expect(log == LogRequest(source: .mediaServer, cursor: 7, maximum: 9))
     #expect(log.bound == 9)
     #expect(LogRequest(source: .agent, maximum: 0).bound == 8192)
@@ -47,6 +52,7 @@ import Testing
     #expect(error(.identify, [1, 0, 0, 0, 1, 0, 0, 0]) == .reservedBits)
     #expect(error(.logTail, [0, 1] + zeros(14)) == .reservedBits)
     #expect(error(.cameraStatus, "cam\0x".padded(32)) == .reservedBits)
+    #expect(error(.sourceAdd, "door".padded(32) + "rtsp://h\0x".padded(160)) == .reservedBits)
     for header in [
       Header(flags: 1, kind: Kind.ping.rawValue, requestID: 1),
       Header(kind: Kind.ping.rawValue, requestID: 1, status: 1),
@@ -63,10 +69,12 @@ import Testing
     #expect(error(.cameraStatus, "../etc".padded(32)) == .invalidArgument)
     #expect(error(.cameraCapabilities, "Cam".padded(32)) == .invalidArgument)
     #expect(error(.cameraStatus, [UInt8](repeating: 0x61, count: 32)) == nil)
+    #expect(error(.sourceAdd, "Door".padded(32) + "rtsp://h/1".padded(160)) == .invalidArgument)
+    #expect(error(.sourceAdd, "door".padded(32) + "http://h/1".padded(160)) == .invalidArgument)
   }
 
   @Test func unknownOperations() {
-    for kind in [UInt16(0), 17, 0x7FFF, 0x8000, 0xFFFF] {
+    for kind in [UInt16(0), 23, 0x7FFF, 0x8000, 0xFFFF] {
       #expect(error(Header(kind: kind, requestID: 1), zeros(3)) == .unknownOperation)
     }
   }

@@ -31,6 +31,8 @@ import Testing
     try expect("StreamSource", StreamSource.self)
     try expect("LogSource", LogSource.self)
     try expect("Metric", Metric.self)
+    try expect("Delivery", Delivery.self)
+    try expect("DeliveryReason", DeliveryReason.self)
   }
 
   /// Bits have no reflection: their declarations are read.
@@ -69,7 +71,8 @@ import Testing
       "healthSize": Limits.healthSize, "cameras": Limits.cameras,
       "modesPerCamera": Limits.modesPerCamera, "formatsPerCamera": Limits.formatsPerCamera,
       "streams": Limits.streams, "logChunkSize": Limits.logChunkSize,
-      "identifyMs": Int(Limits.identifyMs),
+      "identifyMs": Int(Limits.identifyMs), "pictureSize": Limits.pictureSize,
+      "sources": Limits.sources, "urlSize": Limits.urlSize,
     ]
     let told = try cells("Numbers", section: "Limits").map { ($0[0], Int($0[1])!) }
     #expect(Dictionary(uniqueKeysWithValues: told) == limits)
@@ -144,7 +147,7 @@ import Testing
     guard let name = reply.layouts.first, let head = Layout.all[name] else {
       return reply.payload.isEmpty ? "–" : "n"
     }
-    if name == "LogHead" { return "\(head.size) + n" }
+    if name == "LogHead" || name == "SnapshotPart" { return "\(head.size) + n" }
     guard let repeated = head.repeated else { return "\(head.size)" }
     return "\(head.size) + \(repeated.size) n"
   }

@@ -64,9 +64,24 @@ import Testing
       #expect([UInt8](text) == Array(Example.logChunk[LogHead.size...]))
       #expect(head.nextCursor == 4096 + UInt64(text.count))
     }
+    try read("snapshot-reply") { payload in
+      let (part, picture) = try SnapshotPart.open(payload)
+      #expect(part == Example.snapshotPart && part.isLast)
+      #expect([UInt8](picture) == Array(Example.snapshotChunk[SnapshotPart.size...]))
+    }
+    try read("source-list-reply") { payload in
+      let (head, entries) = try SourceListHead.entries(payload)
+      #expect(head == SourceListHead(count: 2))
+      #expect(entries == Example.sources)
+    }
   }
 
   // MARK: -
+
+  /// What follows the layouts that are no lists.
+  private static let tails = [
+    "MetricValues": "# values", "LogHead": "# text", "SnapshotPart": "# bytes of the JPEG",
+  ]
 
   private func read(_ name: String, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
     let file = Self.folder.appending(path: name + ".hex")
@@ -96,8 +111,8 @@ import Testing
       lines += rows(layout, example.bytes[offset...], base: offset)
       offset += layout.size
       if layouts.count > 1 { layouts.removeFirst() }
-      guard layout.type == "MetricValues" || layout.type == "LogHead" else { continue }
-      lines += ["", layout.type == "LogHead" ? "# text" : "# values"]
+      guard let title = Self.tails[layout.type] else { continue }
+      lines += ["", title]
       lines += stride(from: offset, to: example.bytes.count, by: 8).map { start in
         row(example.bytes[start..<min(start + 8, example.bytes.count)])
       }
