@@ -133,7 +133,6 @@ public struct Appliance: ~Copyable {
     watchdog.start(facts, now: now)
     guard !isSafeMode else { return }
     cameras.start(now: now)
-    cameras.addPlayback(streams: &streams, now: now, &effects)
     mediaServer.start(now: now, &effects)
   }
 

@@ -165,13 +165,6 @@ public struct Camera: Sendable {
     }
   }
 
-  /// A camera that needs no probe.
-  mutating func presume(_ choice: ModeChoice) {
-    self.choice = choice
-    hasReport = true
-    state = .present(.ready, .idle)
-  }
-
   /// What to capture has been chosen among the modes that the probe has found.
   mutating func choose(_ choice: ModeChoice) {
     guard case .present(.ready, let examination) = state else { return }

@@ -90,7 +90,7 @@ public struct Cameras {
   mutating func added(
     _ device: DeviceFacts, streams: inout Streams, now: Instant, _ effects: inout Effects
   ) {
-    guard settings.enabled || device.isPlayback, naming != .closed else { return }
+    guard settings.enabled, naming != .closed else { return }
     if let index = slot(ofNode: device.node) {
       if table[index].device.isSameDevice(as: device) {
         if let node = table[index].node(named: device.node) {
@@ -139,7 +139,7 @@ public struct Cameras {
     enumerations &+= 1
     guard enumeration == .running else { return }
     enumeration = .none
-    for index in table.indices where table[index].isPresent && !table[index].device.isPlayback {
+    for index in table.indices where table[index].isPresent {
       if table[index].keepNodes(seenIn: sweep) { continue }
       depart(index, streams: &streams, now: now, &effects)
     }
@@ -238,10 +238,6 @@ public struct Cameras {
     guard naming == .open else { return }
     for _ in 0..<max(0, CameraTiming.probesAtOnce - probesRunning) {
       guard let index = nextDue, table[index].examinationDue <= now else { return }
-      if table[index].device.isPlayback {
-        play(index, streams: &streams, now: now, &effects)
-        continue
-      }
       apply(table[index].examine(timeoutMs: settings.probeTimeoutMs, now: now), index, &effects)
     }
   }

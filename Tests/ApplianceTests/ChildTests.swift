@@ -60,7 +60,7 @@ import Wire
     _ = child.step(.tick, now: at(300_000))
     _ = child.step(.started(pid: 9), now: at(300_000))
     // It worked, but not for long.
-    _ = child.step(.worked, now: at(309_500))
+    _ = child.step(.worked, now: at(309_800))
     #expect(child.step(.ended(.exited(.code(1))), now: at(310_000)) == .none)
     #expect(child.failures == 7)
     _ = child.step(.tick, now: at(400_000))

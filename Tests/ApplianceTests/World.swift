@@ -33,6 +33,7 @@ final class World {
   var serverSocketsAsWanted = true
   private(set) var serverLife: UInt32 = 0
   private(set) var serverCallOutstanding = false
+  private var serverCalls = 0
 
   // Probes
   /// What a probe of a node reports; nil: it hangs.
@@ -309,8 +310,11 @@ final class World {
     precondition(!serverCallOutstanding, "two calls at once")
     serverCallOutstanding = true
     guard serverAnswers else { return }
+    serverCalls += 1
+    let call = serverCalls
     later(2) { world in
-      guard world.serverCallOutstanding else { return }
+      // A call of an earlier life, or one that was cancelled, has no answer any more.
+      guard world.serverCallOutstanding, world.serverCalls == call else { return }
       world.serverCallOutstanding = false
       world.deliver(request)
     }
@@ -360,45 +364,5 @@ final class World {
   func endProbe(_ slot: Int, _ life: UInt32, _ status: ChildStatus) {
     probesAlive -= 1
     send(.childExited(.probe(slot: slot), life: life, status))
-  }
-
-  // MARK: Things to plug in
-
-  static var capture: ProbeReport {
-    var report = ProbeReport()
-    report.outcome = .capture
-    report.card = "HD Webcam C270"
-    report.driver = "uvcvideo"
-    report.modeCount = 2
-    report.modes[0].format = 0x4750_4A4D
-    report.modes[0].width = 1280
-    report.modes[0].height = 720
-    report.modes[0].intervalNumerator = 1
-    report.modes[0].intervalDenominator = 30
-    report.modes[1] = report.modes[0]
-    report.modes[1].format = 0x3436_3248
-    return report
-  }
-
-  static func report(_ outcome: ProbeReport.Outcome) -> ProbeReport {
-    var report = ProbeReport()
-    report.outcome = outcome
-    return report
-  }
-
-  /// A Logitech C270, or something else.
-  static func webcam(
-    _ node: String = "video0", port: String = "1-1", serial: String = "A3B2C1D0",
-    product: String = "HD Webcam C270", productID: UInt16 = 0x0825, index: UInt16 = 0
-  ) -> DeviceFacts {
-    var device = DeviceFacts()
-    device.node = Text(node)
-    device.port = Text(port)
-    device.serial = Text(serial)
-    device.product = Text(product)
-    device.vendorID = 0x046D
-    device.productID = productID
-    device.index = index
-    return device
   }
 }

@@ -17,33 +17,13 @@ extension Cameras {
   /// Chooses what is captured, once a probe has found the camera in order.
   mutating func chooseMode(_ slot: Int, _ effects: inout Effects) {
     guard case .present(.ready, _) = table[slot].state else { return }
-    let wish = wish(for: table[slot].name)
+    // A file is what it is.
+    let wish = table[slot].device.isPlayback ? nil : wish(for: table[slot].name)
     let choice = ModeChoice(reports[slot], wish: wish)
     table[slot].choose(choice)
     guard choice == .refused, let wish else { return }
     let text = ModeChoice.refusal(of: table[slot].name, wish, reports[slot])
     effects.append(.log(LogLine(.warning, text)))
-  }
-
-  // MARK: Playback
-
-  /// The configured files, as devices that were plugged in.
-  mutating func addPlayback(streams: inout Streams, now: Instant, _ effects: inout Effects) {
-    for index in settings.playback.indices where !settings.playback[index].path.isEmpty {
-      let device = DeviceFacts(playback: settings.playback[index], number: index)
-      added(device, streams: &streams, now: now, &effects)
-    }
-  }
-
-  /// A file needs no probe: its name tells the format, the configuration its rate.
-  mutating func play(
-    _ index: Int, streams: inout Streams, now: Instant, _ effects: inout Effects
-  ) {
-    let before = Shown(table[index])
-    let mode = CaptureMode(playback: settings.playback[Int(table[index].device.index)])
-    reports[index] = ProbeReport(playback: mode, name: table[index].device.product)
-    table[index].presume(.mode(mode))
-    tell(index, before, streams: &streams, now: now, &effects)
   }
 
   // MARK: Supervision
@@ -188,61 +168,12 @@ extension Camera {
 }
 
 extension DeviceFacts {
-  /// The device that stands for a playback file: node `fileN`, named after the file.
-  init(playback file: Configuration.PlaybackFile, number: Int) {
-    self.init()
-    node.append("file")
-    node.append(decimal: UInt64(number))
-    index = UInt16(number)
-    var start = 0
-    for position in 0..<file.path.count where file.path[position] == UInt8(ascii: "/") {
-      start = position + 1
-    }
-    bus.append(node)
-    bus.append(UInt8(ascii: "@"))
-    for position in start..<file.path.count {
-      product.append(file.path[position])
-      bus.append(file.path[position])
-    }
-  }
-
-  /// V4L2 nodes are `videoN`, `v4l-touchN` and the like.
+  /// True for a playback file, whose node is `fileN`; V4L2 nodes are `videoN`, `v4l-touchN` and the
+  /// like.
   var isPlayback: Bool {
-    node.count > 4 && node[0] == UInt8(ascii: "f") && node[1] == UInt8(ascii: "i")
-      && node[2] == UInt8(ascii: "l") && node[3] == UInt8(ascii: "e")
-  }
-}
-
-extension CaptureMode {
-  /// The mode of a playback file: a size is known only to who reads it.
-  init(playback file: Configuration.PlaybackFile) {
-    self.init()
-    format = file.isH264 ? PixelFormat.h264 : PixelFormat.mjpeg
-    intervalNumerator = 1
-    intervalDenominator = file.rate
-  }
-}
-
-extension ProbeReport {
-  fileprivate init(playback mode: CaptureMode, name: Text<48>) {
-    self.init()
-    outcome = .capture
-    card = Text(name)
-    driver.append("playback")
-    modeCount = 1
-    modes[0] = mode
-  }
-}
-
-extension Configuration.PlaybackFile {
-  /// Whether its name says that it holds H.264 (`.h264` or `.264`).
-  public var isH264: Bool {
-    let suffix: StaticString = "264"
-    guard path.count > 4 else { return false }
-    for index in 0..<3 where path[path.count - 3 + index] != suffix.utf8Start[index] {
-      return false
-    }
-    let before = path[path.count - 4]
-    return before == UInt8(ascii: ".") || before == UInt8(ascii: "h")
+    let name: StaticString = "file"
+    guard node.count > 4 else { return false }
+    for index in 0..<4 where node[index] != name.utf8Start[index] { return false }
+    return true
   }
 }
