@@ -38,7 +38,8 @@ let package = Package(
       cSettings: [.define("_GNU_SOURCE")],
       linkerSettings: [
         .linkedLibrary("udev"), .linkedLibrary("gpiod"), .linkedLibrary("yajl"),
-        .linkedLibrary("http_parser"), .linkedLibrary("inih"),
+        .linkedLibrary("http_parser"), .linkedLibrary("inih"), .linkedLibrary("v4lconvert"),
+        .linkedLibrary("jpeg"),
       ]),
     .target(
       name: "Linux", dependencies: ["EventLoop", "Appliance", "Feed", "Wire", "CLinux"],

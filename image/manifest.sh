@@ -9,6 +9,8 @@ libgpiod libgpiod-dev LGPL-2.1-or-later
 yajl libyajl-dev ISC
 http-parser libhttp-parser-dev MIT
 inih libinih-dev BSD-3-Clause
+libv4lconvert libv4l-dev LGPL-2.1-or-later
+libjpeg-turbo libjpeg62-turbo-dev BSD-3-Clause_AND_IJG
 glibc libc6-dev-arm64-cross LGPL-2.1-or-later
 swift-runtime swift Apache-2.0_WITH_Swift-exception"
 

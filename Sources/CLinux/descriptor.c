@@ -122,6 +122,12 @@ void *lx_map(size_t bytes) {
   return base == MAP_FAILED ? NULL : base;
 }
 
+void *lx_reserve(size_t bytes) {
+  int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+  void *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, flags, -1, 0);
+  return base == MAP_FAILED ? NULL : base;
+}
+
 uint64_t lx_raise_descriptor_limit(uint64_t wanted) {
   struct rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return 0;

@@ -59,6 +59,14 @@ int32_t lx_connect(uint32_t address, uint16_t port) {
   return fd;
 }
 
+int32_t lx_connected(int32_t fd) {
+  int32_t error = lx_socket_error(fd);
+  if (error < 0) return error;
+  struct sockaddr_in peer;
+  socklen_t size = sizeof peer;
+  return getpeername(fd, (struct sockaddr *)&peer, &size) == 0;
+}
+
 int32_t lx_socket_error(int32_t fd) {
   int error = 0;
   socklen_t size = sizeof error;

@@ -29,9 +29,6 @@ extension LinuxSystem {
     case .rememberIdentities: rememberIdentities(appliance)
     case .rememberSources: rememberSources(appliance)
     case .breadcrumb(let breadcrumb): storage.mark(breadcrumb)
-    case .spawnFeed(let slot, let life):
-      tell(.childSpawnFailed(.feed(slot: slot), life: life, errno: 38))
-    case .publishFeed, .silenceFeed, .rememberSources: break
     case .publish, .log, .stop:
       preconditionFailure("the loop executes these itself")
     }

@@ -36,8 +36,8 @@ enum PlaybackCamera {
   }
 
   // V4L2 fourccs `MJPG` and `H264`.
-  private static let mjpeg: UInt32 = 0x4750_4A4D
-  private static let h264: UInt32 = 0x3436_3248
+  static let mjpeg: UInt32 = 0x4750_4A4D
+  static let h264: UInt32 = 0x3436_3248
 
   /// The bytes at a file's front in which the first picture must lie.
   private static let window = 4 << 20
@@ -82,7 +82,7 @@ enum PlaybackCamera {
   }
 
   /// Format and size of the first picture; nil where there is none.
-  private static func mode(of bytes: UnsafeRawBufferPointer) -> CaptureMode? {
+  static func mode(of bytes: UnsafeRawBufferPointer) -> CaptureMode? {
     var mode = CaptureMode()
     if let range = JPEGPicture.next(in: bytes, from: 0), range.lowerBound == 0 {
       let first = UnsafeRawBufferPointer(rebasing: bytes[range])

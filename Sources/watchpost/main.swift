@@ -18,6 +18,8 @@ func run() -> Int32 {
   if role == "init" { return initRole() }
   if role == "agent" { return agentRole() }
   if role == "probe" { return ProbeRole.run(argument(2)) }
+  if role == "feed" { return FeedArguments.run() }
+  if role == "picture" { return PictureRole.run() }
   if role == "storage" { return StorageRole.run(dataDirectory: argument(2)) }
   if role == "limits" { return limitsRole() }
   if role == "network" { return networkRole() }

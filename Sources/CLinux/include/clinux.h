@@ -17,10 +17,12 @@
 #include "service.h"
 #include "socket.h"
 
+#include "lx_capture.h"
 #include "lx_config.h"
 #include "lx_init.h"
 #include "lx_media.h"
 #include "lx_network.h"
 #include "lx_shared.h"
+#include "lx_transcode.h"
 
 #endif

@@ -65,6 +65,9 @@ void lx_wipe(void *memory, size_t bytes);
 /// Anonymous memory, every page touched; NULL when there is none.
 void *_Nullable lx_map(size_t bytes);
 
+/// Anonymous memory whose pages come when they are first used; NULL when there is none.
+void *_Nullable lx_reserve(size_t bytes);
+
 /// Raises the soft limit of open descriptors to at least `wanted` where the hard limit allows;
 /// returns what holds now.
 uint64_t lx_raise_descriptor_limit(uint64_t wanted);

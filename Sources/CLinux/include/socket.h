@@ -15,6 +15,8 @@ int32_t lx_local_port(int32_t fd);
 int32_t lx_accept(int32_t listener, uint32_t *address);
 /// Begins to connect; EINPROGRESS counts as success, writability tells the end.
 int32_t lx_connect(uint32_t address, uint16_t port);
+/// What has become of such a connection: 1 it stands, 0 not yet, or a negative errno.
+int32_t lx_connected(int32_t fd);
 /// The pending error of a socket (SO_ERROR) as a negative errno, 0 if none.
 int32_t lx_socket_error(int32_t fd);
 /// recv(2), send(2) without SIGPIPE: the number of bytes or a negative errno.

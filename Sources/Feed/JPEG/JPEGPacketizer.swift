@@ -7,7 +7,7 @@
 /// type 0 (4:2:2) or 1 (4:2:0), Q 255       1 + 1
 /// width and height in blocks of 8 pixels   1 + 1
 /// first packet only: 0, precision 0,       1 + 1
-///   length 64 or 128, tables               2 + n    luma, then chroma where it has its own
+///   length 128, tables                     2 + 128  luma, then chroma, also where both are one
 /// bytes of the scan, without any marker
 /// ```
 public struct JPEGPacketizer: Packetizer {
@@ -25,9 +25,10 @@ public struct JPEGPacketizer: Packetizer {
   private var type: UInt8 = 0
   private var widthInBlocks: UInt8 = 0
   private var heightInBlocks: UInt8 = 0
+  // Types 0 and 1 name two tables (section 4.1). MediaMTX would also take one that serves both,
+  // but ffmpeg refuses a picture that comes with one.
   private var lumaTable = 0
-  /// Nil: the luma table serves chroma too.
-  private var chromaTable: Int?
+  private var chromaTable = 0
 
   public init() {}
 
@@ -49,8 +50,7 @@ public struct JPEGPacketizer: Packetizer {
     heightInBlocks = UInt8(picture.height / 8)
     let (luma, chroma) = (picture.components[0], picture.components[1])
     lumaTable = picture.tableOffset(luma)
-    chromaTable =
-      chroma.quantizationTable == luma.quantizationTable ? nil : picture.tableOffset(chroma)
+    chromaTable = picture.tableOffset(chroma)
   }
 
   public mutating func next(
@@ -78,14 +78,11 @@ public struct JPEGPacketizer: Packetizer {
   }
 
   private func writeTables(into buffer: UnsafeMutableRawBufferPointer, at place: Int) -> Int {
-    let length = chromaTable == nil ? JPEGPacketizer.tableSize : 2 * JPEGPacketizer.tableSize
+    let length = 2 * JPEGPacketizer.tableSize
     buffer.store(bigEndian: UInt32(length), at: place)
-    copyTable(lumaTable, into: buffer, at: place + JPEGPacketizer.tableHeaderSize)
-    if let chromaTable {
-      copyTable(
-        chromaTable, into: buffer,
-        at: place + JPEGPacketizer.tableHeaderSize + JPEGPacketizer.tableSize)
-    }
+    let first = place + JPEGPacketizer.tableHeaderSize
+    copyTable(lumaTable, into: buffer, at: first)
+    copyTable(chromaTable, into: buffer, at: first + JPEGPacketizer.tableSize)
     return JPEGPacketizer.tableHeaderSize + length
   }
 

@@ -19,7 +19,7 @@ import Wire
 ///
 /// One process writes, any number read: whoever copies looks at the sequence before and after, and
 /// begins again where it has changed.
-struct SharedPicture: ~Copyable {
+struct SharedPicture {
   private static let headSize = 64
   private static let placeSize = 64 + Limits.pictureSize
   /// Bytes of the whole memory.
@@ -43,7 +43,8 @@ struct SharedPicture: ~Copyable {
     self.base = base
   }
 
-  deinit { lx_memory_unmap(base, SharedPicture.size) }
+  /// The last call.
+  func unmap() { lx_memory_unmap(base, SharedPicture.size) }
 
   /// Pictures written so far.
   var published: UInt64 { lx_shared_load(word(0)) }

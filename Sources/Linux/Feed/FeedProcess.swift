@@ -1,0 +1,274 @@
+import Appliance
+import CLinux
+import Feed
+import Wire
+
+// camera or file ──▶ picture ──▶ sound? carried? ──▶ shared memory
+//                                  │      └ no: coded anew ──┘ └──▶ packets ──▶ MediaMTX
+//                                  └ no: dropped and counted
+
+/// One feed: takes pictures from a camera or a file, keeps the newest JPEG for snapshots, and
+/// publishes. One thread, no heap while it runs.
+struct FeedProcess: ~Copyable {
+  enum Origin {
+    case camera(CameraCapture)
+    case file(FilePlayback)
+  }
+
+  /// Where coded pictures go.
+  private enum Coding { case unknown, carried, jpeg(DeliveryReason), raw }
+
+  /// Bytes of the largest coded picture.
+  private static let codedSize = Limits.pictureSize
+
+  var origin: Origin
+  private let pictures: SharedPicture?
+  var connection: PublishConnection
+  private var jpeg = JPEGPacketizer()
+  private var h264 = H264Packetizer()
+  private let isH264: Bool
+  private var coding = Coding.unknown
+  private let coded: UnsafeMutableRawBufferPointer
+  var report = FeedReport()
+  private var rate = FeedRate()
+  /// A description of H.264 waits for parameter sets, but not for ever.
+  private let describeAnywayMs: UInt64
+
+  static let describeMs: UInt64 = 2000
+
+  /// A feed of `origin`, whose pictures have the granted mode.
+  static func make(
+    _ origin: Origin, granted: CaptureMode, pictures: SharedPicture?, nowMs: UInt64
+  ) throws(CaptureError) -> FeedProcess {
+    guard let memory = lx_reserve(codedSize) else {
+      throw CaptureError(failure: .deviceError, errno: Int32(LX_ENOMEM.rawValue))
+    }
+    var isRaw = false
+    if case .camera(let camera) = origin, granted.format != PlaybackCamera.h264,
+      !isJPEG(granted.format)
+    {
+      let begun = lx_transcode_begin(
+        camera.descriptor, granted.format, UInt32(granted.width), UInt32(granted.height))
+      guard begun == 0 else { throw CaptureError(failure: .modeRefused, errno: -begun) }
+      isRaw = true
+    }
+    let coded = UnsafeMutableRawBufferPointer(start: memory, count: codedSize)
+    return FeedProcess(
+      origin, granted: granted, pictures: pictures, coded: coded, isRaw: isRaw, nowMs: nowMs)
+  }
+
+  private init(
+    _ origin: Origin, granted: CaptureMode, pictures: SharedPicture?,
+    coded: UnsafeMutableRawBufferPointer, isRaw: Bool, nowMs: UInt64
+  ) {
+    self.origin = origin
+    self.pictures = pictures
+    self.coded = coded
+    isH264 = granted.format == PlaybackCamera.h264
+    if isRaw { coding = .raw }
+    connection = PublishConnection(
+      payloadType: isH264 ? H264Packetizer.payloadType : JPEGPacketizer.payloadType)
+    describeAnywayMs = nowMs + Self.describeMs
+    report.granted = granted
+    report.stage = .waiting
+    if !isH264 {
+      connection.describe(.jpeg(), payloadType: JPEGPacketizer.payloadType)
+    }
+  }
+
+  private static func isJPEG(_ format: UInt32) -> Bool {
+    // `MJPG`, and `JPEG` as some drivers call the same.
+    format == PlaybackCamera.mjpeg || format == 0x4745_504A
+  }
+
+  // MARK: Pictures
+
+  /// Takes and handles all pictures that are there.
+  mutating func capture(nowMs: UInt64) throws(CaptureError) {
+    switch origin {
+    case .camera(let camera): try capture(from: camera, nowMs: nowMs)
+    case .file(var file):
+      defer { origin = .file(file) }
+      if let picture = try file.next(nowNs: lx_boot_clock_ns()) { take(picture, nowMs: nowMs) }
+    }
+  }
+
+  private mutating func capture(
+    from camera: CameraCapture, nowMs: UInt64
+  ) throws(CaptureError) {
+    var newest: CapturedPicture?
+    while let picture = try camera.next() {
+      // Coding takes longer than an interval on a slow machine: then the newest picture counts.
+      if case .carried = coding {
+        take(picture, nowMs: nowMs)
+        try camera.giveBack(picture)
+        continue
+      }
+      if let old = newest { try camera.giveBack(old) }
+      newest = picture
+    }
+    guard let picture = newest else { return }
+    take(picture, nowMs: nowMs)
+    try camera.giveBack(picture)
+  }
+
+  private mutating func take(_ picture: CapturedPicture, nowMs: UInt64) {
+    report.frames += 1
+    if picture.isDamaged {
+      report.damaged += 1
+    } else if isH264 {
+      takeH264(picture, nowMs: nowMs)
+    } else if case .raw = coding {
+      var size = lx_coded()
+      let failed = lx_transcode_raw(
+        picture.bytes.baseAddress!, picture.bytes.count, coded.baseAddress!, coded.count, &size)
+      takeCoded(failed, size, .rawFormat, picture, nowMs: nowMs)
+    } else {
+      takeJPEG(picture, nowMs: nowMs)
+    }
+    report.published = connection.pictures
+    report.bytes = connection.bytes
+  }
+
+  private mutating func took(nowMs: UInt64) {
+    report.stage = .capturing
+    rate.count(nowMs: nowMs)
+  }
+
+  private mutating func takeH264(_ picture: CapturedPicture, nowMs: UInt64) {
+    coding = .carried
+    report.delivery = .passThrough
+    let before = h264.corruptUnits
+    do throws(AccessUnitError) {
+      let timestamp = connection.clock.timestamp(ns: picture.ns)
+      try h264.begin(picture.bytes, timestamp: timestamp)
+      took(nowMs: nowMs)
+      describe(nowMs: nowMs)
+      if !connection.isReady || !connection.send(&h264, ns: picture.ns, nowMs: nowMs) {
+        // What a receiver has not got, it cannot go on from.
+        h264.restart()
+      }
+    } catch {
+      if error == .awaitsKeyFrame { took(nowMs: nowMs) } else { report.damaged += 1 }
+      describe(nowMs: nowMs)
+    }
+    report.damaged += h264.corruptUnits > before ? 1 : 0
+  }
+
+  private mutating func describe(nowMs: UInt64) {
+    guard connection.stage != .recording else { return }
+    guard h264.parameterSets.isComplete || nowMs >= describeAnywayMs else { return }
+    connection.describe(.h264(h264.parameterSets), payloadType: H264Packetizer.payloadType)
+  }
+
+  private mutating func takeJPEG(_ picture: CapturedPicture, nowMs: UInt64) {
+    guard let inspected = try? JPEGPicture.inspect(picture.bytes) else {
+      report.damaged += 1
+      return
+    }
+    if let obstacle = inspected.obstacle {
+      let reason = DeliveryReason(rawValue: obstacle.rawValue) ?? .progressive
+      coding = .jpeg(reason)
+      var size = lx_coded()
+      let failed = lx_transcode_jpeg(
+        picture.bytes.baseAddress!, inspected.end, coded.baseAddress!, coded.count, &size)
+      takeCoded(failed, size, reason, picture, nowMs: nowMs)
+    } else {
+      coding = .carried
+      report.delivery = .passThrough
+      report.deliveryReason = .none
+      deliver(inspected, picture.bytes, picture, nowMs: nowMs)
+    }
+  }
+
+  /// Takes what a library has made of a picture.
+  private mutating func takeCoded(
+    _ failed: Int32, _ size: lx_coded, _ reason: DeliveryReason, _ picture: CapturedPicture,
+    nowMs: UInt64
+  ) {
+    let bytes = UnsafeRawBufferPointer(rebasing: coded[..<(failed == 0 ? size.count : 0)])
+    guard failed == 0, let inspected = try? JPEGPicture.inspect(bytes), inspected.obstacle == nil
+    else {
+      report.damaged += 1
+      return
+    }
+    report.delivery = .transcoded
+    report.deliveryReason = reason
+    deliver(inspected, bytes, picture, nowMs: nowMs)
+  }
+
+  private mutating func deliver(
+    _ inspected: JPEGPicture, _ bytes: UnsafeRawBufferPointer, _ picture: CapturedPicture,
+    nowMs: UInt64
+  ) {
+    took(nowMs: nowMs)
+    var facts = SharedPicture.Facts()
+    facts.frame = report.frames
+    facts.capturedUs = picture.earliestNs / 1000
+    facts.width = inspected.width
+    facts.height = inspected.height
+    let whole = UnsafeRawBufferPointer(rebasing: bytes[..<inspected.end])
+    report.hasPicture = pictures?.publish(facts, whole) ?? false
+    guard connection.isReady else { return }
+    jpeg.begin(inspected, bytes, timestamp: connection.clock.timestamp(ns: picture.ns))
+    _ = connection.send(&jpeg, ns: picture.ns, nowMs: nowMs)
+  }
+
+  /// When the next picture of a file is due; nil for a camera, which tells by itself.
+  var dueMs: UInt64? {
+    guard case .file(let file) = origin else { return nil }
+    return (file.dueNs + 999_999) / 1_000_000
+  }
+
+  // MARK: Reports
+
+  /// The report as it is now.
+  mutating func current(nowMs: UInt64) -> FeedReport {
+    report.publish = connection.stage
+    report.publishStatus = connection.refusal
+    report.measuredRateMilli = rate.milli(nowMs: nowMs)
+    report.residentKiB = UInt32(clamping: lx_resident_bytes() / 1024)
+    return report
+  }
+}
+
+/// Pictures in 1000 s, over the last two seconds.
+struct FeedRate {
+  private static let window: UInt64 = 2000
+  private static let step: UInt64 = 250
+
+  private var counts = InlineArray<8, UInt32>(repeating: 0)
+  private var place: UInt64 = 0
+  private var startMs: UInt64 = 0
+
+  mutating func count(nowMs: UInt64) {
+    if startMs == 0 {
+      startMs = nowMs
+      place = nowMs / Self.step
+    }
+    turn(nowMs: nowMs)
+    counts[Int(place % 8)] += 1
+  }
+
+  private mutating func turn(nowMs: UInt64) {
+    let now = nowMs / Self.step
+    var cleared = 0
+    while place < now, cleared < 8 {
+      place += 1
+      cleared += 1
+      counts[Int(place % 8)] = 0
+    }
+    place = now
+  }
+
+  /// 0 before there is enough to judge by.
+  mutating func milli(nowMs: UInt64) -> UInt32 {
+    guard startMs > 0, nowMs - startMs >= Self.window else { return 0 }
+    turn(nowMs: nowMs)
+    var sum: UInt64 = 0
+    for index in counts.indices { sum += UInt64(counts[index]) }
+    // The last step has only begun.
+    let elapsed = Self.window - Self.step + nowMs % Self.step
+    return UInt32(clamping: sum * 1_000_000 / elapsed)
+  }
+}
