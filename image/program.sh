@@ -128,7 +128,7 @@ choose_mediamtx() {
     # What stands there may be a real one from an earlier build.
     [ "$(cat "$out/mediamtx.kind" 2>/dev/null)" = stand-in ] || rm -f "$out/mediamtx"
     build_program mediamtx-standin "$out/mediamtx"
-    check_program "$out/mediamtx" "$size_limit"
+    check_program "$out/mediamtx" "$(size_limit)"
   fi
   echo "$kind" >"$out/mediamtx.kind"
 }
