@@ -11,8 +11,8 @@ extension Appliance {
     return order
   }
 
-  /// Where the newest picture of a camera is found. `.unknownCamera`, `.cameraNotStreaming` (absent,
-  /// stalled, no feed), `.notSupported` (its stream is H.264).
+  /// Where the newest picture of a camera is found. `.unknownCamera`, `.cameraNotStreaming`
+  /// (absent, stalled, no feed), `.notSupported` (its stream is H.264).
   public func pictureSource(of name: Name) throws(Status) -> PictureSource {
     guard let slot = cameras.index(of: name) else { throw .unknownCamera }
     let camera = cameras.table[slot]

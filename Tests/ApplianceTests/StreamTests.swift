@@ -147,4 +147,55 @@ import Wire
     world.run(20_000)
     #expect(world.streams[name] == .stalled)
   }
+
+  /// One error of a while costs one look; a stream that errs again and again settles as stalled
+  /// instead of changing for ever.
+  @Test func occasionalErrorsDoNotFlap() {
+    var path = MediaPath()
+    path.ready = true
+    var flow = StreamFlow(path, now: Instant(ms: 0))
+    var now: UInt64 = 0
+    func look(errors: UInt64 = 0) -> StreamState {
+      now += 1000
+      path.inboundBytes += 1000
+      path.inboundFramesInError += errors
+      flow.update(path, now: Instant(ms: now))
+      return flow.state
+    }
+    #expect(look() == .flowing)
+    #expect(look(errors: 1) == .stalled && look() == .flowing)
+    // A minute later it is forgotten.
+    for _ in 0..<60 { #expect(look() == .flowing) }
+    #expect(look(errors: 1) == .stalled && look() == .flowing)
+    // An error every five seconds, for ten minutes.
+    var changes = 0
+    var last = flow.state
+    for second in 0..<600 {
+      let state = look(errors: second % 5 == 0 ? 1 : 0)
+      if state != last { changes += 1 }
+      last = state
+    }
+    #expect(changes < 12 && last == .stalled)
+    // It ends: the stream is well again within the longest probation.
+    for _ in 0..<31 { last = look() }
+    #expect(last == .flowing)
+  }
+
+  /// The counters of a new publisher begin at 0, and so do its errors.
+  @Test func aNewPublisherIsJudgedByItself() {
+    var path = MediaPath()
+    path.ready = true
+    var flow = StreamFlow(path, now: Instant(ms: 0))
+    (path.inboundBytes, path.inboundFramesInError) = (9000, 5)
+    flow.update(path, now: Instant(ms: 250))
+    (path.inboundBytes, path.inboundFramesInError) = (4000, 0)
+    flow.update(path, now: Instant(ms: 500))
+    #expect(flow.state == .flowing)
+    (path.inboundBytes, path.inboundFramesInError) = (0, 0)
+    flow.update(path, now: Instant(ms: 750))
+    #expect(flow.state == .opening)
+    (path.inboundBytes, path.inboundFramesInError) = (0, 3)
+    flow.update(path, now: Instant(ms: 1000))
+    #expect(flow.state == .stalled)
+  }
 }

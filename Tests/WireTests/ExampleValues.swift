@@ -198,8 +198,21 @@ extension Example {
     return part
   }()
 
-  static let snapshotChunk: [UInt8] =
-    bytes(of: snapshotPart) + [0x5A, 0x3C, 0x8F, 0x01, 0xFF, 0xD9]
+  /// A picture that fits one frame: the first part is the last.
+  static let wholeSnapshot: SnapshotPart = {
+    var part = snapshotPart
+    part.total = UInt32(picture.count)
+    part.offset = 0
+    part.count = part.total
+    return part
+  }()
+
+  /// Begin, an application segment, end (ITU-T T.81): the bytes of a JPEG without an image.
+  static let picture: [UInt8] =
+    [0xFF, 0xD8, 0xFF, 0xE0, 0x00, 0x10] + [UInt8]("JFIF".utf8)
+    + [0, 1, 1, 0, 0, 1, 0, 1, 0, 0, 0xFF, 0xD9]
+
+  static let snapshotChunk: [UInt8] = bytes(of: wholeSnapshot) + picture
 
   static let sources: [SourceEntry] = {
     var entry = SourceEntry()

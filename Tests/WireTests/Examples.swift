@@ -63,7 +63,7 @@ extension Example {
     reply(.identify, id: 13), reply(.reboot, id: 14), reply(.shutdown, id: 15),
     reply(.mediaServer, id: 16, mediaServer),
     reply(
-      .snapshot, id: 17, title: "snapshot, the last part", layouts: ["SnapshotPart"],
+      .snapshot, id: 17, title: "snapshot in one part", layouts: ["SnapshotPart"],
       body: snapshotChunk),
     reply(.streamStart, id: 18), reply(.streamStop, id: 19), reply(.sourceAdd, id: 20),
     reply(.sourceRemove, id: 21), reply(.sourceList, id: 22, SourceListHead(count: 2), sources),

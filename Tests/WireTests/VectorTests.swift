@@ -66,8 +66,8 @@ import Testing
     }
     try read("snapshot-reply") { payload in
       let (part, picture) = try SnapshotPart.open(payload)
-      #expect(part == Example.snapshotPart && part.isLast)
-      #expect([UInt8](picture) == Array(Example.snapshotChunk[SnapshotPart.size...]))
+      #expect(part == Example.wholeSnapshot && part.isLast)
+      #expect([UInt8](picture) == Example.picture)
     }
     try read("source-list-reply") { payload in
       let (head, entries) = try SourceListHead.entries(payload)

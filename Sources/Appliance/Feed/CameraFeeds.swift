@@ -60,8 +60,13 @@ extension Cameras {
     for index in table.indices where table[index].isPresent {
       let before = Shown(table[index])
       let stream = table[index].name.isEmpty ? nil : streams.index(of: table[index].name)
-      table[index].stream = stream.map { streams[$0].streamState }
-      table[index].flow = stream.flatMap { streams[$0].flow }
+      if let stream {
+        table[index].stream = streams[stream].streamState
+        table[index].flow = streams[stream].flow
+      } else {
+        table[index].stream = nil
+        table[index].flow = nil
+      }
       table[index].feed.follow(table[index].flow)
       let life = table[index].feed.child.life
       switch table[index].feed.direct(table[index].stream, now: now) {

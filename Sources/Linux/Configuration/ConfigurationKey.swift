@@ -9,14 +9,15 @@ public enum ConfigurationKey: Int, CaseIterable, Sendable {
   case networkMode, networkInterface, networkAddress, networkGateway
   case mediaPath, mediaRTSPPort, mediaAPIPort, mediaMetricsPort
   case mediaProbeInterval, mediaProbeTimeout
-  case camerasEnabled, camerasProbeTimeout
+  case camerasEnabled, camerasProbeTimeout, camerasModes, camerasPlayback
+  case camerasFeedTimeout, camerasStall
   case ledPower, ledCamera, ledLink
   case watchdogDevice, watchdogTimeout, watchdogMagicClose
   case mdnsEnabled
   case timeServers
   case dataDirectory, runDirectory
 
-  public static let count = 29
+  public static let count = 33
 
   /// What a key's value may be.
   public enum Value: Sendable {
@@ -33,6 +34,10 @@ public enum ConfigurationKey: Int, CaseIterable, Sendable {
     case subnets(Int)
     case networkMode
     case led
+    /// Wishes for cameras' modes, at most so many.
+    case modes(Int)
+    /// Files with rates, at most so many.
+    case playback(Int)
   }
 
   /// One row of the key table.
@@ -56,8 +61,10 @@ public enum ConfigurationKey: Int, CaseIterable, Sendable {
     case .mediaPath, .mediaRTSPPort, .mediaAPIPort, .mediaMetricsPort, .mediaProbeInterval,
       .mediaProbeTimeout:
       mediaFacts
-    case .camerasEnabled, .camerasProbeTimeout, .ledPower, .ledCamera, .ledLink,
-      .watchdogDevice, .watchdogTimeout, .watchdogMagicClose:
+    case .camerasEnabled, .camerasProbeTimeout, .camerasModes, .camerasPlayback,
+      .camerasFeedTimeout, .camerasStall:
+      cameraFacts
+    case .ledPower, .ledCamera, .ledLink, .watchdogDevice, .watchdogTimeout, .watchdogMagicClose:
       hardwareFacts
     }
   }
@@ -152,7 +159,7 @@ public enum ConfigurationKey: Int, CaseIterable, Sendable {
     }
   }
 
-  private var hardwareFacts: Facts {
+  private var cameraFacts: Facts {
     switch self {
     case .camerasEnabled:
       Self.row("cameras.enabled", .flag, "on", "look for cameras")
@@ -160,6 +167,27 @@ public enum ConfigurationKey: Int, CaseIterable, Sendable {
       Self.row(
         "cameras.probe_timeout_ms", .integer(100...60_000), "5000",
         "how long a camera may take to tell what it can do")
+    case .camerasModes:
+      Self.row(
+        "cameras.modes", .modes(16), "none",
+        "what to capture, by camera or for all (`*`); unnamed parts are chosen")
+    case .camerasPlayback:
+      Self.row(
+        "cameras.playback", .playback(4), "none",
+        "`.mjpeg` or `.h264` files played as cameras, with frames/s")
+    case .camerasFeedTimeout:
+      Self.row(
+        "cameras.feed_timeout_ms", .integer(500...60_000), "1000",
+        "a feed that is silent for this long is ended and started again")
+    default:
+      Self.row(
+        "cameras.stall_ms", .integer(500...60_000), "2000",
+        "a camera that sends no picture for this long is stalled")
+    }
+  }
+
+  private var hardwareFacts: Facts {
+    switch self {
     case .ledPower:
       Self.row("led.power", .led, "off", "the power and health LED")
     case .ledCamera:

@@ -12,7 +12,7 @@ public struct ConfigurationParser {
 
   private var configuration: Configuration
   private var error: ConfigurationError?
-  private var places = InlineArray<29, lx_config_place>(
+  private var places = InlineArray<33, lx_config_place>(
     repeating: lx_config_place(line: 0, key_column: 0, value_column: 0))
 
   private init(base: Configuration) { configuration = base }
@@ -134,6 +134,8 @@ extension Configuration {
     case .mediaPath:
       mediaServer.path = try value.path(Text<96>.self, limit: 96, offAllowed: true)
     case .camerasEnabled: cameras.enabled = try value.flag()
+    case .camerasModes: cameras.modes = try value.modes()
+    case .camerasPlayback: cameras.playback = try value.playback()
     case .ledPower: leds[0] = try value.led()
     case .ledCamera: leds[1] = try value.led()
     case .ledLink: leds[2] = try value.led()
@@ -144,7 +146,7 @@ extension Configuration {
     case .timeServers: timeServers = try value.addresses(InlineArray<2, IPv4>.self)
     case .controlSlots, .controlIdleTimeout, .controlFrameTimeout, .controlWriteTimeout,
       .mediaRTSPPort, .mediaAPIPort, .mediaMetricsPort, .mediaProbeInterval, .mediaProbeTimeout,
-      .camerasProbeTimeout, .watchdogTimeout:
+      .camerasProbeTimeout, .camerasFeedTimeout, .camerasStall, .watchdogTimeout:
       guard case .integer(let range) = key.facts.value else { return }
       setNumber(key, try value.integer(range))
     }
@@ -172,6 +174,8 @@ extension Configuration {
     case .mediaProbeInterval: mediaServer.probeIntervalMs = number
     case .mediaProbeTimeout: mediaServer.probeTimeoutMs = number
     case .camerasProbeTimeout: cameras.probeTimeoutMs = number
+    case .camerasFeedTimeout: cameras.feedTimeoutMs = number
+    case .camerasStall: cameras.stallMs = number
     case .watchdogTimeout: watchdog.timeoutS = UInt32(number)
     default: preconditionFailure("a key without a number")
     }

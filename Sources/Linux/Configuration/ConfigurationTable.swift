@@ -48,6 +48,14 @@ public enum ConfigurationTable {
     case .addressWithPrefix: line.append("`ADDRESS/PREFIX`")
     case .addresses(let limit): bounded("IPv4 addresses, at most ", limit, &line, unit: "")
     case .subnets(let limit): bounded("networks, at most ", limit, &line, unit: ", or `none`")
+    case .modes(let limit):
+      line.append("`NAME=FORMAT:WIDTHxHEIGHT@RATE`, at most ")
+      line.append(decimal: UInt64(limit))
+      line.append(", or `none`")
+    case .playback(let limit):
+      line.append("`PATH@RATE`, at most ")
+      line.append(decimal: UInt64(limit))
+      line.append(", or `none`")
     case .networkMode: line.append("`dhcp`, `static`, `link-local`, `off`")
     case .led:
       line.append("`CHIP:LINE`, `line:NAME`, `sysfs:NAME`, then maybe ` active-low`; `off`")

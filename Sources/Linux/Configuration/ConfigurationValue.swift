@@ -12,7 +12,7 @@ struct ValueError: Error {
 struct ConfigurationValue {
   let text: Text<192>
 
-  private func isWord(_ word: StaticString) -> Bool { text == word }
+  func isWord(_ word: StaticString) -> Bool { text == word }
 
   func integer(_ range: ClosedRange<UInt64>) throws(ValueError) -> UInt64 {
     if let value = decimal(0..<text.count), range.contains(value) { return value }
@@ -163,7 +163,7 @@ struct ConfigurationValue {
 
   // MARK: Pieces
 
-  private func tooLong(_ limit: Int) -> ValueError {
+  func tooLong(_ limit: Int) -> ValueError {
     var message = Text<120>("Shorten it to ")
     message.append(decimal: UInt64(limit))
     message.append(" bytes.")
@@ -179,7 +179,7 @@ struct ConfigurationValue {
     return nil
   }
 
-  private func slice(_ range: Range<Int>) -> Text<192> {
+  func slice(_ range: Range<Int>) -> Text<192> {
     var result = Text<192>()
     for index in range { result.append(text[index]) }
     return result
@@ -196,7 +196,7 @@ struct ConfigurationValue {
     slice(trim(range)) == word
   }
 
-  private func decimal(_ range: Range<Int>) -> UInt64? {
+  func decimal(_ range: Range<Int>) -> UInt64? {
     guard !range.isEmpty, range.count <= 18 else { return nil }
     var value: UInt64 = 0
     for index in range {
@@ -231,7 +231,7 @@ struct ConfigurationValue {
     return Subnet(address: address, prefix: UInt8(prefix))
   }
 
-  private func eachItem(
+  func eachItem(
     limit: Int, _ body: (Int, Range<Int>) throws(ValueError) -> Void
   ) throws(ValueError) {
     var start = 0
