@@ -89,7 +89,8 @@ let package = Package(
     .testTarget(name: "FeedTests", dependencies: ["Feed", "Wire"]),
     .testTarget(name: "ApplianceTests", dependencies: ["Appliance", "Wire"]),
     .testTarget(name: "EventLoopTests", dependencies: ["EventLoop", "Appliance", "Wire"]),
-    .testTarget(name: "AgentTests", dependencies: ["watchpost", "Wire"]),
+    .testTarget(
+      name: "AgentTests", dependencies: ["watchpost", "StandIn", "ControlClient", "Wire"]),
     .testTarget(name: "TidyTests"),
     .target(name: "StandInDriver", path: "Tests/StandInDriver"),
     .testTarget(name: "StandInTests", dependencies: ["StandIn", "StandInDriver"]),

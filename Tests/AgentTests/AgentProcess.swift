@@ -22,9 +22,13 @@ final class AgentProcess {
   /// bars are its own; the debug build that lies beside the tests does not have to meet them.
   static var isShipped: Bool { ProcessInfo.processInfo.environment["WATCHPOST"] != nil }
 
-  /// Starts one and waits until it listens. `settings` are lines of its configuration by section,
-  /// `kept` a folder that stays after its end.
-  init(_ settings: String = "", in kept: URL? = nil) throws {
+  /// Starts one and waits until it listens. `settings` are lines of its control section, `media` of
+  /// its mediamtx section, `cameras` of its cameras section, `kept` a folder that stays after its
+  /// end.
+  init(
+    _ settings: String = "", media: String = "path = off", cameras: String = "",
+    in kept: URL? = nil
+  ) throws {
     port = try freePort()
     keepsFolder = kept != nil
     folder =
@@ -40,7 +44,8 @@ final class AgentProcess {
       [mdns]
       enabled = off
       [mediamtx]
-      path = off
+      \(media)
+      \(cameras.isEmpty ? "" : "[cameras]\n\(cameras)")
       [watchdog]
       device = off
       [data]
@@ -70,6 +75,7 @@ final class AgentProcess {
   }
 
   var isRunning: Bool { process.isRunning }
+  var pid: Int32 { process.processIdentifier }
 
   /// Asks for an orderly stop; the exit code.
   func stop() -> Int32 {
@@ -106,7 +112,7 @@ struct TestError: Error, CustomStringConvertible {
 }
 
 /// A TCP port on loopback that nobody listens on.
-private func freePort() throws -> UInt16 {
+func freePort() throws -> UInt16 {
   let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
   defer { close(descriptor) }
   var address = loopback(0)

@@ -104,3 +104,39 @@ func replies(_ bytes: [UInt8]) -> [Reply]? {
   }
   return result
 }
+
+extension Fixture {
+  /// Lets a camera of this name stream pictures 30 times a second.
+  mutating func stream(_ name: Name) {
+    var device = DeviceFacts()
+    device.node = Text("video0")
+    device.port = Text("1-1")
+    device.serial = Text("SN-0042")
+    var known = KnownCamera()
+    known.name = name
+    known.rung = .serial
+    known.serial = device.serial
+    known.port = device.port
+    withUnsafePointer(to: known) {
+      loop.step(.identitiesLoaded(UnsafeBufferPointer(start: $0, count: 1)))
+    }
+    loop.step(.deviceAdded(device))
+    loop.step(.childStarted(.probe(slot: 0), life: 1, pid: 500))
+    var report = ProbeReport()
+    report.outcome = .capture
+    report.modeCount = 1
+    report.modes[0].format = PixelFormat.mjpeg
+    (report.modes[0].width, report.modes[0].height) = (640, 480)
+    (report.modes[0].intervalNumerator, report.modes[0].intervalDenominator) = (1, 30)
+    withUnsafePointer(to: report) { loop.step(.probeAnswered(slot: 0, life: 1, $0)) }
+    loop.step(.childExited(.probe(slot: 0), life: 1, .code(0)))
+    loop.step(.childStarted(.feed(slot: 0), life: 1, pid: 501))
+    var feed = FeedReport()
+    feed.stage = .capturing
+    feed.granted = report.modes[0]
+    feed.delivery = .passThrough
+    feed.frames = 1
+    feed.hasPicture = true
+    loop.step(.feedReported(slot: 0, life: 1, feed))
+  }
+}
