@@ -39,13 +39,15 @@ public protocol OperatingSystem: ~Copyable {
   /// `deadlineUs`. `entry` (below `Pictures.capacity`) names it from now on. False: nobody can be
   /// asked now.
   mutating func askPicture(
-    _ entry: Int, of source: PictureSource, notBeforeUs: UInt64, deadlineUs: UInt64) -> Bool
+    _ entry: Int, of source: PictureSource, notBeforeUs: UInt64, deadlineUs: UInt64
+  ) -> Bool
   /// What came of an entry that was asked for and not closed since, once; nil when there is nothing
   /// (any more).
   mutating func nextPicture() -> PictureAnswer?
   /// Fills `buffer` with the picture's bytes from `offset` on. False when they cannot be had.
   mutating func readPicture(
-    _ entry: Int, at offset: Int, into buffer: UnsafeMutableRawBufferPointer) -> Bool
+    _ entry: Int, at offset: Int, into buffer: UnsafeMutableRawBufferPointer
+  ) -> Bool
   /// Forgets an entry: its picture, or that it was asked for.
   mutating func closePicture(_ entry: Int)
 

@@ -20,7 +20,9 @@ enum PlaybackCamera {
     let path = file.path
     for at in max(0, path.count - 32)..<path.count { facts.bus.append(path[at]) }
     for at in 0..<path.count {
-      if path[at] == UInt8(ascii: "/") { facts.product = .empty } else {
+      if path[at] == UInt8(ascii: "/") {
+        facts.product = .empty
+      } else {
         facts.product.append(path[at])
       }
     }

@@ -45,7 +45,8 @@ struct SnapshotCommand: AsyncParsableCommand {
     }
     let document = SnapshotDocument(snapshot, of: name.name, file: file)
     if options.json { return try Console.document(document) }
-    let notes = (document.transcoded ? ", coded anew" : "")
+    let notes =
+      (document.transcoded ? ", coded anew" : "")
       + (document.completed ? ", Huffman tables inserted" : "")
     Console.line(
       "\(file): \(document.width)x\(document.height), \(spoken(bytes: UInt64(document.bytes))), "

@@ -53,33 +53,48 @@ enum Films {
   }
 }
 
-/// A running ffmpeg.
+/// A running ffmpeg. It writes to files: a pipe's end would live on in every process that is
+/// started beside it, and never end.
 final class FFmpeg {
   private let process = Process()
-  private let output = Pipe()
-  private let errors = Pipe()
+  private let files: [URL]
 
   init(_ arguments: [String]) throws {
+    let folder = FileManager.default.temporaryDirectory
+    files = ["out", "err"].map { folder.appending(path: "ffmpeg-\(UUID()).\($0)") }
+    for file in files { try Data().write(to: file) }
     process.executableURL = URL(filePath: "/usr/bin/env")
     process.arguments = ["ffmpeg", "-nostdin", "-v", "warning", "-y"] + arguments
-    process.standardOutput = output
-    process.standardError = errors
+    process.standardOutput = try FileHandle(forWritingTo: files[0])
+    process.standardError = try FileHandle(forWritingTo: files[1])
     try process.run()
   }
 
-  /// Waits for its end: exit code, what it said, what it complained of.
-  func finish() throws -> (code: Int32, output: String, errors: String) {
-    let said = output.fileHandleForReading.readDataToEndOfFile()
-    let complained = errors.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    return (
-      process.terminationStatus, String(decoding: said, as: UTF8.self),
-      String(decoding: complained, as: UTF8.self)
-    )
+  deinit {
+    end()
+    for file in files { try? FileManager.default.removeItem(at: file) }
   }
 
+  /// Waits for its end, which comes within `seconds`: exit code, what it said, what it complained
+  /// of.
+  func finish(within seconds: Double = 60) throws
+    -> (code: Int32, output: String, errors: String)
+  {
+    let end = ContinuousClock.now + .seconds(seconds)
+    while process.isRunning {
+      guard ContinuousClock.now < end else {
+        self.end()
+        throw TestError("ffmpeg has not ended within \(seconds) s")
+      }
+      usleep(10_000)
+    }
+    let texts = try files.map { try String(contentsOf: $0, encoding: .utf8) }
+    return (process.terminationStatus, texts[0], texts[1])
+  }
+
+  /// Ends it without asking: one that listens for a publisher does not take a hint.
   func end() {
-    if process.isRunning { process.terminate() }
+    if process.isRunning { kill(process.processIdentifier, SIGKILL) }
     process.waitUntilExit()
   }
 }

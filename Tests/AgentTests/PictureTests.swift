@@ -18,7 +18,9 @@ import Wire
       let named = ProcessInfo.processInfo.environment["MEDIAMTX_STANDIN"]
       let tests = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
         .deletingLastPathComponent()
-      let server = named ?? (AgentProcess.isShipped ? tests : beside)
+      let server =
+        named
+        ?? (AgentProcess.isShipped ? tests : beside)
         .appending(path: "mediamtx-standin").path
       let playback = films.map { "\($0.path)@\(Films.rate)" }.joined(separator: ", ")
       agent = try AgentProcess(

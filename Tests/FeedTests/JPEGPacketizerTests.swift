@@ -15,7 +15,9 @@ import Testing
   }
 
   /// ffmpeg's muxer is another hand's reading of RFC 2435: every payload must agree to the byte.
-  @Test(arguments: Fixture.carried) func packetsAreThoseOfFFmpeg(name: String) throws {
+  /// But for a picture with one table for all: ffmpeg sends one, which its own receiver refuses.
+  @Test(arguments: Fixture.carried.filter { $0 != "one-table" })
+  func packetsAreThoseOfFFmpeg(name: String) throws {
     var stream = RTPStream(payloadType: 26, source: 7, sequence: 65_534)
     let ours = try packets(try Fixture.jpeg(name), &stream, timestamp: 9000)
     let theirs = try Fixture.packets(name).map { try #require(Packet($0)) }
@@ -40,8 +42,9 @@ import Testing
     #expect((received.width, received.height) == (Int(picture.width), Int(picture.height)))
     #expect(received.scan == Array(bytes[picture.scan]))
     var tables: [UInt8] = []
-    for number in 0..<(name == "one-table" ? 1 : 2) {
-      let table = try #require(picture.quantizationTables[number])
+    for number in 0..<2 {
+      // Types 0 and 1 have two tables, also where one serves for both.
+      let table = try #require(picture.quantizationTables[name == "one-table" ? 0 : number])
       tables += bytes[table.offset..<table.offset + 64]
     }
     #expect(received.tables == tables)

@@ -2,10 +2,10 @@ import Appliance
 import CLinux
 import Wire
 
-// What the agent and a feed say to each other over a SOCK_SEQPACKET pair (descriptor 3 of the feed):
-// whole messages in a queue that the kernel bounds. Both ends are the same program, so the layout is
-// nobody else's business. The password travels here and nowhere else: not on a command line, not in
-// an environment.
+// What the agent and a feed say to each other over a SOCK_SEQPACKET pair (descriptor 3 of the
+// feed): whole messages in a queue that the kernel bounds. Both ends are the same program, so the
+// layout is nobody else's business. The password travels here and nowhere else: not on a command
+// line, not in an environment.
 
 /// What a feed is told.
 enum FeedMessage {
@@ -18,7 +18,11 @@ enum FeedMessage {
 
   static let size = 256
 
-  private enum Kind: UInt8 { case order = 1, publish = 2, silence = 3 }
+  private enum Kind: UInt8 {
+    case order = 1
+    case publish = 2
+    case silence = 3
+  }
 
   func encode(into writer: inout ByteWriter) {
     switch self {

@@ -16,7 +16,11 @@ struct FeedProcess: ~Copyable {
   }
 
   /// Where coded pictures go.
-  private enum Coding { case unknown, carried, jpeg(DeliveryReason), raw }
+  private enum Coding {
+    case unknown, carried
+    case jpeg(DeliveryReason)
+    case raw
+  }
 
   /// Bytes of the largest coded picture.
   private static let codedSize = Limits.pictureSize

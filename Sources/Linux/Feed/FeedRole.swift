@@ -13,7 +13,11 @@ public struct FeedRole: ~Copyable {
   private static let memory: Int32 = 4
   private static let none: Int32 = -1
 
-  private enum Place: UInt64 { case channel = 1, camera = 2, connection = 3 }
+  private enum Place: UInt64 {
+    case channel = 1
+    case camera = 2
+    case connection = 3
+  }
 
   private let poller: Int32
   /// The agent's end, or -1.

@@ -3,8 +3,8 @@ import CLinux
 import Feed
 import Wire
 
-/// `watchpost picture`: copies the newest pictures of feeds for clients, checks that each is a whole
-/// JPEG, and adds the Huffman tables that cameras leave out.
+/// `watchpost picture`: copies the newest pictures of feeds for clients, checks that each is a
+/// whole JPEG, and adds the Huffman tables that cameras leave out.
 ///
 /// What a camera or a feed has made is looked at here and not in the agent: a fault costs this
 /// process, which is started again. It waits for nobody: a picture that is not there yet is looked

@@ -123,8 +123,10 @@ struct PublishConnection: ~Copyable {
     case .resting(let untilMs): description == nil ? .max : untilMs
     case .connecting(_, let untilMs): untilMs
     case .open(_, let publisher):
-      unsent.isEmpty ? publisher.nextDeadlineMs : min(
-        publisher.nextDeadlineMs, movedAtMs + Self.stuckMs)
+      unsent.isEmpty
+        ? publisher.nextDeadlineMs
+        : min(
+          publisher.nextDeadlineMs, movedAtMs + Self.stuckMs)
     }
   }
 
