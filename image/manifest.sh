@@ -112,7 +112,7 @@ summary() {
     [ ! -e "$out/$file" ] || printf '  %-10s %9d bytes\n' "$file" "$(stat -c %s "$out/$file")"
   done
   if [ "$(cat "$out/mediamtx.kind")" = stand-in ]; then
-    say "  MediaMTX is the test stand-in, not the real server: no pictures reach a viewer." \
+    say "  MediaMTX is the test stand-in, not the real server: good for a look, not for the field." \
       "MEDIAMTX=FILE puts a real arm64 MediaMTX in."
   else
     say "  MediaMTX: $(cat "$out/mediamtx.kind")"

@@ -11,7 +11,7 @@ import Testing
   static let films: [(String, URL)] = [
     ("baseline 4:2:0", Films.conforming), ("4:4:4", Films.coarse),
     ("Huffman tables of its own", Films.ownTables), ("644x484", Films.odd),
-    ("H.264", Films.h264), ("H.264 with delimiters, parameter sets once", Films.delimited),
+    ("H.264", Films.h264), ("H.264 with delimiters", Films.delimited),
   ]
 
   @Test(arguments: films) func ffmpegDecodesEveryFrame(kind: String, film: URL) throws {

@@ -19,8 +19,8 @@ enum Films {
   static let delimited = film(
     "delimited.h264",
     [
-      "-c:v", "libx264", "-preset", "ultrafast", "-g", "30", "-bf", "0", "-x264-params",
-      "aud=1:repeat-headers=0", "-pix_fmt", "yuv420p", "-f", "h264",
+      "-c:v", "libx264", "-preset", "ultrafast", "-g", "30", "-bf", "0", "-x264-params", "aud=1",
+      "-pix_fmt", "yuv420p", "-f", "h264",
     ])
 
   private static func mjpeg(_ pixels: String, huffman: String = "default") -> [String] {
