@@ -35,7 +35,7 @@ public struct ChildPolicy: Equatable, Sendable {
   public var killMs: UInt64
 
   public static let mediaServer = ChildPolicy(
-    restarts: true, firstDelayMs: 250, delayGrowth: 2, delayCapMs: 30_000, goodRunMs: 250,
+    restarts: true, firstDelayMs: 250, delayGrowth: 2, delayCapMs: 30_000, goodRunMs: 1000,
     terminateMs: 3000, killMs: 5000)
   /// A probe runs once for each start; its camera decides when to try again.
   public static let probe = ChildPolicy(
