@@ -18,6 +18,9 @@
 #include "include/descriptor.h"
 #include "retry.h"
 
+/// Ahead of feeds and MediaMTX, whose work never ends: ours takes microseconds.
+enum { AGENT_NICENESS = -15 };
+
 #ifndef SYS_close_range
 #define SYS_close_range 436
 #endif
@@ -99,6 +102,8 @@ int32_t lx_spawn(const struct lx_child *child) {
     _exit(127);
   }
   if (pid < 0) failure = errno;
+  // The child had our priority until here, so that we did not wait for its exec behind others.
+  if (pid > 0) setpriority(PRIO_PROCESS, (id_t)pid, child->niceness);
   sigprocmask(SIG_SETMASK, &before, NULL);
   drop(given.null);
   drop(given.output);
@@ -121,6 +126,10 @@ int32_t lx_reap(int32_t pid, int32_t *status) {
   if (ended <= 0) return ended;
   *status = WIFSIGNALED(raw) ? 0x100 | WTERMSIG(raw) : WEXITSTATUS(raw);
   return 1;
+}
+
+int32_t lx_prefer_us(void) {
+  return setpriority(PRIO_PROCESS, 0, AGENT_NICENESS) < 0 ? -errno : 0;
 }
 
 int32_t lx_pid(void) { return getpid(); }

@@ -31,6 +31,8 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
   var backlogWatched = true
   /// When to look at a backlog again that could not be served for want of descriptors.
   var backlogRetry = Instant.never
+  /// This turn has started a process.
+  private var hasSpawned = false
   /// What has checked in during this turn.
   var vitals = Vitals.none
   private var turnToldAt: Instant
@@ -101,6 +103,7 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
     let ready = system.wait(until: min(nextWake, limit))
     let startUs = system.nowUs()
     now = Instant(ms: startUs / 1000)
+    hasSpawned = false
     for index in 0..<ready {
       switch system.ready(index) {
       case .backlog: acceptBatch()
@@ -113,9 +116,10 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
     finishTurn(startUs: startUs)
   }
 
-  /// Decodes what `source` has to tell, at most one batch.
+  /// Decodes what `source` has to tell, at most one batch, and no more once a process was started:
+  /// that takes milliseconds on a small board, and what waits is told of again in the next turn.
   private mutating func drain(_ source: Int) {
-    for _ in 0..<Self.batch {
+    for _ in 0..<Self.batch where !hasSpawned {
       guard let input = system.nextInput(from: source, logs: &logs) else { return }
       if case .childExited(.mediaServer, _, _) = input {
         lastExitLine = logs.mediaServer.lastLine()
@@ -181,9 +185,11 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
       beginSweep()
     case .log(let line): log(line)
     case .stop(let action): stopping = action
-    case .spawnMediaServer, .spawnProbe, .spawnFeed, .publishFeed, .silenceFeed, .signal, .media,
-      .cancelMedia, .checkMediaSockets, .light, .petWatchdog, .rememberIdentities,
-      .rememberSources, .breadcrumb:
+    case .spawnMediaServer, .spawnProbe, .spawnFeed:
+      hasSpawned = true
+      system.execute(effect, for: appliance)
+    case .publishFeed, .silenceFeed, .signal, .media, .cancelMedia, .checkMediaSockets, .light,
+      .petWatchdog, .rememberIdentities, .rememberSources, .breadcrumb:
       system.execute(effect, for: appliance)
     }
   }

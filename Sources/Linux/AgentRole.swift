@@ -16,6 +16,8 @@ public enum AgentRole {
   public static func run(_ source: ConfigurationSource, version: Text<24>) -> Int32 {
     let startUs = lx_boot_clock_ns() / 1000
     let configuration = source.configuration
+    // Without the right to it (on a host, in a test) it works at the usual priority.
+    _ = lx_prefer_us()
     // First of all: from here on a start that hangs ends in a reset.
     var boot = BootFacts()
     let watchdog = openWatchdog(configuration.watchdog, &boot)

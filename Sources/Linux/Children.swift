@@ -36,6 +36,9 @@ struct Children: ~Copyable {
   /// SIGCHLD came: any number of children may have ended.
   mutating func reapAll() { reapAt = 0 }
 
+  /// Not every child has been looked at since.
+  var hasMore: Bool { reapAt < children.count }
+
   /// The next child that has ended, nil when there is none (any more).
   mutating func nextEnded() -> Ended? {
     while reapAt < children.count {
@@ -93,7 +96,7 @@ struct Children: ~Copyable {
   /// negative errno.
   private func spawnRole<let capacity: Int>(
     _ role: StaticString, _ argument: Text<capacity>, output: Int32 = -1,
-    extra: Int32 = -1, more: Int32 = -1
+    extra: Int32 = -1, more: Int32 = -1, niceness: Int32 = 0
   ) -> Int32 {
     var request = lx_child()
     request.path = StaticString("/proc/self/exe").cString
@@ -102,6 +105,7 @@ struct Children: ~Copyable {
     request.error = 2
     request.extra = extra
     request.more = more
+    request.niceness = niceness
     return argument.withCString { text in
       if !argument.isEmpty { request.arguments.1 = text }
       return lx_spawn(&request)
@@ -133,12 +137,17 @@ struct Children: ~Copyable {
     return pid
   }
 
+  /// Feeds that compress pictures take all of a small board: finding further cameras and serving
+  /// readers comes first.
+  private static let feedNiceness: Int32 = 10
+
   /// Starts a feed over its end of a channel and the memory for its pictures.
   mutating func spawnFeed(
     slot: Int, life: UInt32, camera: Name, channel: Int32, memory: Int32
   ) -> Int32 {
     // The name tells a person who looks at the list of processes; the feed reads its orders.
-    let pid = spawnRole("feed", camera, extra: channel, more: memory)
+    let pid = spawnRole(
+      "feed", camera, extra: channel, more: memory, niceness: Self.feedNiceness)
     if pid > 0 { children[Self.feedPlaces + slot] = Child(pid: pid, life: life) }
     return pid
   }

@@ -17,8 +17,10 @@ public struct LinuxSystem: ~Copyable {
   private var readyCount = 0
 
   /// Sources with something to tell that no descriptor announces.
-  private var extra = InlineArray<3, Ready>(repeating: .backlog)
+  private var extra = InlineArray<4, Ready>(repeating: .backlog)
   private var extraCount = 0
+  /// A device has been told of in this turn; the others wait for the next ones.
+  var deviceTold = false
 
   /// Results of effects that are there at once, in order.
   private let results: UnsafeMutableBufferPointer<Input>
@@ -172,9 +174,11 @@ extension LinuxSystem: OperatingSystem {
     }
     if pictures.isDue(now: now) { startPictureWorker() }
     extraCount = 0
+    deviceTold = false
     if resultCount > 0 { add(.source(Source.results.rawValue)) }
     if devices.hasMore { add(.source(Source.udev.rawValue)) }
     if pictures.lost > 0 { add(.pictures) }
+    if children.hasMore { add(.source(Source.signals.rawValue)) }
     return readyCount + extraCount
   }
 
@@ -185,7 +189,7 @@ extension LinuxSystem: OperatingSystem {
 
   /// epoll's time-out is in whole milliseconds from now; rounded up, so that the deadline has come.
   private mutating func timeoutMs(until deadline: Instant) -> Int32 {
-    if resultCount > 0 || devices.hasMore || pictures.lost > 0 { return 0 }
+    if resultCount > 0 || devices.hasMore || pictures.lost > 0 || children.hasMore { return 0 }
     let deadline = min(deadline, min(storage.nextDeadline, pictures.nextDeadline))
     guard deadline != .never else { return -1 }
     let nowUs = nowUs()

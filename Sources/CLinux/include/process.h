@@ -22,6 +22,8 @@ struct lx_child {
   /// Descriptors that become the child's 3 and 4, or -1.
   int32_t extra;
   int32_t more;
+  /// nice(2) value from exec on: 0 as usual, above for work that may wait.
+  int32_t niceness;
 };
 
 /// Starts a child in its own process group that dies with this process (PR_SET_PDEATHSIG), with an
@@ -33,6 +35,9 @@ int32_t lx_kill(int32_t pid, int32_t signal, int32_t group);
 /// Reaps `pid` if it has ended: 1 and its status (low byte exit code; 0x100 | signal), 0 while it
 /// runs, or a negative errno.
 int32_t lx_reap(int32_t pid, int32_t *status);
+/// Gives our process precedence over its children, whatever their number. 0, or a negative errno
+/// where that takes a right that we do not have.
+int32_t lx_prefer_us(void);
 int32_t lx_pid(void);
 /// When `pid` started, in clock ticks since boot (field 22 of /proc/PID/stat); 0 if it does
 /// not run.
