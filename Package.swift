@@ -77,7 +77,8 @@ let package = Package(
 
     .testTarget(name: "EmulatedBoardTests", dependencies: ["EmulatedBoard"]),
     .testTarget(
-      name: "BoardTests", dependencies: ["EmulatedBoard", "ControlClient", "Appliance", "Wire"]),
+      name: "BoardTests",
+      dependencies: ["EmulatedBoard", "ControlClient", "Appliance", "Wire", "StandInDriver"]),
     .testTarget(name: "WireTests", dependencies: ["Wire"]),
     .testTarget(
       name: "ControlClientTests",

@@ -1,0 +1,176 @@
+import ControlClient
+import EmulatedBoard
+import Foundation
+import Testing
+import Wire
+
+extension OnTheBoard {
+  /// Cameras of the kernel's test driver: many at once, and only uncompressed pictures.
+  @Suite(.serialized) struct VividTests {
+    /// 1, 5, 10 and 20 cameras at once: discovered in times on a line, five of them soon, and the
+    /// loop is never blocked.
+    @Test(.timeLimit(.minutes(10)))
+    func manyCamerasAreDiscoveredInLinearTime() async throws {
+      let counts = [1, 5, 10, 20]
+      var medians: [Double] = []
+      for count in counts {
+        let found = try await discoveries(of: count)
+        medians.append(found.map(\.time).sorted()[found.count / 2])
+        let bar = count == 5 ? 5000.0 : 20_000
+        expectMedian(found.map(\.time), atMostMs: bar, "\(count) cameras discovered")
+        expectMedian(found.map(\.pause), atMostMs: 20, "silence of the loop, \(count) cameras")
+      }
+      let line = Line(through: zip(counts.map(Double.init), medians).map { ($0, $1) })
+      print(String(format: "measured | %.0f ms + %.0f ms per camera", line.offset, line.slope))
+      for (count, time) in zip(counts, medians) {
+        let expected = line.offset + line.slope * Double(count)
+        #expect(abs(time - expected) <= 0.2 * expected, "\(count) cameras: \(time) ms")
+      }
+    }
+
+    /// Five discoveries of so many cameras, which come and go all at once with their driver.
+    private func discoveries(of count: Int) async throws -> [Discovery] {
+      try await Bench.withBoard(.debugging) { board in
+        let technician = try await Technician.arrive(at: board)
+        try await technician.health("past its start") { $0.state.known != .starting }
+        try await technician.mediaServerUp()
+        try await board.loadVivid(cameras: count)
+        try await technician.count(count, of: .cameraConnected, from: 0)
+        var found: [Discovery] = []
+        for _ in 0..<5 {
+          let gone = await technician.events.count
+          _ = try await board.shell("echo vivid.0 > \(EmulatedBoard.vividDriver)/unbind")
+          try await technician.count(count, of: .cameraDisconnected, from: gone)
+          try await Task.sleep(for: .seconds(1))
+          found.append(try await discovery(of: count, board, technician))
+        }
+        let turn = try await technician.connection.metrics()[.longestTurnUs]
+        print("measured | longest turn of the loop in a life with \(count) cameras: \(turn) us")
+        await technician.leave()
+        return found
+      }
+    }
+
+    /// Milliseconds of the board's time from binding the driver to the last camera's discovery, and
+    /// how much longer than usual a ping took meanwhile: the loop answers one within its turn.
+    private func discovery(
+      of count: Int, _ board: EmulatedBoard, _ technician: Technician
+    ) async throws -> Discovery {
+      let connection = technician.connection
+      let usual = try await Self.pings(connection, 20).sorted()[10]
+      let pinging = Task { () -> Double in
+        var longest = 0.0
+        while !Task.isCancelled { longest = max(longest, try await Self.pings(connection, 1)[0]) }
+        return longest
+      }
+      let from = await technician.events.count
+      let bound = try await board.shell(
+        "cat /proc/uptime; echo vivid.0 > \(EmulatedBoard.vividDriver)/bind", within: .seconds(60))
+      let word = bound.output.split(whereSeparator: \.isWhitespace).first
+      let start = try #require(word.flatMap { Double($0) }, "\(bound.output)") * 1000
+      let last = try await technician.count(count, of: .cameraConnected, from: from)
+      pinging.cancel()
+      let longest = try await pinging.value
+      return Discovery(time: Double(last) - start, pause: longest - usual)
+    }
+
+    /// Milliseconds that pings took, 5 ms apart.
+    private static func pings(_ connection: ControlConnection, _ count: Int) async throws
+      -> [Double]
+    {
+      var times: [Double] = []
+      for _ in 0..<count {
+        times.append(try await connection.ping().milliseconds)
+        try? await Task.sleep(for: .milliseconds(5))
+      }
+      return times
+    }
+
+    /// A camera without compression: its pictures are compressed on the board, it says so, and a
+    /// reader and a snapshot get them.
+    @Test(.timeLimit(.minutes(4)))
+    func rawPicturesAreTranscoded() async throws {
+      try await Bench.withBoard(.debugging) { board in
+        let technician = try await Technician.arrive(at: board)
+        try await board.loadVivid(cameras: 1)
+        let name = try await technician.events.first(.cameraConnected).subject
+        try await technician.streaming(name, within: .seconds(30))
+        let camera = try await technician.camera(name, "measured") {
+          $0.state.known == .streaming && $0.measuredRateMilli > 0
+        }
+        #expect(camera.delivery.known == .transcoded)
+        #expect(camera.deliveryReason.known == .rawFormat)
+        let format = formatName(camera.format) ?? "?"
+        print(
+          "measured | \(format) \(camera.width)x\(camera.height): granted \(camera.rateMilli) "
+            + "mHz, on the board \(camera.measuredRateMilli) mHz")
+        let snapshot = try await technician.connection.snapshot(of: name)
+        #expect(snapshot.head.transcoded)
+        #expect(snapshot.bytes.prefix(2) == [0xFF, 0xD8])
+        #expect(snapshot.bytes.suffix(2) == [0xFF, 0xD9])
+        #expect(try await board.watch(name, seconds: 4) > 0)
+        await technician.leave()
+      }
+    }
+  }
+}
+
+/// What it took to find all cameras of a driver.
+private struct Discovery {
+  /// Milliseconds from the driver's start to the last camera's discovery, by the board's clock.
+  let time: Double
+  /// Milliseconds that the slowest ping took longer than usual.
+  let pause: Double
+}
+
+/// A straight line by least squares.
+private struct Line {
+  let slope: Double
+  let offset: Double
+
+  init(through points: [(x: Double, y: Double)]) {
+    let count = Double(points.count)
+    let (meanX, meanY) = (
+      points.map(\.x).reduce(0, +) / count, points.map(\.y).reduce(0, +) / count
+    )
+    let covariance = points.map { ($0.x - meanX) * ($0.y - meanY) }.reduce(0, +)
+    slope = covariance / points.map { ($0.x - meanX) * ($0.x - meanX) }.reduce(0, +)
+    offset = meanY - slope * meanX
+  }
+}
+
+extension Technician {
+  /// Waits for an event of so many cameras; the board's time of the last, in milliseconds.
+  @discardableResult
+  func count(_ count: Int, of code: EventCode, from start: Int) async throws -> UInt64 {
+    var names: Set<String> = []
+    let deadline = ContinuousClock.now + .seconds(60)
+    while true {
+      let seen = await events.events.dropFirst(start).filter { $0.code.known == code }
+      names.formUnion(seen.map { $0.subject.string })
+      if names.count >= count { return seen.map { $0.uptimeMs }.max() ?? 0 }
+      guard ContinuousClock.now < deadline else {
+        throw BoardError("\(names.count) of \(count) cameras told of \(code)")
+      }
+      try await Task.sleep(for: .milliseconds(20))
+    }
+  }
+}
+
+extension EmulatedBoard {
+  /// Where vivid's only device is bound to it, with all its nodes.
+  static let vividDriver = "/sys/bus/platform/drivers/vivid"
+
+  /// Loads vivid with so many capture nodes and no others.
+  func loadVivid(cameras count: Int) async throws {
+    let types = Array(repeating: "0x1", count: count).joined(separator: ",")
+    let result = try await shell(
+      "grep ^vivid /etc/modules.shelf | while read m f; do case $f in "
+        + "*/vivid.ko) a='n_devs=\(count) node_types=\(types)';; *) a=;; esac; "
+        + "busybox insmod $f $a; done; grep -c ^vivid /proc/modules",
+      within: .seconds(120))
+    guard result.output.split(separator: "\n").contains("1") else {
+      throw BoardError("vivid is not loaded: \(result.output)")
+    }
+  }
+}
