@@ -46,11 +46,15 @@ static void describe_usb(struct udev_device *usb, struct lx_device *device) {
   device->product_id = hexadecimal(udev_device_get_sysattr_value(usb, "idProduct"));
 }
 
+/// The subsystem also has v4l-subdev and vbi nodes.
+static int is_camera_node(const char *node) {
+  return node != NULL && strncmp(node, "video", 5) == 0;
+}
+
 static int describe(struct udev_device *source, struct lx_device *device) {
   memset(device, 0, sizeof *device);
   const char *node = udev_device_get_sysname(source);
-  // The subsystem also has v4l-subdev and vbi nodes.
-  if (node == NULL || strncmp(node, "video", 5) != 0) return 0;
+  if (!is_camera_node(node)) return 0;
   copy(device->node, sizeof device->node, node);
   const char *index = udev_device_get_sysattr_value(source, "index");
   device->index = index == NULL ? 0 : (uint16_t)atoi(index);
@@ -92,9 +96,14 @@ int32_t lx_udev_next(struct lx_device *device) {
   if (source == NULL) return errno == ENOBUFS ? -ENOBUFS : 0;
   memset(device, 0, sizeof *device);
   const char *action = udev_device_get_action(source);
-  int known = describe(source, device);
-  if (known && action != NULL && strcmp(action, "add") == 0) device->action = LX_DEVICE_ADDED;
-  if (known && action != NULL && strcmp(action, "remove") == 0) device->action = LX_DEVICE_REMOVED;
+  const char *node = udev_device_get_sysname(source);
+  if (action != NULL && strcmp(action, "add") == 0 && describe(source, device)) {
+    device->action = LX_DEVICE_ADDED;
+  } else if (action != NULL && strcmp(action, "remove") == 0 && is_camera_node(node)) {
+    // Its attributes have gone with it; looking for them costs milliseconds on a small board.
+    copy(device->node, sizeof device->node, node);
+    device->action = LX_DEVICE_REMOVED;
+  }
   udev_device_unref(source);
   return 1;
 }

@@ -13,6 +13,7 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
   public var logs: LogRings
   var buffers: Buffers
   var effects: Effects
+  private var spawns = Spawns()
   /// Snapshots on their way to clients.
   var pictures = Pictures()
   /// When the pictures have to be looked at again.
@@ -31,8 +32,6 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
   var backlogWatched = true
   /// When to look at a backlog again that could not be served for want of descriptors.
   var backlogRetry = Instant.never
-  /// This turn has started a process.
-  private var hasSpawned = false
   /// What has checked in during this turn.
   var vitals = Vitals.none
   private var turnToldAt: Instant
@@ -54,6 +53,9 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
   /// and subscribers served in one turn: the rest comes in the next turn, after everybody else.
   static var batch: Int { 64 }
   static var sweepBatch: Int { 256 }
+  /// What sources may take of one turn before clients are served again; what is left then is told
+  /// by the next wait.
+  static var sourcesUs: UInt64 { 2000 }
   /// How long a backlog is left alone when the machine has no descriptors.
   static var exhaustedMs: UInt64 { 100 }
   /// A busy loop turns thousands of times a second; the watchdog need not hear of each.
@@ -103,28 +105,46 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
     let ready = system.wait(until: min(nextWake, limit))
     let startUs = system.nowUs()
     now = Instant(ms: startUs / 1000)
-    hasSpawned = false
+    var sources = 0
     for index in 0..<ready {
       switch system.ready(index) {
       case .backlog: acceptBatch()
       case .connection(let slot, let generation, let readiness):
         serve(slot, generation, readiness)
-      case .source(let source): drain(source)
+      case .source: sources += 1
       case .pictures: takePictures()
       }
     }
+    if sources > 0 || !spawns.isEmpty { drainSources(ready) }
     finishTurn(startUs: startUs)
   }
 
-  /// Decodes what `source` has to tell, at most one batch, and no more once a process was started:
-  /// that takes milliseconds on a small board, and what waits is told of again in the next turn.
-  private mutating func drain(_ source: Int) {
-    for _ in 0..<Self.batch where !hasSpawned {
+  /// Clients have been served: now processes are started and sources heard, until both have taken
+  /// their share of the turn.
+  private mutating func drainSources(_ ready: Int) {
+    let limitUs = system.nowUs() + Self.sourcesUs
+    while let effect = spawns.removeFirst() {
+      system.execute(effect, for: appliance)
+      if system.nowUs() >= limitUs { return }
+    }
+    for index in 0..<ready {
+      if case .source(let source) = system.ready(index) {
+        drain(source, until: limitUs)
+        if system.nowUs() >= limitUs { return }
+      }
+    }
+  }
+
+  /// Decodes what `source` has to tell, at most one batch. On a small board it takes milliseconds
+  /// to read what udev tells of a device.
+  private mutating func drain(_ source: Int, until limitUs: UInt64) {
+    for _ in 0..<Self.batch {
       guard let input = system.nextInput(from: source, logs: &logs) else { return }
       if case .childExited(.mediaServer, _, _) = input {
         lastExitLine = logs.mediaServer.lastLine()
       }
       step(input)
+      if system.nowUs() >= limitUs { return }
     }
   }
 
@@ -160,7 +180,8 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
 
   /// When the next turn must begin even if nothing happens.
   private var nextWake: Instant {
-    if sweep != nil || (buffers.waiting > 0 && buffers.free >= 2) { return now }
+    let canResume = buffers.waiting > 0 && buffers.free >= 2
+    if sweep != nil || !spawns.isEmpty || canResume { return now }
     return min(
       min(appliance.nextDeadline, pictureWake), min(sessions.nextDeadline, backlogRetry))
   }
@@ -185,10 +206,12 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
       beginSweep()
     case .log(let line): log(line)
     case .stop(let action): stopping = action
-    case .spawnMediaServer, .spawnProbe, .spawnFeed:
-      hasSpawned = true
+    case .spawnMediaServer, .spawnProbe, .spawnFeed: spawns.append(effect)
+    case .signal(let kind, let life, _):
+      // Who shall get a signal must exist.
+      if let spawn = spawns.remove(kind, life: life) { system.execute(spawn, for: appliance) }
       system.execute(effect, for: appliance)
-    case .publishFeed, .silenceFeed, .signal, .media, .cancelMedia, .checkMediaSockets, .light,
+    case .publishFeed, .silenceFeed, .media, .cancelMedia, .checkMediaSockets, .light,
       .petWatchdog, .rememberIdentities, .rememberSources, .breadcrumb:
       system.execute(effect, for: appliance)
     }

@@ -11,11 +11,7 @@ extension LinuxSystem {
     switch source {
     case .results: return nextResult()
     case .signals: return nextSignal(&logs)
-    case .udev:
-      // What udev tells is read from many small files: milliseconds on a small board.
-      guard !deviceTold else { return nil }
-      deviceTold = true
-      return devices.next()
+    case .udev: return devices.next()
     case .mailbox: return nextMessage()
     case .network: return nextNetworkChange()
     case .storage: return nextStored()

@@ -7,7 +7,7 @@ import Wire
 /// holds no policy.
 public struct LinuxSystem: ~Copyable {
   static let batch = 256
-  static let resultCapacity = 64
+  static let resultCapacity = 128
 
   let poller: Descriptor
   let listener: Descriptor
@@ -15,12 +15,12 @@ public struct LinuxSystem: ~Copyable {
   let configuration: Configuration
   private let readyList: UnsafeMutableBufferPointer<lx_ready>
   private var readyCount = 0
+  /// 1: there are results to be told.
+  private var resultsReady = 0
 
   /// Sources with something to tell that no descriptor announces.
-  private var extra = InlineArray<4, Ready>(repeating: .backlog)
+  private var extra = InlineArray<3, Ready>(repeating: .backlog)
   private var extraCount = 0
-  /// A device has been told of in this turn; the others wait for the next ones.
-  var deviceTold = false
 
   /// Results of effects that are there at once, in order.
   private let results: UnsafeMutableBufferPointer<Input>
@@ -101,8 +101,8 @@ public struct LinuxSystem: ~Copyable {
 
   // MARK: Results
 
-  /// Keeps what came of an effect until the loop asks. At most two results come of an effect, and
-  /// the loop takes all of them in its next turn.
+  /// Keeps what came of an effect until the loop asks. At most two results come of an effect; they
+  /// are told before anything that could cause another one.
   mutating func tell(_ input: Input) {
     precondition(resultCount < results.count, "results pile up")
     results[(resultStart + resultCount) % results.count] = input
@@ -174,12 +174,11 @@ extension LinuxSystem: OperatingSystem {
     }
     if pictures.isDue(now: now) { startPictureWorker() }
     extraCount = 0
-    deviceTold = false
-    if resultCount > 0 { add(.source(Source.results.rawValue)) }
+    resultsReady = resultCount > 0 ? 1 : 0
     if devices.hasMore { add(.source(Source.udev.rawValue)) }
     if pictures.lost > 0 { add(.pictures) }
     if children.hasMore { add(.source(Source.signals.rawValue)) }
-    return readyCount + extraCount
+    return resultsReady + readyCount + extraCount
   }
 
   private mutating func add(_ ready: Ready) {
@@ -199,6 +198,9 @@ extension LinuxSystem: OperatingSystem {
   }
 
   public func ready(_ index: Int) -> Ready {
+    // Before all other sources: those make new results, and there is room for a bounded number.
+    if index < resultsReady { return .source(Source.results.rawValue) }
+    let index = index - resultsReady
     if index >= readyCount { return extra[index - readyCount] }
     let entry = readyList[index]
     switch Token(rawValue: entry.token) {

@@ -123,18 +123,19 @@ private struct Discovery {
   let pause: Double
 }
 
-/// A straight line by least squares.
+/// The straight line from whose heights the points differ least, relative to the points: least
+/// squares, weighted by the inverse square of the height.
 private struct Line {
   let slope: Double
   let offset: Double
 
   init(through points: [(x: Double, y: Double)]) {
-    let count = Double(points.count)
-    let (meanX, meanY) = (
-      points.map(\.x).reduce(0, +) / count, points.map(\.y).reduce(0, +) / count
-    )
-    let covariance = points.map { ($0.x - meanX) * ($0.y - meanY) }.reduce(0, +)
-    slope = covariance / points.map { ($0.x - meanX) * ($0.x - meanX) }.reduce(0, +)
+    func sum(_ term: ((x: Double, y: Double)) -> Double) -> Double {
+      points.map { term($0) / ($0.y * $0.y) }.reduce(0, +)
+    }
+    let weight = sum { _ in 1 }
+    let (meanX, meanY) = (sum(\.x) / weight, sum(\.y) / weight)
+    slope = sum { ($0.x - meanX) * ($0.y - meanY) } / sum { ($0.x - meanX) * ($0.x - meanX) }
     offset = meanY - slope * meanX
   }
 }

@@ -31,6 +31,8 @@ struct FakeSystem: ~Copyable, OperatingSystem {
   var exhausted = false
   var extraReady: [Ready] = []
   var inputs: [Input] = []
+  /// How long it takes to learn of one.
+  var inputUs: UInt64 = 0
   var executed: [Effect] = []
   var lines: [LogLine] = []
   /// The picture of every camera; nil: there is none that is new enough.
@@ -142,7 +144,9 @@ struct FakeSystem: ~Copyable, OperatingSystem {
   }
 
   mutating func nextInput(from source: Int, logs: inout LogRings) -> Input? {
-    inputs.isEmpty ? nil : inputs.removeFirst()
+    guard !inputs.isEmpty else { return nil }
+    timeUs += inputUs
+    return inputs.removeFirst()
   }
 
   mutating func askPicture(

@@ -5,6 +5,48 @@ import Wire
 @testable import EventLoop
 
 @Suite struct RequestTests {
+  /// Twenty devices, each read for 5 ms: a client waits for one of them, not for all.
+  @Test func slowSourcesLetClientsThrough() throws {
+    var fixture = Fixture()
+    let client = fixture.loop.system.connect()
+    fixture.turns(2)
+    fixture.loop.system.inputUs = 5000
+    fixture.loop.system.inputs = [Input](
+      repeating: .networkChanged(address: IPv4(192, 0, 2, 1), linkUp: true), count: 20)
+    for id in 1...4 as ClosedRange<UInt32> {
+      fixture.loop.system.peers[client]!.chunks.append(ping(id: id))
+      let before = fixture.loop.system.timeUs
+      fixture.turns(1)
+      #expect(fixture.loop.system.timeUs - before == 5000)
+      let answers = try #require(replies(fixture.loop.system.peers[client]!.received))
+      #expect(answers.map(\.id) == Array(1...id))
+    }
+    #expect(fixture.loop.system.inputs.count == 16)
+    // Quick ones are taken by the batch.
+    fixture.loop.system.inputUs = 10
+    fixture.turns(1)
+    #expect(fixture.loop.system.inputs.isEmpty)
+  }
+
+  /// Processes start between the turns' other work, and before they get a signal.
+  @Test func processesStartOneByOne() throws {
+    var spawns = Spawns()
+    spawns.append(.spawnProbe(slot: 1, life: 1, node: Text("video0")))
+    spawns.append(.spawnFeed(slot: 1, life: 1))
+    spawns.append(.spawnFeed(slot: 2, life: 7))
+    #expect(spawns.remove(.feed(slot: 1), life: 2) == nil)
+    #expect(spawns.remove(.probe(slot: 2), life: 7) == nil)
+    #expect(spawns.remove(.feed(slot: 1), life: 1) == .spawnFeed(slot: 1, life: 1))
+    #expect(spawns.removeFirst() == .spawnProbe(slot: 1, life: 1, node: Text("video0")))
+    for life in 0..<UInt32(Spawns.capacity - 1) { spawns.append(.spawnMediaServer(life: life)) }
+    #expect(spawns.removeFirst() == .spawnFeed(slot: 2, life: 7))
+    #expect(spawns.remove(.mediaServer, life: 3) == .spawnMediaServer(life: 3))
+    #expect(
+      (0..<3).map { _ in spawns.removeFirst() } == (0..<3).map { .spawnMediaServer(life: $0) })
+    #expect(spawns.removeFirst() == .spawnMediaServer(life: 4))
+    #expect(spawns.count == Spawns.capacity - 6)
+  }
+
   @Test func pipelinedRequestsAreAnsweredInOrderByOneSend() throws {
     var fixture = Fixture()
     var all: [UInt8] = []
