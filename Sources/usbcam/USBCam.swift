@@ -9,9 +9,16 @@ struct USBCam: AsyncParsableCommand {
     commandName: "usbcam",
     abstract: "Plugs a USB camera into a running emulated board; ending it unplugs.",
     discussion: """
-      Start a board with `image/run --no-camera --state DIR`, then plug in a camera with
-      `usbcam --socket DIR/usb0`. Without picture files the camera shows colour bars with the
-      number of the frame.
+      Start a board with `image/run --no-camera --state DIR`, then plug in a camera with \
+      `usbcam --socket DIR/usb0`. Without picture files the camera shows colour bars with the \
+      number of the frame, as one of these kinds of JPEG:
+
+        420           4:2:0 as RTP carries it (RFC 2435); the default
+        422           4:2:2, likewise
+        444           4:4:4, which RTP has no type for
+        restart       4:2:0 with restart markers
+        no-dht        4:2:0 without its Huffman tables, as many USB cameras send
+        three-tables  4:2:0 with three quantization tables
       """)
 
   @Option(help: "The board's USB port: DIR/usb0 or DIR/usb1 of its state folder.")
@@ -31,6 +38,9 @@ struct USBCam: AsyncParsableCommand {
 
   @Flag(help: "The camera has no serial number.")
   var noSerial = false
+
+  @Option(help: "How the test picture is coded.")
+  var kind: PictureKind?
 
   @Option(
     help: ArgumentHelp(
@@ -60,6 +70,7 @@ struct USBCam: AsyncParsableCommand {
   var stallAfter: Int?
 
   func validate() throws {
+    if kind != nil, mjpeg != nil { throw ValidationError("Choose one of --kind and --mjpeg.") }
     if [hang, freezeAfter != nil, stallAfter != nil].filter({ $0 }).count > 1 {
       throw ValidationError("Choose one of --hang, --freeze-after and --stall-after.")
     }
@@ -74,7 +85,7 @@ struct USBCam: AsyncParsableCommand {
   func run() async throws {
     var formats = [VideoFormat(.mjpeg, sizes: sizes, rates: fps)]
     var sources: [VideoCodec: any FrameSource] = [:]
-    if let mjpeg { sources[.mjpeg] = try JPEGFolder(mjpeg) }
+    sources[.mjpeg] = try mjpeg.map(JPEGFolder.init) ?? TestPattern(kind ?? .yuv420)
     if let h264 {
       sources[.h264] = try AnnexBFile(h264)
       formats.append(VideoFormat(.h264, sizes: VideoFormat.defaultH264.sizes, rates: fps))
@@ -128,6 +139,8 @@ struct USBCam: AsyncParsableCommand {
     fflush(nil)
   }
 }
+
+extension PictureKind: ExpressibleByArgument {}
 
 /// A USB id as people write it: `046d` or `0x046D`.
 @Sendable private func hexID(_ text: String) throws -> UInt16 {

@@ -6,85 +6,172 @@ struct MosaicColour: Hashable, Sendable {
 
   static let black = MosaicColour(y: 0, cb: 128, cr: 128)
   static let white = MosaicColour(y: 255, cb: 128, cr: 128)
+  /// What the first unit of a scan or restart interval differs from (T.81, F.2.1.3.1).
+  fileprivate static let reset = MosaicColour(y: 128, cb: 128, cr: 128)
 }
 
 /// Writes baseline JPEG pictures (ITU-T T.81) that consist of flat cells of 16 x 16 pixels.
 ///
-/// A flat block needs nothing but its DC coefficient, so no transform is computed; and every row of
-/// cells ends with a restart marker, which makes rows independent: a row that did not change is
-/// copied instead of coded again. A 720p picture then costs some microseconds per changed cell.
+/// A flat block needs nothing but its DC coefficient, so no transform is computed. What a row of
+/// cells looks like as bits depends on the row before it only in its first unit, and on where in a
+/// byte it begins: so a row is coded once, without its first unit, and spliced into as many places
+/// as show it. A row that did not change costs a shift per four bytes.
 struct MosaicJPEG {
-  /// Pixels along a cell's side: one minimum coded unit with 4:2:0 subsampling.
+  /// Pixels along a cell's side: the largest minimum coded unit of any kind.
   static let cellSide = 16
 
+  /// A row of cells, coded.
+  struct CodedRow {
+    fileprivate let first: MosaicColour
+    fileprivate let last: MosaicColour
+    /// All its units but the first.
+    fileprivate let rest: BitString
+  }
+
   let size: FrameSize
+  let kind: PictureKind
   let columns: Int
   let rows: Int
   private let header: [UInt8]
-  private let luminance = BlockCode(dc: .luminanceDC, ac: .luminanceAC)
-  private let chrominance = BlockCode(dc: .chrominanceDC, ac: .chrominanceAC)
+  private let units: UnitCode
+  /// Minimum coded units in a row of them, and rows of them in the picture.
+  private let unitColumns: Int
+  private let unitRows: Int
 
-  init(size: FrameSize) {
-    self.size = size
-    columns = (Int(size.width) + Self.cellSide - 1) / Self.cellSide
-    rows = (Int(size.height) + Self.cellSide - 1) / Self.cellSide
-    header = Self.header(size: size, restartInterval: UInt16(columns))
+  init(size: FrameSize, kind: PictureKind) {
+    let (width, height) = (Int(size.width), Int(size.height))
+    let (unitWidth, unitHeight) = (8 * kind.lumaBlocks.across, 8 * kind.lumaBlocks.down)
+    (self.size, self.kind) = (size, kind)
+    columns = (width + Self.cellSide - 1) / Self.cellSide
+    rows = (height + Self.cellSide - 1) / Self.cellSide
+    unitColumns = (width + unitWidth - 1) / unitWidth
+    unitRows = (height + unitHeight - 1) / unitHeight
+    units = UnitCode(kind)
+    header = Self.header(size: size, kind: kind, restartInterval: UInt16(unitColumns))
   }
 
   /// A whole picture.
   /// - Parameters:
   ///   - comment: text of the COM segment, at most 1000 bytes.
   ///   - codedRows: `rows` rows as `code(row:)` made them.
-  func picture(comment: String, codedRows: [[UInt8]]) -> [UInt8] {
+  func picture(comment: String, codedRows: [CodedRow]) -> [UInt8] {
     precondition(codedRows.count == rows)
-    var bytes: [UInt8] = [0xFF, 0xD8]
-    bytes.reserveCapacity(header.count + codedRows.reduce(0) { $0 + $1.count + 2 } + 1024)
-    bytes += Self.segment(0xFE, Array(comment.utf8.prefix(1000)))
-    bytes += header
-    for (index, row) in codedRows.enumerated() {
-      bytes += row
-      let restart = UInt8(0xD0 + index % 8)
-      bytes += [0xFF, index == rows - 1 ? 0xD9 : restart]
+    let head = [0xFF, 0xD8] + JPEG.segment(JPEG.comment, Array(comment.utf8.prefix(1000))) + header
+    // Flat units of 4:2:0 take 32 bits, of 4:4:4 14 for a quarter of the area.
+    var scan = EntropyWriter(head, capacity: head.count + columns * rows * 8)
+    var last = MosaicColour.reset
+    let unitHeight = 8 * kind.lumaBlocks.down
+    for unitRow in 0..<unitRows {
+      let row = codedRows[unitRow * unitHeight / Self.cellSide]
+      units.code(row.first, after: last) { scan.write($0, length: $1) }
+      scan.write(row.rest)
+      last = row.last
+      if kind == .restart, unitRow < unitRows - 1 {
+        scan.finish(marker: 0xD0 + UInt8(unitRow % 8))
+        last = .reset
+      }
     }
-    return bytes
+    scan.finish(marker: JPEG.endOfImage)
+    return scan.bytes
   }
 
-  /// Entropy-coded data of one row of `columns` cells.
-  func code(row: [MosaicColour]) -> [UInt8] {
+  /// Codes one row of `columns` cells.
+  func code(row: [MosaicColour]) -> CodedRow {
     precondition(row.count == columns)
-    var bits = EntropyWriter()
-    var last = MosaicColour(y: 128, cb: 128, cr: 128)
-    for cell in row {
-      luminance.write(Int(cell.y) - Int(last.y), to: &bits)
-      for _ in 1..<4 { luminance.write(0, to: &bits) }
-      chrominance.write(Int(cell.cb) - Int(last.cb), to: &bits)
-      chrominance.write(Int(cell.cr) - Int(last.cr), to: &bits)
+    var bits = BitString()
+    var last = row[0]
+    let unitsPerCell = Self.cellSide / (8 * kind.lumaBlocks.across)
+    for unit in 1..<unitColumns {
+      let cell = row[unit / unitsPerCell]
+      units.code(cell, after: last) { bits.append($0, length: $1) }
       last = cell
     }
-    return bits.finish()
+    return CodedRow(first: row[0], last: last, rest: bits)
   }
 
   /// Everything between the comment and the first row (T.81, Annex B).
-  private static func header(size: FrameSize, restartInterval: UInt16) -> [UInt8] {
-    // A flat block of value v has the DC coefficient 8 (v - 128); divided by 8 it is the value.
-    let quantization = [UInt8](repeating: 8, count: 64)
+  private static func header(
+    size: FrameSize, kind: PictureKind, restartInterval: UInt16
+  ) -> [UInt8] {
     let (width, height) = (size.width, size.height)
+    let (tables, luma) = (kind.quantizationTables, kind.lumaBlocks)
     let frame: [UInt8] =
       [8, UInt8(height >> 8), UInt8(height & 0xFF), UInt8(width >> 8), UInt8(width & 0xFF), 3]
-      + [1, 0x22, 0, 2, 0x11, 1, 3, 0x11, 1]
-    let tables: [(UInt8, JPEGHuffmanTable)] = [
+      + [1, UInt8(luma.across << 4 | luma.down), tables[0]]
+      + [2, 0x11, tables[1]] + [3, 0x11, tables[2]]
+    let huffman: [(UInt8, JPEGHuffmanTable)] = [
       (0x00, .luminanceDC), (0x10, .luminanceAC), (0x01, .chrominanceDC), (0x11, .chrominanceAC),
     ]
-    return segment(0xDB, [0] + quantization) + segment(0xDB, [1] + quantization)
-      + segment(0xC0, frame)
-      + tables.flatMap { segment(0xC4, [$0.0] + $0.1.counts + $0.1.symbols) }
-      + segment(0xDD, [UInt8(restartInterval >> 8), UInt8(restartInterval & 0xFF)])
-      + segment(0xDA, [3, 1, 0x00, 2, 0x11, 3, 0x11, 0, 63, 0])
+    var header: [UInt8] = []
+    for (index, step) in kind.quantizationSteps.enumerated() {
+      header += JPEG.segment(
+        JPEG.quantizationTables, [UInt8(index)] + [UInt8](repeating: step, count: 64))
+    }
+    header += JPEG.segment(JPEG.startOfFrame, frame)
+    if kind != .noHuffmanTables {
+      for (id, table) in huffman {
+        header += JPEG.segment(JPEG.huffmanTables, [id] + table.counts + table.symbols)
+      }
+    }
+    if kind == .restart {
+      header += JPEG.segment(
+        JPEG.restartInterval, [UInt8(restartInterval >> 8), UInt8(restartInterval & 0xFF)])
+    }
+    return header + JPEG.segment(JPEG.startOfScan, [3, 1, 0x00, 2, 0x11, 3, 0x11, 0, 63, 0])
   }
+}
 
-  private static func segment(_ marker: UInt8, _ body: [UInt8]) -> [UInt8] {
+/// Markers of JPEG (T.81, table B.1): the byte after FF.
+enum JPEG {
+  static let startOfFrame: UInt8 = 0xC0
+  static let huffmanTables: UInt8 = 0xC4
+  static let startOfImage: UInt8 = 0xD8
+  static let endOfImage: UInt8 = 0xD9
+  static let startOfScan: UInt8 = 0xDA
+  static let quantizationTables: UInt8 = 0xDB
+  static let restartInterval: UInt8 = 0xDD
+  static let comment: UInt8 = 0xFE
+
+  /// A marker segment: its length counts itself (T.81, B.1.1.4).
+  static func segment(_ marker: UInt8, _ body: [UInt8]) -> [UInt8] {
     let length = body.count + 2
     return [0xFF, marker, UInt8(length >> 8), UInt8(length & 0xFF)] + body
+  }
+}
+
+/// Codes of minimum coded units of one colour.
+private struct UnitCode {
+  private let lumaBlocks: Int
+  private let y: BlockCode
+  private let cb: BlockCode
+  private let cr: BlockCode
+  /// A unit of the same colour as the one before it, which most are; at most 32 bits.
+  private let unchanged: (code: UInt32, length: Int)
+
+  init(_ kind: PictureKind) {
+    lumaBlocks = kind.lumaBlocks.across * kind.lumaBlocks.down
+    let steps = kind.quantizationTables.map { Int(kind.quantizationSteps[Int($0)]) }
+    y = BlockCode(dc: .luminanceDC, ac: .luminanceAC, step: steps[0])
+    cb = BlockCode(dc: .chrominanceDC, ac: .chrominanceAC, step: steps[1])
+    cr = BlockCode(dc: .chrominanceDC, ac: .chrominanceAC, step: steps[2])
+    var bits = (code: UInt32(0), length: 0)
+    func append(_ value: UInt32, _ length: Int) {
+      bits = (bits.code << UInt32(length) | value, bits.length + length)
+    }
+    for _ in 0..<lumaBlocks { y.code(0, append) }
+    cb.code(0, append)
+    cr.code(0, append)
+    unchanged = bits
+  }
+
+  /// Hands the bits of a unit that follows one of another or the same colour to `write`, as values
+  /// and lengths.
+  func code(_ colour: MosaicColour, after last: MosaicColour, _ write: (UInt32, Int) -> Void) {
+    if colour == last { return write(unchanged.code, unchanged.length) }
+    y.code(Int(colour.y) - Int(last.y), write)
+    for _ in 1..<lumaBlocks { y.code(0, write) }
+    cb.code(Int(colour.cb) - Int(last.cb), write)
+    cr.code(Int(colour.cr) - Int(last.cr), write)
   }
 }
 
@@ -92,8 +179,13 @@ struct MosaicJPEG {
 private struct BlockCode {
   private let categories: [(code: UInt32, length: Int)]
   private let endOfBlock: (code: UInt32, length: Int)
+  /// Quantized coefficients per step of colour: a flat block of value v has the DC coefficient
+  /// 8 (v - 128).
+  private let scale: Int
 
-  init(dc: JPEGHuffmanTable, ac: JPEGHuffmanTable) {
+  init(dc: JPEGHuffmanTable, ac: JPEGHuffmanTable, step: Int) {
+    precondition(8 % step == 0, "a flat block's coefficient would be rounded")
+    scale = 8 / step
     let (dcCodes, acCodes) = (dc.codes, ac.codes)
     guard let endOfBlock = acCodes[0] else { preconditionFailure("every AC table ends blocks") }
     self.endOfBlock = endOfBlock
@@ -103,38 +195,14 @@ private struct BlockCode {
     }
   }
 
-  /// Writes a block whose value differs from the previous one by -255 … 255 (T.81, F.1.2.1).
-  func write(_ difference: Int, to bits: inout EntropyWriter) {
-    let category = Int.bitWidth - difference.magnitude.leadingZeroBitCount
-    bits.write(categories[category].code, length: categories[category].length)
+  /// A block whose value differs from the previous one by -255 … 255 (T.81, F.1.2.1).
+  func code(_ difference: Int, _ write: (UInt32, Int) -> Void) {
+    let coefficient = difference * scale
+    let category = Int.bitWidth - coefficient.magnitude.leadingZeroBitCount
+    write(categories[category].code, categories[category].length)
     if category > 0 {
-      let value = difference > 0 ? difference : difference + (1 << category) - 1
-      bits.write(UInt32(value), length: category)
+      write(UInt32(coefficient > 0 ? coefficient : coefficient + 1 << category - 1), category)
     }
-    bits.write(endOfBlock.code, length: endOfBlock.length)
-  }
-}
-
-/// Bits of an entropy-coded segment, with a zero after each FF (T.81, B.1.1.5).
-private struct EntropyWriter {
-  private var bytes: [UInt8] = []
-  private var pending: UInt32 = 0
-  private var count = 0
-
-  mutating func write(_ value: UInt32, length: Int) {
-    pending = pending << UInt32(length) | value
-    count += length
-    while count >= 8 {
-      let byte = UInt8(truncatingIfNeeded: pending >> UInt32(count - 8))
-      bytes.append(byte)
-      if byte == 0xFF { bytes.append(0) }
-      count -= 8
-    }
-  }
-
-  /// Fills the last byte with ones, as the standard asks for before a marker.
-  mutating func finish() -> [UInt8] {
-    if count > 0 { write(1 << UInt32(8 - count) - 1, length: 8 - count) }
-    return bytes
+    write(endOfBlock.code, endOfBlock.length)
   }
 }
