@@ -54,6 +54,19 @@ struct USBCam: AsyncParsableCommand {
       valueName: "file"))
   var h264: String?
 
+  @Option(help: "Access unit delimiters of the H.264 stream.")
+  var aud: AccessUnitDelimiters = .keep
+
+  @Flag(help: "Offer H.264 alone, no MJPEG.")
+  var only = false
+
+  @Flag(
+    help: """
+      Play files as they are. Otherwise each picture gets a comment, H.264 an SEI message, with \
+      number and time.
+      """)
+  var noStamp = false
+
   @Option(help: "Sizes of the MJPEG format, the default one first.", transform: parseSizes)
   var sizes: [FrameSize] = VideoFormat.defaultMJPEG.sizes
 
@@ -71,6 +84,14 @@ struct USBCam: AsyncParsableCommand {
 
   func validate() throws {
     if kind != nil, mjpeg != nil { throw ValidationError("Choose one of --kind and --mjpeg.") }
+    if only, h264 == nil { throw ValidationError("--only goes with --h264.") }
+    if only, kind != nil || mjpeg != nil {
+      throw ValidationError("With --only there are no JPEG pictures: leave --kind and --mjpeg.")
+    }
+    if aud != .keep, h264 == nil { throw ValidationError("--aud goes with --h264.") }
+    if noStamp, mjpeg == nil, h264 == nil {
+      throw ValidationError("--no-stamp goes with --mjpeg and --h264.")
+    }
     if [hang, freezeAfter != nil, stallAfter != nil].filter({ $0 }).count > 1 {
       throw ValidationError("Choose one of --hang, --freeze-after and --stall-after.")
     }
@@ -83,12 +104,16 @@ struct USBCam: AsyncParsableCommand {
   }
 
   func run() async throws {
-    var formats = [VideoFormat(.mjpeg, sizes: sizes, rates: fps)]
+    var formats: [VideoFormat] = []
     var sources: [VideoCodec: any FrameSource] = [:]
-    sources[.mjpeg] = try mjpeg.map(JPEGFolder.init) ?? TestPattern(kind ?? .yuv420)
+    if !only {
+      formats.append(VideoFormat(.mjpeg, sizes: sizes, rates: fps))
+      sources[.mjpeg] =
+        try mjpeg.map { try JPEGFolder($0, stamped: !noStamp) } ?? TestPattern(kind ?? .yuv420)
+    }
     if let h264 {
-      sources[.h264] = try AnnexBFile(h264)
       formats.append(VideoFormat(.h264, sizes: VideoFormat.defaultH264.sizes, rates: fps))
+      sources[.h264] = try AnnexBFile(h264, delimiters: aud, stamped: !noStamp)
     }
     let model = CameraModel(
       vendor: vid, product: pid, name: name, serial: noSerial ? "" : serial, formats: formats,
@@ -141,6 +166,7 @@ struct USBCam: AsyncParsableCommand {
 }
 
 extension PictureKind: ExpressibleByArgument {}
+extension AccessUnitDelimiters: ExpressibleByArgument {}
 
 /// A USB id as people write it: `046d` or `0x046D`.
 @Sendable private func hexID(_ text: String) throws -> UInt16 {

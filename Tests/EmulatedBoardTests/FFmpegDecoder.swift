@@ -16,7 +16,7 @@ enum FFmpegDecoder {
 
   /// Decodes a stream to raw pictures in the pixel format that it is coded in.
   /// - Parameter format: ffmpeg's name of the stream's form, `mjpeg` or `h264`.
-  static func decode(_ stream: [UInt8], format: String) throws -> Result {
+  static func decode(_ stream: [UInt8], _ format: String) throws -> Result {
     try withFolder { folder in
       let input = folder.appending(path: "stream")
       try Data(stream).write(to: input)

@@ -59,7 +59,7 @@ struct TestPatternTests {
   func decodesToBarsAndNumber(kind: PictureKind, size: FrameSize) throws {
     var pattern = pattern(kind, size)
     let numbers: [UInt64] = [0, 123_456, 7_890_999]
-    let decoded = try FFmpegDecoder.decode(numbers.flatMap { pattern.frame($0) }, format: "mjpeg")
+    let decoded = try FFmpegDecoder.decode(numbers.flatMap { pattern.frame($0) }, "mjpeg")
     #expect(decoded.complaints == "")
     #expect(decoded.status == 0)
     let chroma: (across: Int, down: Int) =

@@ -1,5 +1,25 @@
+/// What becomes of a stream's access unit delimiters (ITU-T H.264, 7.3.2.4). Cameras differ in
+/// whether they send them.
+public enum AccessUnitDelimiters: String, CaseIterable, Sendable {
+  case keep
+  /// Every access unit begins with one.
+  case add
+  case remove
+}
+
 /// H.264 byte streams (ITU-T H.264, Annex B).
 public enum AnnexB {
+  /// nal_unit_type (table 7-1).
+  enum NALUnitType {
+    static let slices: ClosedRange<UInt8> = 1...5
+    static let supplementalInformation: UInt8 = 6
+    static let accessUnitDelimiter: UInt8 = 9
+    static let prefix: UInt8 = 14
+  }
+
+  /// payloadType of an SEI message with data of anyone's own (D.1.6).
+  static let userDataUnregistered: UInt8 = 5
+
   /// Splits a byte stream into access units, each with its start codes, so that joining them gives
   /// the stream again. Works with and without access unit delimiters.
   public static func accessUnits(of stream: [UInt8]) -> [[UInt8]] {
@@ -20,8 +40,57 @@ public enum AnnexB {
     return units
   }
 
+  /// An access unit with or without a delimiter at its beginning.
+  static func accessUnit(_ unit: [UInt8], with delimiters: AccessUnitDelimiters) -> [UInt8] {
+    let parts = nalUnits(of: unit)
+    let isDelimiter = { (payload: Int) in
+      unit[payload] & 0x1F == NALUnitType.accessUnitDelimiter
+    }
+    switch delimiters {
+    case .keep:
+      return unit
+    case .add:
+      if parts.contains(where: { isDelimiter($0.payload) }) { return unit }
+      // primary_pic_type 7: slices of any type may follow (table 7-5); then the stop bit.
+      return [0, 0, 0, 1, NALUnitType.accessUnitDelimiter, 0xF0] + unit
+    case .remove:
+      var rest: [UInt8] = []
+      for (index, part) in parts.enumerated() where !isDelimiter(part.payload) {
+        // An access unit's first start code has a zero_byte, others need none (B.1.2).
+        if rest.isEmpty, part.payload - part.start == 3 { rest.append(0) }
+        rest += unit[part.start..<(index + 1 < parts.count ? parts[index + 1].start : unit.count)]
+      }
+      return rest
+    }
+  }
+
+  /// Where the first slice of an access unit begins, with its start code and its prefix NAL unit
+  /// if it has one: the place for one more SEI message (7.4.1.2.3).
+  static func firstSlice(of unit: [UInt8]) -> Int {
+    let slice = nalUnits(of: unit).first {
+      isPicture(unit[$0.payload]) || unit[$0.payload] & 0x1F == NALUnitType.prefix
+    }
+    return slice?.start ?? unit.count
+  }
+
+  /// The payload of a NAL unit, escaped so that it holds no start code: a 3 is put before a byte of
+  /// 0 … 3 that follows two zeros (7.4.1).
+  static func preventingEmulation(_ payload: [UInt8]) -> [UInt8] {
+    var escaped: [UInt8] = []
+    var zeros = 0
+    for byte in payload {
+      if zeros == 2, byte <= 3 {
+        escaped.append(3)
+        zeros = 0
+      }
+      escaped.append(byte)
+      zeros = byte == 0 ? zeros + 1 : 0
+    }
+    return escaped
+  }
+
   /// Where each NAL unit begins: its start code, and its first byte after that.
-  private static func nalUnits(of stream: [UInt8]) -> [(start: Int, payload: Int)] {
+  static func nalUnits(of stream: [UInt8]) -> [(start: Int, payload: Int)] {
     var found: [(start: Int, payload: Int)] = []
     var index = 0
     stream.withUnsafeBufferPointer { bytes in
@@ -41,8 +110,8 @@ public enum AnnexB {
     return found
   }
 
-  /// nal_unit_type 1 … 5: a slice of a primary coded picture (table 7-1).
-  private static func isPicture(_ header: UInt8) -> Bool { (1...5).contains(header & 0x1F) }
+  /// Whether a NAL unit with this first byte is a slice of a primary coded picture.
+  static func isPicture(_ header: UInt8) -> Bool { NALUnitType.slices.contains(header & 0x1F) }
 
   /// Whether a NAL unit after a picture is the first of the next access unit (7.4.1.2.3).
   private static func beginsAccessUnit(_ stream: [UInt8], payload: Int) -> Bool {
