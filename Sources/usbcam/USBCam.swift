@@ -19,6 +19,13 @@ struct USBCam: AsyncParsableCommand {
         restart       4:2:0 with restart markers
         no-dht        4:2:0 without its Huffman tables, as many USB cameras send
         three-tables  4:2:0 with three quantization tables
+
+      With --faulty some frames are spoilt:
+
+        truncated     ends in the middle, a JPEG without its end of image
+        empty         zero bytes: the frame is missing on the board
+        oversized     longer than the camera has announced, so the board gets a part
+        corrupt       bytes of the scan or slice are other ones, the headers are in order
       """)
 
   @Option(help: "The board's USB port: DIR/usb0 or DIR/usb1 of its state folder.")
@@ -82,6 +89,12 @@ struct USBCam: AsyncParsableCommand {
   @Option(help: "Deliver this many frames, then none.")
   var stallAfter: Int?
 
+  @Option(help: "Spoil frames among good ones.")
+  var faulty: FaultyFrames.Kind?
+
+  @Option(help: "Spoil one frame of so many: the last of them.")
+  var faultyEvery = 30
+
   func validate() throws {
     if kind != nil, mjpeg != nil { throw ValidationError("Choose one of --kind and --mjpeg.") }
     if only, h264 == nil { throw ValidationError("--only goes with --h264.") }
@@ -95,6 +108,7 @@ struct USBCam: AsyncParsableCommand {
     if [hang, freezeAfter != nil, stallAfter != nil].filter({ $0 }).count > 1 {
       throw ValidationError("Choose one of --hang, --freeze-after and --stall-after.")
     }
+    if faultyEvery < 1 { throw ValidationError("--faulty-every takes a number, 1 or more.") }
     if let freezeAfter, !(0...86400).contains(freezeAfter) {
       throw ValidationError("--freeze-after takes 0 … 86400 seconds.")
     }
@@ -117,7 +131,7 @@ struct USBCam: AsyncParsableCommand {
     }
     let model = CameraModel(
       vendor: vid, product: pid, name: name, serial: noSerial ? "" : serial, formats: formats,
-      fault: fault)
+      fault: fault, faultyFrames: faulty.map { FaultyFrames($0, every: faultyEvery) })
     let camera = try USBCamera.plug(model, into: socket, sources: sources)
     // SIGINT and SIGTERM keep their default action: the process ends, and with it the connection,
     // which is what pulling the plug means to the board.
@@ -167,6 +181,7 @@ struct USBCam: AsyncParsableCommand {
 
 extension PictureKind: ExpressibleByArgument {}
 extension AccessUnitDelimiters: ExpressibleByArgument {}
+extension FaultyFrames.Kind: ExpressibleByArgument {}
 
 /// A USB id as people write it: `046d` or `0x046D`.
 @Sendable private func hexID(_ text: String) throws -> UInt16 {

@@ -27,15 +27,18 @@ public struct CameraModel: Sendable {
   public var serial: String
   public var formats: [VideoFormat]
   public var fault: CameraFault?
+  /// Frames that are spoilt among good ones; nil for none.
+  public var faultyFrames: FaultyFrames?
 
   public init(
     vendor: UInt16 = 0x046D, product: UInt16 = 0x0825, manufacturer: String = "Watchpost",
     name: String = "HD Webcam C270", serial: String = "A1B2C3D4",
-    formats: [VideoFormat] = [.defaultMJPEG], fault: CameraFault? = nil
+    formats: [VideoFormat] = [.defaultMJPEG], fault: CameraFault? = nil,
+    faultyFrames: FaultyFrames? = nil
   ) {
     (self.vendor, self.product, self.manufacturer) = (vendor, product, manufacturer)
     (self.name, self.serial, self.formats) = (name, serial, formats)
-    self.fault = fault
+    (self.fault, self.faultyFrames) = (fault, faultyFrames)
   }
 
   /// The device descriptor (USB 2.0, 9.6.1).

@@ -87,7 +87,12 @@ struct CameraSession {
     let interval = Duration.nanoseconds(Int64(selection.interval) * 100)
     let due = nextFrame ?? now
     nextFrame = (due.duration(to: now) > Self.tolerableLag ? now : due) + interval
-    packer.load(sources[selection.codec]?.frame(frameNumber) ?? [])
+    var frame = sources[selection.codec]?.frame(frameNumber) ?? []
+    if let faulty = model.faultyFrames, faulty.include(frameNumber) {
+      frame = faulty.spoil(
+        frame, codec: selection.codec, announced: selection.size.maxFrameBytes)
+    }
+    packer.load(frame)
     frameNumber += 1
   }
 
