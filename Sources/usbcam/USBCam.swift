@@ -24,8 +24,8 @@ struct USBCam: AsyncParsableCommand {
 
         truncated     ends in the middle, a JPEG without its end of image
         empty         zero bytes: the frame is missing on the board
-        oversized     longer than the camera has announced, so the board gets a part
-        corrupt       bytes of the scan or slice are other ones, the headers are in order
+        oversized     longer than announced: Linux drops it, or flags an error
+        corrupt       wrong bytes in the scan or slice, headers in order
       """)
 
   @Option(help: "The board's USB port: DIR/usb0 or DIR/usb1 of its state folder.")

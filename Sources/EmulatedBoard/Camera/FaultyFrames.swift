@@ -7,8 +7,10 @@ public struct FaultyFrames: Equatable, Sendable {
     /// Zero bytes: a payload header with the end-of-frame bit and nothing else. Linux passes over
     /// it, so a frame is missing.
     case empty
-    /// Longer than the camera has announced (dwMaxVideoFrameSize of the commit control). Linux
-    /// hands it out up to there, with an error flag.
+    /// Longer than the camera has announced (dwMaxVideoFrameSize of the commit control), which
+    /// also takes the bus some tenths of a second at 720p. Linux drops it where the parameter
+    /// nodrop of uvcvideo is 0, as it was by default until the end of 2024; else it hands out
+    /// what has room, with an error flag.
     case oversized
     /// Bytes of the scan or slice are other ones, while markers and headers are in order.
     case corrupt
