@@ -24,7 +24,7 @@ extension Appliance {
     guard report.hasPicture else { throw .cameraNotStreaming }
     return PictureSource(
       slot: slot, life: camera.feed.child.life, intervalUs: report.intervalUs,
-      transcoded: report.delivery == .transcoded)
+      transcoded: report.deliveryReason == .rawFormat)
   }
 
   // MARK: Cameras

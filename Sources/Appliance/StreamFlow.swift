@@ -39,7 +39,7 @@ public struct StreamFlow: Equatable, Sendable {
   init(_ path: MediaPath, now: Instant) {
     state = path.ready ? .opening : .idle
     grewAt = now
-    take(path, now: now)
+    take(path, isNew: false, now: now)
   }
 
   mutating func update(_ path: MediaPath, now: Instant) {
@@ -64,7 +64,7 @@ public struct StreamFlow: Equatable, Sendable {
     case .flowing: state = quiet >= StreamFlow.stallMs ? .stalled : .flowing
     case .stalled: state = .stalled
     }
-    take(path, now: now)
+    take(path, isNew: isNew, now: now)
   }
 
   private var probation: UInt64 {
@@ -72,8 +72,9 @@ public struct StreamFlow: Equatable, Sendable {
     return min(StreamFlow.probationMs << min(breaks - 2, 8), StreamFlow.probationCapMs)
   }
 
-  private mutating func take(_ path: MediaPath, now: Instant) {
-    readyAt = path.ready ? readyAt ?? now : nil
+  private mutating func take(_ path: MediaPath, isNew: Bool, now: Instant) {
+    let came = isNew ? nil : readyAt
+    readyAt = path.ready ? came ?? now : nil
     inboundBytes = path.inboundBytes
     inboundFramesInError = path.inboundFramesInError
     readers = path.readers

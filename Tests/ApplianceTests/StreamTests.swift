@@ -51,6 +51,21 @@ import Wire
     #expect(world.streams.values.first == .idle)
   }
 
+  /// A publisher that followed another one between two looks at the list.
+  @Test func aSuccessorIsReadySinceItCame() {
+    var path = MediaPath()
+    path.ready = true
+    path.inboundBytes = 900
+    var flow = StreamFlow(path, now: Instant(ms: 1000))
+    path.inboundBytes = 9000
+    flow.update(path, now: Instant(ms: 2000))
+    #expect(flow.readyAt == Instant(ms: 1000))
+    path.inboundBytes = 40
+    flow.update(path, now: Instant(ms: 3000))
+    #expect(flow.readyAt == Instant(ms: 3000))
+    #expect(flow.state == .flowing)
+  }
+
   @Test func theListIsReadPageByPage() {
     let world = World.up(feedPlan: .absent)
     world.serverPageSize = 2

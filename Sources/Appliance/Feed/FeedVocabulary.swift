@@ -96,6 +96,7 @@ public struct PictureSource: Equatable, Sendable {
   public var life: UInt32
   /// Between two pictures, as granted or, where the driver does not say, as measured.
   public var intervalUs: UInt32
+  /// The camera compresses nothing: its picture is the device's.
   public var transcoded: Bool
 
   public init(slot: Int, life: UInt32, intervalUs: UInt32, transcoded: Bool) {

@@ -126,7 +126,10 @@ struct FeedProcess: ~Copyable {
       var size = lx_coded()
       let failed = lx_transcode_raw(
         picture.bytes.baseAddress!, picture.bytes.count, coded.baseAddress!, coded.count, &size)
-      takeCoded(failed, size, .rawFormat, picture, nowMs: nowMs)
+      if let made = madeAnew(failed, size, .rawFormat) {
+        keep(made, UnsafeRawBufferPointer(coded), picture, nowMs: nowMs)
+        send(made, UnsafeRawBufferPointer(coded), picture, nowMs: nowMs)
+      }
     } else {
       takeJPEG(picture, nowMs: nowMs)
     }
@@ -176,32 +179,36 @@ struct FeedProcess: ~Copyable {
       var size = lx_coded()
       let failed = lx_transcode_jpeg(
         picture.bytes.baseAddress!, inspected.end, coded.baseAddress!, coded.count, &size)
-      takeCoded(failed, size, reason, picture, nowMs: nowMs)
+      if let made = madeAnew(failed, size, reason) {
+        // Whoever asks for a picture gets the camera's own.
+        keep(inspected, picture.bytes, picture, nowMs: nowMs)
+        send(made, UnsafeRawBufferPointer(coded), picture, nowMs: nowMs)
+      }
     } else {
       coding = .carried
       report.delivery = .passThrough
       report.deliveryReason = .none
-      deliver(inspected, picture.bytes, picture, nowMs: nowMs)
+      keep(inspected, picture.bytes, picture, nowMs: nowMs)
+      send(inspected, picture.bytes, picture, nowMs: nowMs)
     }
   }
 
-  /// Takes what a library has made of a picture.
-  private mutating func takeCoded(
-    _ failed: Int32, _ size: lx_coded, _ reason: DeliveryReason, _ picture: CapturedPicture,
-    nowMs: UInt64
-  ) {
+  /// What a library has made of a picture, in `coded`; nil where that failed.
+  private mutating func madeAnew(
+    _ failed: Int32, _ size: lx_coded, _ reason: DeliveryReason
+  ) -> JPEGPicture? {
     let bytes = UnsafeRawBufferPointer(rebasing: coded[..<(failed == 0 ? size.count : 0)])
-    guard failed == 0, let inspected = try? JPEGPicture.inspect(bytes), inspected.obstacle == nil
-    else {
+    guard failed == 0, let made = try? JPEGPicture.inspect(bytes), made.obstacle == nil else {
       report.damaged += 1
-      return
+      return nil
     }
     report.delivery = .transcoded
     report.deliveryReason = reason
-    deliver(inspected, bytes, picture, nowMs: nowMs)
+    return made
   }
 
-  private mutating func deliver(
+  /// A sound picture: from now on it is the newest one for snapshots.
+  private mutating func keep(
     _ inspected: JPEGPicture, _ bytes: UnsafeRawBufferPointer, _ picture: CapturedPicture,
     nowMs: UInt64
   ) {
@@ -213,6 +220,13 @@ struct FeedProcess: ~Copyable {
     facts.height = inspected.height
     let whole = UnsafeRawBufferPointer(rebasing: bytes[..<inspected.end])
     report.hasPicture = pictures?.publish(facts, whole) ?? false
+  }
+
+  /// Sends a picture that RTP carries to whoever takes the stream.
+  private mutating func send(
+    _ inspected: JPEGPicture, _ bytes: UnsafeRawBufferPointer, _ picture: CapturedPicture,
+    nowMs: UInt64
+  ) {
     guard connection.isReady else { return }
     jpeg.begin(inspected, bytes, timestamp: connection.clock.timestamp(ns: picture.ns))
     _ = connection.send(&jpeg, ns: picture.ns, nowMs: nowMs)
