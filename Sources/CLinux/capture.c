@@ -19,6 +19,7 @@ enum { BUFFERS = 4 };
 static struct {
   int fd;
   uint32_t type;
+  uint64_t slept_ns;
   struct {
     void *start;
     size_t length;
@@ -150,15 +151,32 @@ int32_t lx_capture_prepare(struct lx_mode *mode) {
   return 0;
 }
 
-int32_t lx_capture_start(void) {
-  int type = (int)device.type;
-  return ask(VIDIOC_STREAMON, &type);
-}
-
 static uint64_t nanoseconds(clockid_t clock) {
   struct timespec now;
   clock_gettime(clock, &now);
   return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/// What CLOCK_BOOTTIME is ahead of CLOCK_MONOTONIC: the time that the machine has slept. Learnt once
+/// a stream from the two readings that lie closest together, so that being interrupted between them
+/// does not move single pictures.
+static uint64_t slept_ns(void) {
+  uint64_t slept = 0, shortest = UINT64_MAX;
+  for (int attempt = 0; attempt < 8; attempt++) {
+    uint64_t before = nanoseconds(CLOCK_MONOTONIC);
+    uint64_t boot = lx_boot_clock_ns();
+    uint64_t took = nanoseconds(CLOCK_MONOTONIC) - before;
+    if (took >= shortest) continue;
+    shortest = took;
+    slept = boot - before;
+  }
+  return slept;
+}
+
+int32_t lx_capture_start(void) {
+  device.slept_ns = slept_ns();
+  int type = (int)device.type;
+  return ask(VIDIOC_STREAMON, &type);
 }
 
 int32_t lx_capture_next(struct lx_picture *picture) {
@@ -178,9 +196,8 @@ int32_t lx_capture_next(struct lx_picture *picture) {
   if ((taken.flags & V4L2_BUF_FLAG_TIMESTAMP_MASK) == V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC) {
     uint64_t stamp = (uint64_t)taken.timestamp.tv_sec * 1000000000 +
                      (uint64_t)taken.timestamp.tv_usec * 1000;
-    uint64_t now = nanoseconds(CLOCK_MONOTONIC);
-    // CLOCK_BOOTTIME runs while the machine sleeps: the age is the same on both.
-    if (stamp > 0 && stamp <= now) picture->captured_ns -= now - stamp;
+    stamp = stamp > 0 ? stamp + device.slept_ns : picture->taken_ns;
+    if (stamp < picture->taken_ns) picture->captured_ns = stamp;
   }
   return 1;
 }

@@ -15,6 +15,16 @@ import Testing
     #expect(clock.timestamp(ns: year * 1_000_000_000) == 1000 &+ ticks)
   }
 
+  @Test func picturesNeverGoBackInTime() {
+    var clock = RTPClock(base: 0)
+    #expect(clock.next(ns: 1_000_000_000) == 90_000)
+    #expect(clock.next(ns: 999_990_000) == 90_090)
+    #expect(clock.next(ns: 1_000_000_000) == 90_180)
+    #expect(clock.next(ns: 1_033_000_000) == 92_970)
+    // What other times mean stays as it was.
+    #expect(clock.timestamp(ns: 1_000_000_000) == 90_000)
+  }
+
   @Test func reportsTellTimeAndCounts() {
     // 2024-01-01 00:00:00.5 UTC.
     let report = SenderReport(unixNs: 1_704_067_200_500_000_000, timestamp: 0x0102_0304)

@@ -43,9 +43,22 @@ public struct RTPStream: Equatable, Sendable {
 
 /// Turns monotonic nanoseconds into ticks of the media clock. `base` should be random.
 public struct RTPClock: Equatable, Sendable {
+  /// What two pictures are apart at least.
+  public static let leastNs: UInt64 = 1_000_000
+
   public let base: UInt32
+  /// The earliest moment that the next picture may have.
+  private var earliestNs: UInt64 = 0
 
   public init(base: UInt32) { self.base = base }
+
+  /// The timestamp of the next picture, which always lies behind the one before: a driver may stamp
+  /// pictures alike that came together, and receivers drop what goes back in time.
+  public mutating func next(ns: UInt64) -> UInt32 {
+    let later = max(ns, earliestNs)
+    earliestNs = later + RTPClock.leastNs
+    return timestamp(ns: later)
+  }
 
   /// Wraps after 13 hours, as timestamps do; exact, since the seconds are taken apart first.
   public func timestamp(ns: UInt64) -> UInt32 {

@@ -147,7 +147,7 @@ struct FeedProcess: ~Copyable {
     report.delivery = .passThrough
     let before = h264.corruptUnits
     do throws(AccessUnitError) {
-      let timestamp = connection.clock.timestamp(ns: picture.ns)
+      let timestamp = connection.clock.next(ns: picture.ns)
       try h264.begin(picture.bytes, timestamp: timestamp)
       took(nowMs: nowMs)
       describe(nowMs: nowMs)
@@ -228,7 +228,7 @@ struct FeedProcess: ~Copyable {
     nowMs: UInt64
   ) {
     guard connection.isReady else { return }
-    jpeg.begin(inspected, bytes, timestamp: connection.clock.timestamp(ns: picture.ns))
+    jpeg.begin(inspected, bytes, timestamp: connection.clock.next(ns: picture.ns))
     _ = connection.send(&jpeg, ns: picture.ns, nowMs: nowMs)
   }
 

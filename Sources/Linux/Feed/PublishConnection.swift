@@ -34,7 +34,7 @@ struct PublishConnection: ~Copyable {
   private var movedAtMs: UInt64 = 0
   private var reportAtMs: UInt64 = 0
   private(set) var stream: RTPStream
-  let clock: RTPClock
+  var clock: RTPClock
   /// Set with every new connection, whose descriptor may have the number of the last one.
   var isNew = false
   /// The RTSP status of the last refusal; 0: none.
