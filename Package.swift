@@ -50,6 +50,8 @@ let package = Package(
     .executableTarget(name: "StandIn", dependencies: ["CLinux"], swiftSettings: device),
 
     // Host.
+    .systemLibrary(name: "CEpoll"),
+    .target(name: "LoadGenerator", dependencies: ["Wire", "CEpoll"]),
     .target(name: "EmulatedBoard"),
     .executableTarget(
       name: "usbcam",
@@ -80,6 +82,7 @@ let package = Package(
       name: "BoardTests",
       dependencies: ["EmulatedBoard", "ControlClient", "Appliance", "Wire", "StandInDriver"]),
     .testTarget(name: "WireTests", dependencies: ["Wire"]),
+    .testTarget(name: "LoadGeneratorTests", dependencies: ["LoadGenerator", "Wire"]),
     .testTarget(
       name: "ControlClientTests",
       dependencies: [

@@ -40,6 +40,7 @@ import Testing
     "Linux": ["EventLoop", "Appliance", "Feed", "Wire", "CLinux", "Synchronization"],
     "watchpost": ["Linux", "EventLoop", "Appliance", "Wire", "CLinux"],
     "StandIn": ["CLinux"],
+    "LoadGenerator": ["Wire", "CEpoll", "Glibc"],
     "EmulatedBoard": ["Foundation", "Glibc", "Synchronization", "Dispatch"],
     "emulated-board": [
       "EmulatedBoard", "Wire", "Foundation", "ArgumentParser", "Glibc", "Dispatch",
