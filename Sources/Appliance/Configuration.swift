@@ -30,6 +30,17 @@ public struct Configuration: Equatable, Sendable {
     public var slots = 1024
     /// Addresses that may do everything until keys exist.
     public var trusted = InlineArray<8, Subnet>(repeating: .none)
+    /// Slots, of all, that only trusted addresses get.
+    public var reservedSlots = 16
+    /// Slots that addresses which are not trusted get in all, and each of them.
+    public var publicSlots = 256
+    public var publicSlotsPerAddress = 16
+    /// A connection that is not trusted must have sent its first request within this time.
+    public var handshakeTimeoutMs: UInt64 = 2000
+    /// Requests a second that a trusted address may make, and one that is not; as many can be
+    /// saved.
+    public var requestRate: UInt32 = 500_000
+    public var publicRequestRate: UInt32 = 200
     /// A connection that sends no byte and subscribes to nothing for this long is ended.
     public var idleTimeoutMs: UInt64 = 300_000
     /// An unfinished frame must be complete within this time.
@@ -48,7 +59,16 @@ public struct Configuration: Equatable, Sendable {
       return left.address == right.address && left.port == right.port && left.slots == right.slots
         && left.idleTimeoutMs == right.idleTimeoutMs && left.frameTimeoutMs == right.frameTimeoutMs
         && left.writeTimeoutMs == right.writeTimeoutMs
+        && left.reservedSlots == right.reservedSlots && left.publicSlots == right.publicSlots
+        && left.publicSlotsPerAddress == right.publicSlotsPerAddress
+        && left.handshakeTimeoutMs == right.handshakeTimeoutMs
+        && left.requestRate == right.requestRate
+        && left.publicRequestRate == right.publicRequestRate
     }
+
+    /// The rate of an address that is trusted, or is not.
+    @inline(__always)
+    func rate(trusted: Bool) -> UInt32 { trusted ? requestRate : publicRequestRate }
 
     /// True when `address` may do everything.
     public func trusts(_ address: IPv4) -> Bool {

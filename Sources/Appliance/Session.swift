@@ -29,7 +29,7 @@ public struct Session: Sendable {
     public var borrowed: UInt8? { self == .own ? nil : number }
   }
 
-  // Widest first: 63 bytes in all, a cache line.
+  // Widest first: 62 bytes in all, a cache line.
 
   /// The next event to be looked at for this subscriber.
   public internal(set) var cursor: UInt64 = 0
@@ -39,7 +39,6 @@ public struct Session: Sendable {
   public internal(set) var generation: UInt32 = 0
   /// The system's name of the connection.
   public internal(set) var descriptor: Int32 = -1
-  public internal(set) var address = IPv4.any
   public internal(set) var topics = Topics.none
   public internal(set) var delivered: UInt32 = 0
   public internal(set) var missed: UInt32 = 0
@@ -55,11 +54,15 @@ public struct Session: Sendable {
   var previous = SessionTable.none
   /// Place in the list of subscribers.
   var position = SessionTable.none
+  /// Where the peer's address stands in the table of peers, while it counts there.
+  var peer = PeerTable.none
   public var heldPlace = Place.own
   public var restPlace = Place.own
   public internal(set) var phase = Phase.free
   /// The peer may do everything; otherwise ping and health only.
   public internal(set) var trusted = false
+  /// It is trusted or has sent a whole request.
+  public internal(set) var proven = false
   /// It stands in the queue for a pool buffer and is not read from.
   public internal(set) var waiting = false
   /// What the system watches the connection for, in the loop's own numbers.
@@ -78,6 +81,10 @@ public enum SessionLimits {
   public static let lingerMs: UInt64 = 250
   /// What a refused client is told to wait.
   public static let retryAfterMs: UInt32 = 1000
+  /// How long a stranger without a request keeps its place at least.
+  public static let graceMs: UInt64 = 100
+  /// What a client that asks too fast is told to wait.
+  public static let rateRetryMs: UInt32 = 100
   /// The most ordinary slots a configuration may ask for.
   public static let slots = 16_384
 }
@@ -100,6 +107,11 @@ public struct SessionTable: ~Copyable {
 
   private var freeOrdinary = SessionTable.none
   private var freeRefusal = SessionTable.none
+  /// Of `used`, those of peers that are not trusted.
+  public internal(set) var usedByPublic = 0
+  var peers: PeerTable
+  /// Public connections that have proven nothing yet, oldest first; some are stale.
+  var newcomers: Newcomers
 
   /// Dense list of subscribed slots; its memory holds one entry a slot.
   let subscriberList: Table<UInt16>
@@ -110,50 +122,29 @@ public struct SessionTable: ~Copyable {
 
   /// Slots over memory for `ordinary + SessionLimits.refusals` sessions and subscribers.
   public init(
-    _ memory: UnsafeMutableBufferPointer<Session>,
-    subscribers list: UnsafeMutableBufferPointer<UInt16>, limits: Configuration.Control,
-    now: Instant
+    _ memory: SessionMemory, limits: Configuration.Control, seed: UInt32, now: Instant
   ) {
     precondition(MemoryLayout<Session>.stride <= 64, "a session outgrew its cache line")
-    ordinary = memory.count - SessionLimits.refusals
-    precondition(ordinary > 0 && memory.count < Int(SessionTable.none), "bad number of slots")
-    precondition(list.count == memory.count, "one subscriber entry a slot")
-    slots = Table(memory, repeating: Session())
-    subscriberList = Table(list, repeating: SessionTable.none)
+    let count = memory.slots.count
+    ordinary = count - SessionLimits.refusals
+    precondition(ordinary > 0 && count < Int(SessionTable.none), "bad number of slots")
+    precondition(memory.subscribers.count == count, "one subscriber entry a slot")
+    precondition(memory.peers.count >= PeerTable.entries(count), "too few entries for peers")
+    precondition(memory.newcomers.count >= Newcomers.entries(count), "too few for newcomers")
+    slots = Table(memory.slots, repeating: Session())
+    subscriberList = Table(memory.subscribers, repeating: SessionTable.none)
+    peers = PeerTable(memory.peers, heads: memory.peerHeads, seed: seed)
+    newcomers = Newcomers(memory.newcomers)
     wheel = DeadlineWheel(now: now)
     self.limits = limits
     for index in slots.indices.reversed() { release(index) }
   }
 
-  /// What became of an accepted connection.
-  public enum Admission: Equatable {
-    case open(Int)
-    case refuse(Int)
-  }
-
   /// True when a connection could be taken now, to serve it or to tell it BUSY.
-  public var canAdmit: Bool {
-    freeOrdinary != SessionTable.none || freeRefusal != SessionTable.none
-  }
+  public var canAdmit: Bool { hasOrdinary || hasRefusal }
 
-  /// Gives an accepted connection a slot. Only called while `canAdmit`.
-  public mutating func admit(descriptor: Int32, from address: IPv4, now: Instant) -> Admission {
-    if freeOrdinary != SessionTable.none {
-      let index = Int(freeOrdinary)
-      freeOrdinary = slots[index].next
-      used += 1
-      acceptedTotal &+= 1
-      occupy(index, .open, descriptor, address, now)
-      return .open(index)
-    }
-    precondition(freeRefusal != SessionTable.none, "no slot to refuse with")
-    let index = Int(freeRefusal)
-    freeRefusal = slots[index].next
-    refusing += 1
-    refusedTotal &+= 1
-    occupy(index, .lingering, descriptor, address, now)
-    return .refuse(index)
-  }
+  var hasOrdinary: Bool { freeOrdinary != SessionTable.none }
+  var hasRefusal: Bool { freeRefusal != SessionTable.none }
 
   /// The slot of an event, or nil when the connection it speaks of is gone.
   public func find(_ index: Int, generation: UInt32) -> Int? {
@@ -170,7 +161,13 @@ public struct SessionTable: ~Copyable {
       slots[index].heldPlace == .own && slots[index].restPlace == .own, "a buffer would leak")
     setTopics(index, .none, cursor: 0, now: slots[index].since)
     unlink(index)
-    if index < ordinary { used -= 1 } else { refusing -= 1 }
+    if slots[index].peer != PeerTable.none { peers.leave(Int(slots[index].peer)) }
+    if index < ordinary {
+      used -= 1
+      if !slots[index].trusted { usedByPublic -= 1 }
+    } else {
+      refusing -= 1
+    }
     release(index)
   }
 
@@ -184,6 +181,8 @@ public struct SessionTable: ~Copyable {
     let before = slots[index].held
     slots[index].held = UInt16(count)
     if before > 0 && count > 0 && consumed == 0 { return }
+    // Until its first request, a stranger's time runs from the start.
+    if !slots[index].proven { return }
     slots[index].since = now
     if count > 0 { rearm(index) }
   }
@@ -258,19 +257,20 @@ public struct SessionTable: ~Copyable {
 
   // MARK: Slots
 
-  private mutating func occupy(
-    _ index: Int, _ phase: Session.Phase, _ descriptor: Int32, _ address: IPv4, _ now: Instant
-  ) {
-    var session = Session()
-    // 30 bits: that much fits beside slot and kind in a poller token.
-    session.generation = (slots[index].generation &+ 1) & 0x3FFF_FFFF
-    session.phase = phase
-    session.trusted = limits.trusts(address)
-    session.address = address
-    session.descriptor = descriptor
-    session.since = now
-    slots[index] = session
-    rearm(index)
+  /// Takes a free slot: an ordinary one, or one for a refusal.
+  mutating func takeSlot(refusal: Bool) -> Int {
+    let index = Int(refusal ? freeRefusal : freeOrdinary)
+    precondition(index != Int(SessionTable.none), "no free slot was left")
+    if refusal {
+      freeRefusal = slots[index].next
+      refusing += 1
+      refusedTotal &+= 1
+    } else {
+      freeOrdinary = slots[index].next
+      used += 1
+      acceptedTotal &+= 1
+    }
+    return index
   }
 
   private mutating func release(_ index: Int) {

@@ -20,12 +20,23 @@ static int32_t failed(int fd) {
   return -error;
 }
 
+/// A peer that vanished without a word is noticed after about 100 s: a subscriber may be silent for
+/// ever. Accepted connections inherit this and TCP_NODELAY, which costs nothing per connection.
+static int keep_alive(int fd) {
+  int on = 1, idle = 60, interval = 10, count = 4;
+  if (setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on) < 0) return -1;
+  if (setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle) < 0) return -1;
+  if (setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval) < 0) return -1;
+  return setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
+}
+
 int32_t lx_listen(uint32_t address, uint16_t port, int32_t backlog) {
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return -errno;
   int one = 1;
   if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0) return failed(fd);
   if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) < 0) return failed(fd);
+  if (keep_alive(fd) < 0) return failed(fd);
   struct sockaddr_in local = endpoint(address, port);
   if (bind(fd, (struct sockaddr *)&local, sizeof local) < 0) return failed(fd);
   if (listen(fd, backlog) < 0) return failed(fd);

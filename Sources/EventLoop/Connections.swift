@@ -21,19 +21,35 @@ extension EventLoop where System: ~Copyable {
   }
 
   private mutating func admit(_ descriptor: Int32, from address: IPv4) {
+    if let oldest = sessions.displaced(by: address, now: now) {
+      counters[.closedDisplaced] &+= 1
+      close(oldest)
+    }
     switch sessions.admit(descriptor: descriptor, from: address, now: now) {
     case .open(let index):
       let open = UInt64(sessions.used)
       if open > counters[.connectionsPeak] { counters[.connectionsPeak] = open }
       watch(index)
-    case .refuse(let index):
-      counters[.refusedBusy] &+= 1
+    case .refuse(let index, let reason):
+      count(reason)
       guard watch(index) else { return }
       let size = Frame.refusal(
         to: nil, .busy, retryAfterMs: SessionLimits.retryAfterMs, into: buffers.output)
       // A fresh socket takes this much, or it is dead.
       _ = system.send(descriptor, UnsafeRawBufferPointer(rebasing: buffers.output[..<size]))
       system.shutdownWrite(descriptor)
+    case .drop(let reason):
+      count(reason)
+      counters[.refusedSilently] &+= 1
+      system.close(descriptor)
+    }
+  }
+
+  private mutating func count(_ refusal: SessionTable.Refusal) {
+    switch refusal {
+    case .full: counters[.refusedBusy] &+= 1
+    case .publicFull: counters[.refusedPublic] &+= 1
+    case .addressFull: counters[.refusedAddress] &+= 1
     }
   }
 
@@ -353,7 +369,9 @@ extension EventLoop where System: ~Copyable {
     } else {
       status = .timeout
     }
-    if session.held > 0 {
+    if !session.proven {
+      counters[.closedHandshake] &+= 1
+    } else if session.held > 0 {
       counters[.closedFrameTimeout] &+= 1
     } else {
       counters[.closedIdle] &+= 1

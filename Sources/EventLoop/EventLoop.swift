@@ -72,7 +72,8 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
     startedAt = now
     turnToldAt = now
     sessions = SessionTable(
-      memory.sessions, subscribers: memory.subscribers, limits: configuration.control, now: now)
+      memory.sessions, limits: configuration.control, seed: UInt32(truncatingIfNeeded: startUs),
+      now: now)
     events = EventRing(frames: memory.events, topics: memory.topics)
     logs = LogRings(agent: memory.agentLog, mediaServer: memory.mediaServerLog)
     buffers = Buffers(
@@ -240,8 +241,7 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
 
 /// All memory of the loop, claimed once; see `Arena`.
 public struct LoopMemory {
-  let sessions: UnsafeMutableBufferPointer<Session>
-  let subscribers: UnsafeMutableBufferPointer<UInt16>
+  let sessions: SessionMemory
   let queue: UnsafeMutableBufferPointer<UInt16>
   let slotBuffers: UnsafeMutableBufferPointer<UInt8>
   let pool: UnsafeMutableBufferPointer<UInt8>
@@ -255,8 +255,13 @@ public struct LoopMemory {
   /// Claims from `arena` what a loop with this configuration holds.
   public init(_ configuration: Configuration, from arena: inout Arena) {
     let slots = configuration.control.slots + SessionLimits.refusals
-    sessions = arena.claim("connection slots: state", slots, of: Session.self)
-    subscribers = arena.claim("connection slots: subscriber list", slots, of: UInt16.self)
+    sessions = SessionMemory(
+      slots: arena.claim("connection slots: state", slots, of: Session.self),
+      subscribers: arena.claim("connection slots: subscriber list", slots, of: UInt16.self),
+      peers: arena.claim("peers: addresses", PeerTable.entries(slots), of: PeerTable.Peer.self),
+      peerHeads: arena.claim("peers: hashes", PeerTable.hashes(slots), of: UInt16.self),
+      newcomers: arena.claim(
+        "peers: newcomers", Newcomers.entries(slots), of: Newcomers.Entry.self))
     queue = arena.claim("connection slots: buffer queue", slots, of: UInt16.self)
     slotBuffers = arena.claim(
       "connection slots: buffers", slots * Buffers.slotSize, of: UInt8.self)

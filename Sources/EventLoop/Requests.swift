@@ -38,6 +38,12 @@ extension EventLoop where System: ~Copyable {
       if ends { counters[.closedProtocolError] &+= 1 }
       return Frame.refusal(to: header, error.status, detail: error.detail, into: room)
     case .frame(let header, let payload, _):
+      sessions.prove(index, now: now)
+      guard sessions.spend(index, now: now) else {
+        counters[.requestsRateLimited] &+= 1
+        return Frame.refusal(
+          to: header, .rateLimited, retryAfterMs: SessionLimits.rateRetryMs, into: room)
+      }
       return answer(index, header, payload, into: room)
     }
   }
@@ -150,7 +156,8 @@ extension EventLoop where System: ~Copyable {
     report.slotsTotal = UInt32(sessions.ordinary)
     report.slotsUsed = UInt32(sessions.used)
     report.slotsPeak = UInt32(clamping: counters[.connectionsPeak])
-    report.refused = counters[.refusedBusy]
+    report.refused =
+      counters[.refusedBusy] &+ counters[.refusedPublic] &+ counters[.refusedAddress]
     report.requests = counters[.requestsSucceeded] &+ counters[.requestsFailed]
     report.memoryKiB = UInt32(clamping: resources.memoryKiB)
     report.cpuPermille = cpuPermille

@@ -8,18 +8,24 @@ import Wire
   func agreesWithAList(seed: UInt64) {
     var random = SplitMix(state: seed)
     let count = 40 + SessionLimits.refusals
-    let memory = UnsafeMutableBufferPointer<Session>.allocate(capacity: count)
-    let list = UnsafeMutableBufferPointer<UInt16>.allocate(capacity: count)
+    let memory = SessionMemory(
+      slots: .allocate(capacity: count), subscribers: .allocate(capacity: count),
+      peers: .allocate(capacity: PeerTable.entries(count)),
+      peerHeads: .allocate(capacity: PeerTable.hashes(count)),
+      newcomers: .allocate(capacity: Newcomers.entries(count)))
     defer {
-      memory.deallocate()
-      list.deallocate()
+      memory.slots.deallocate()
+      memory.subscribers.deallocate()
+      memory.peers.deallocate()
+      memory.peerHeads.deallocate()
+      memory.newcomers.deallocate()
     }
     var limits = Configuration.Control()
     limits.idleTimeoutMs = 70_000
     limits.frameTimeoutMs = 3000
     limits.writeTimeoutMs = 900
     var now = Instant(ms: random.next() % 10_000_000)
-    var table = SessionTable(memory, subscribers: list, limits: limits, now: now)
+    var table = SessionTable(memory, limits: limits, seed: 7, now: now)
     var (late, early, forgotten) = (0, 0, 0)
     for _ in 0..<5000 {
       act(&table, now, &random)

@@ -55,7 +55,9 @@ import Wire
           #expect(error("\(name)=\(value)") == nil)
         }
       }
-      for value in ["\(range.lowerBound - 1)", "\(range.upperBound + 1)", "x", "1.5", "-1", "1 s"] {
+      for value in [
+        "\(Int64(range.lowerBound) - 1)", "\(range.upperBound + 1)", "x", "1.5", "-1", "1 s",
+      ] {
         #expect(error("\(name)=\(value)")?.place == "1:\(name.utf8.count + 2)", "\(name) \(value)")
       }
     }

@@ -5,7 +5,9 @@ import Wire
 public enum ConfigurationKey: Int, CaseIterable, Sendable {
   case deviceName
   case controlListen, controlSlots, controlTrusted
-  case controlIdleTimeout, controlFrameTimeout, controlWriteTimeout
+  case controlReserved, controlPublic, controlPublicPerAddress
+  case controlRequestRate, controlPublicRequestRate
+  case controlHandshakeTimeout, controlIdleTimeout, controlFrameTimeout, controlWriteTimeout
   case networkMode, networkInterface, networkAddress, networkGateway
   case mediaPath, mediaRTSPPort, mediaAPIPort, mediaMetricsPort
   case mediaProbeInterval, mediaProbeTimeout
@@ -17,7 +19,7 @@ public enum ConfigurationKey: Int, CaseIterable, Sendable {
   case timeServers
   case dataDirectory, runDirectory
 
-  public static let count = 33
+  public static let count = 39
 
   /// What a key's value may be.
   public enum Value: Sendable {
@@ -52,9 +54,11 @@ public enum ConfigurationKey: Int, CaseIterable, Sendable {
   public var facts: Facts {
     switch self {
     case .deviceName, .dataDirectory, .runDirectory: machineFacts
-    case .controlListen, .controlSlots, .controlTrusted, .controlIdleTimeout,
-      .controlFrameTimeout, .controlWriteTimeout:
+    case .controlListen, .controlSlots, .controlTrusted, .controlReserved, .controlPublic,
+      .controlPublicPerAddress, .controlRequestRate, .controlPublicRequestRate:
       controlFacts
+    case .controlHandshakeTimeout, .controlIdleTimeout, .controlFrameTimeout, .controlWriteTimeout:
+      controlTimeFacts
     case .networkMode, .networkInterface, .networkAddress, .networkGateway, .mdnsEnabled,
       .timeServers:
       networkFacts
@@ -100,6 +104,35 @@ public enum ConfigurationKey: Int, CaseIterable, Sendable {
       Self.row(
         "control.trusted", .subnets(8), "127.0.0.0/8",
         "peers that may do everything, comma-separated; all others may ping and ask for health")
+    case .controlReserved:
+      Self.row(
+        "control.reserved_slots", .integer(0...8192), "16",
+        "of the slots, those that only trusted peers get; never more than half")
+    case .controlPublic:
+      Self.row(
+        "control.public_slots", .integer(0...16_384), "256",
+        "slots that peers which are not trusted get in all")
+    case .controlPublicPerAddress:
+      Self.row(
+        "control.public_slots_per_address", .integer(1...16_384), "16",
+        "slots that one address which is not trusted gets")
+    case .controlRequestRate:
+      Self.row(
+        "control.request_rate", .integer(1...100_000_000), "500000",
+        "requests a second of one trusted address; as many can be saved")
+    default:
+      Self.row(
+        "control.public_request_rate", .integer(1...100_000_000), "200",
+        "requests a second of one address that is not trusted; as many can be saved")
+    }
+  }
+
+  private var controlTimeFacts: Facts {
+    switch self {
+    case .controlHandshakeTimeout:
+      Self.row(
+        "control.handshake_timeout_ms", .integer(100...600_000), "2000",
+        "a peer that is not trusted must have sent its first request within this time")
     case .controlIdleTimeout:
       Self.row(
         "control.idle_timeout_ms", .integer(1000...86_400_000), "300000",

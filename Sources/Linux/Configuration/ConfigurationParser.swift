@@ -12,7 +12,7 @@ public struct ConfigurationParser {
 
   private var configuration: Configuration
   private var error: ConfigurationError?
-  private var places = InlineArray<33, lx_config_place>(
+  private var places = InlineArray<39, lx_config_place>(
     repeating: lx_config_place(line: 0, key_column: 0, value_column: 0))
 
   private init(base: Configuration) { configuration = base }
@@ -144,7 +144,9 @@ extension Configuration {
     case .watchdogMagicClose: watchdog.magicClose = try value.flag()
     case .mdnsEnabled: mdns = try value.flag()
     case .timeServers: timeServers = try value.addresses(InlineArray<2, IPv4>.self)
-    case .controlSlots, .controlIdleTimeout, .controlFrameTimeout, .controlWriteTimeout,
+    case .controlSlots, .controlReserved, .controlPublic, .controlPublicPerAddress,
+      .controlRequestRate, .controlPublicRequestRate, .controlHandshakeTimeout,
+      .controlIdleTimeout, .controlFrameTimeout, .controlWriteTimeout,
       .mediaRTSPPort, .mediaAPIPort, .mediaMetricsPort, .mediaProbeInterval, .mediaProbeTimeout,
       .camerasProbeTimeout, .camerasFeedTimeout, .camerasStall, .watchdogTimeout:
       guard case .integer(let range) = key.facts.value else { return }
@@ -165,6 +167,12 @@ extension Configuration {
   private mutating func setNumber(_ key: ConfigurationKey, _ number: UInt64) {
     switch key {
     case .controlSlots: control.slots = Int(number)
+    case .controlReserved: control.reservedSlots = Int(number)
+    case .controlPublic: control.publicSlots = Int(number)
+    case .controlPublicPerAddress: control.publicSlotsPerAddress = Int(number)
+    case .controlRequestRate: control.requestRate = UInt32(number)
+    case .controlPublicRequestRate: control.publicRequestRate = UInt32(number)
+    case .controlHandshakeTimeout: control.handshakeTimeoutMs = number
     case .controlIdleTimeout: control.idleTimeoutMs = number
     case .controlFrameTimeout: control.frameTimeoutMs = number
     case .controlWriteTimeout: control.writeTimeoutMs = number

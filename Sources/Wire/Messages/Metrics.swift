@@ -21,9 +21,9 @@ public enum Metric: UInt16, Sendable {
   case connectionsAccepted = 7
   /// No slot was free: told BUSY.
   case refusedBusy = 8
-  /// The address has too many connections: told BUSY.
+  /// The address, which is not trusted, has too many connections: told BUSY.
   case refusedAddress = 9
-  /// Not even a place to say BUSY was free: closed at once.
+  /// Counted elsewhere too: not even a place to say BUSY was free, so it was closed at once.
   case refusedSilently = 10
   /// The client closed.
   case closedByPeer = 11
@@ -83,6 +83,14 @@ public enum Metric: UInt16, Sendable {
   case framesDamaged = 38
   /// Pictures sent in whole as answers to `snapshot`.
   case snapshotsSent = 39
+  /// Addresses that are not trusted have all connections they get in all: told BUSY.
+  case refusedPublic = 40
+  /// Not trusted, and without a whole request in time.
+  case closedHandshake = 41
+  /// Not trusted, and without a whole request when another stranger needed the place.
+  case closedDisplaced = 42
+  /// Requests beyond the rate of their address.
+  case requestsRateLimited = 43
   /// The reserved places to 63 are zero. From here on, requests by operation: the place is 64 plus
   /// the kind's number, up to kind 31; place 64 counts unknown operations.
   case requestsUnknown = 64

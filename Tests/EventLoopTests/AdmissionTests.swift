@@ -1,0 +1,161 @@
+import Appliance
+import Testing
+import Wire
+
+@testable import EventLoop
+
+/// Who gets a slot, and how fast it may ask. Loopback is trusted here, 192.0.2.x is not.
+@Suite struct AdmissionTests {
+  private static func stranger(_ number: UInt8) -> IPv4 { IPv4(192, 0, 2, number) }
+
+  /// The status of the last answer a peer has got.
+  private func lastStatus(_ fixture: borrowing Fixture, _ client: Int32) throws -> UInt16? {
+    let peer = try #require(fixture.loop.system.peers[client])
+    return try #require(replies(peer.received)).last?.status
+  }
+
+  @Test func strangersShareTheirSlots() throws {
+    var fixture = Fixture(slots: 16) {
+      $0.control.publicSlots = 5
+      $0.control.publicSlotsPerAddress = 3
+    }
+    var clients: [Int32] = []
+    // Four from one address: the fourth is one too many. Two more addresses take what is left.
+    for number in [1, 1, 1, 1, 2, 3, 4] as [UInt8] {
+      clients.append(fixture.loop.system.connect(from: Self.stranger(number), ping(id: 1)))
+      fixture.turns(2)
+    }
+    let statuses = try clients.map { try lastStatus(fixture, $0) }
+    let busy = Status.busy.rawValue
+    #expect(statuses == [0, 0, 0, busy, 0, 0, busy])
+    #expect(fixture.loop.counters[.refusedAddress] == 1)
+    #expect(fixture.loop.counters[.refusedPublic] == 1)
+    // A place that is given up is had again.
+    fixture.loop.system.peers[clients[0]]!.ended = true
+    fixture.turns(2)
+    let next = fixture.loop.system.connect(from: Self.stranger(1), ping(id: 1))
+    fixture.turns(2)
+    #expect(try lastStatus(fixture, next) == 0)
+  }
+
+  @Test func theLastSlotsAreForTrustedPeers() throws {
+    var fixture = Fixture(slots: 8) { $0.control.reservedSlots = 3 }
+    var strangers: [Int32] = []
+    for number in 0..<8 as Range<UInt8> {
+      strangers.append(fixture.loop.system.connect(from: Self.stranger(number), ping(id: 1)))
+    }
+    fixture.turns(3)
+    let served = try strangers.filter { try lastStatus(fixture, $0) == 0 }
+    #expect(served.count == 5)
+    #expect(fixture.loop.counters[.refusedBusy] == 3)
+    for _ in 0..<3 {
+      let technician = fixture.loop.system.connect(ping(id: 1))
+      fixture.turns(2)
+      #expect(try lastStatus(fixture, technician) == 0)
+    }
+    #expect(fixture.loop.sessions.used == 8)
+  }
+
+  /// A flood that says nothing: each newcomer takes the place of the silent one before it, while
+  /// those who have asked for something keep theirs.
+  @Test func silentStrangersMakeRoom() throws {
+    var fixture = Fixture(slots: 16) { $0.control.publicSlots = 2 }
+    let polite = fixture.loop.system.connect(from: Self.stranger(1), ping(id: 1))
+    fixture.turns(2)
+    var silent: [Int32] = []
+    for number in 2..<60 as Range<UInt8> {
+      silent.append(fixture.loop.system.connect(from: Self.stranger(number)))
+      fixture.turns(2)
+      fixture.pass(ms: 100)
+    }
+    #expect(fixture.loop.counters[.closedDisplaced] == 57)
+    #expect(silent.dropLast().allSatisfy { fixture.loop.system.peers[$0]!.closed })
+    let late = fixture.loop.system.connect(from: Self.stranger(99), ping(id: 1))
+    fixture.turns(2)
+    #expect(try lastStatus(fixture, late) == 0)
+    fixture.loop.system.peers[polite]!.chunks.append(ping(id: 2))
+    fixture.turns(1)
+    #expect(try lastStatus(fixture, polite) == 0)
+    // Two who have asked: nobody is displaced for a third.
+    let third = fixture.loop.system.connect(from: Self.stranger(100), ping(id: 1))
+    fixture.turns(2)
+    #expect(try lastStatus(fixture, third) == Status.busy.rawValue)
+  }
+
+  /// One byte a second: a stranger's time runs from the start, whatever it sends.
+  @Test func aStrangerMustAskInTime() throws {
+    var fixture = Fixture()
+    let slow = fixture.loop.system.connect(from: Self.stranger(1))
+    let trusted = fixture.loop.system.connect()
+    fixture.turns(2)
+    let request = ping(id: 1)
+    for second in 0..<3 {
+      for client in [slow, trusted] where !fixture.loop.system.peers[client]!.shutDown {
+        fixture.loop.system.peers[client]!.chunks.append([request[second]])
+      }
+      fixture.pass(ms: 1000)
+    }
+    #expect(try lastStatus(fixture, slow) == Status.timeout.rawValue)
+    #expect(fixture.loop.counters[.closedHandshake] == 1)
+    #expect(try lastStatus(fixture, trusted) == nil)
+  }
+
+  @Test func requestsBeyondTheRateAreRefused() throws {
+    var fixture = Fixture { $0.control.publicRequestRate = 5 }
+    func pings(_ count: Int) -> [UInt8] { (0..<count).flatMap { ping(id: UInt32($0)) } }
+    let busy = fixture.loop.system.connect(from: Self.stranger(1), pings(7))
+    let other = fixture.loop.system.connect(from: Self.stranger(2), pings(5))
+    let trusted = fixture.loop.system.connect(pings(100))
+    fixture.turns(2)
+    func statuses(_ client: Int32) throws -> [UInt16] {
+      try #require(replies(fixture.loop.system.peers[client]!.received)).map(\.status)
+    }
+    let limited = Status.rateLimited.rawValue
+    #expect(try statuses(busy) == [0, 0, 0, 0, 0, limited, limited])
+    #expect(try statuses(other) == [0, 0, 0, 0, 0])
+    #expect(try statuses(trusted) == [UInt16](repeating: 0, count: 100))
+    #expect(fixture.loop.counters[.requestsRateLimited] == 2)
+    // A new connection has no new bucket; time has.
+    let again = fixture.loop.system.connect(from: Self.stranger(1), pings(1))
+    fixture.turns(2)
+    #expect(try statuses(again) == [limited])
+    fixture.pass(ms: 400)
+    fixture.loop.system.peers[again]!.chunks.append(pings(3))
+    fixture.turns(2)
+    #expect(try statuses(again) == [limited, 0, 0, limited])
+  }
+
+  /// The table of peers against a dictionary, over random comings and goings.
+  @Test(arguments: [1, 2, 3, 4] as [UInt64])
+  func peersAgreeWithADictionary(seed: UInt64) {
+    var random = SplitMix(state: seed)
+    let slots = 40
+    let memory = UnsafeMutableBufferPointer<PeerTable.Peer>.allocate(
+      capacity: PeerTable.entries(slots))
+    let heads = UnsafeMutableBufferPointer<UInt16>.allocate(capacity: PeerTable.hashes(slots))
+    defer {
+      memory.deallocate()
+      heads.deallocate()
+    }
+    var table = PeerTable(memory, heads: heads, seed: UInt32(seed))
+    var open: [(address: UInt32, entry: Int)] = []
+    var counts: [UInt32: Int] = [:]
+    for _ in 0..<20_000 {
+      if open.count < slots, random.next() % 2 == 0 {
+        // Few addresses at times, many at others, so that entries are used again.
+        let address = UInt32(random.next() % (random.next() % 2 == 0 ? 8 : 5000))
+        let entry = table.enter(IPv4(address), rate: 10, now: Instant(ms: 0))
+        open.append((address, entry))
+        counts[address, default: 0] += 1
+      } else if !open.isEmpty {
+        let gone = open.remove(at: Int(random.next() % UInt64(open.count)))
+        table.leave(gone.entry)
+        counts[gone.address]! -= 1
+      }
+      for (address, entry) in open {
+        #expect(table.address(entry) == IPv4(address))
+        #expect(table.connections(entry) == counts[address])
+      }
+    }
+  }
+}
