@@ -26,6 +26,8 @@ public struct Configuration: Equatable, Sendable {
   public struct Control: Equatable, Sendable {
     public var address = IPv4.any
     public var port: UInt16 = 4710
+    /// Several agents listen on the same port, and the kernel deals connections out to them.
+    public var sharesPort = false
     /// Connection slots, 1 … 16,384.
     public var slots = 1024
     /// Addresses that may do everything until keys exist.
@@ -57,6 +59,7 @@ public struct Configuration: Equatable, Sendable {
         return false
       }
       return left.address == right.address && left.port == right.port && left.slots == right.slots
+        && left.sharesPort == right.sharesPort
         && left.idleTimeoutMs == right.idleTimeoutMs && left.frameTimeoutMs == right.frameTimeoutMs
         && left.writeTimeoutMs == right.writeTimeoutMs
         && left.reservedSlots == right.reservedSlots && left.publicSlots == right.publicSlots

@@ -30,11 +30,12 @@ static int keep_alive(int fd) {
   return setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
 }
 
-int32_t lx_listen(uint32_t address, uint16_t port, int32_t backlog) {
+int32_t lx_listen(uint32_t address, uint16_t port, int32_t backlog, int32_t share) {
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return -errno;
   int one = 1;
   if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0) return failed(fd);
+  if (share && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) < 0) return failed(fd);
   if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) < 0) return failed(fd);
   if (keep_alive(fd) < 0) return failed(fd);
   struct sockaddr_in local = endpoint(address, port);

@@ -59,7 +59,8 @@ public struct LinuxSystem: ~Copyable {
     // A slot more than the slots: children, devices, files.
     _ = lx_raise_descriptor_limit(UInt64(control.slots + SessionLimits.refusals + 256))
     let poller = try Descriptor(lx_poller_open())
-    let listener = try Descriptor(lx_listen(control.address.value, control.port, 4096))
+    let listener = try Descriptor(
+      lx_listen(control.address.value, control.port, 4096, control.sharesPort ? 1 : 0))
     let signals = try Descriptor(lx_signals_open())
     try Self.watch(poller.number, listener.number, .backlog)
     try Self.watch(poller.number, signals.number, .source(.signals))

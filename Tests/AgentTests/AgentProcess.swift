@@ -24,12 +24,12 @@ final class AgentProcess {
 
   /// Starts one and waits until it listens. `settings` are lines of its control section, `media` of
   /// its mediamtx section, `cameras` of its cameras section, `kept` a folder that stays after its
-  /// end.
+  /// end, `given` a port that is not to be chosen.
   init(
     _ settings: String = "", media: String = "path = off", cameras: String = "",
-    in kept: URL? = nil
+    in kept: URL? = nil, on given: UInt16? = nil
   ) throws {
-    port = try freePort()
+    port = try given ?? freePort()
     keepsFolder = kept != nil
     folder =
       kept ?? FileManager.default.temporaryDirectory.appending(path: "watchpost-\(UUID())")

@@ -7,8 +7,9 @@
 
 #pragma clang assume_nonnull begin
 
-/// A listening socket with SO_REUSEADDR and TCP_NODELAY (accepted sockets inherit it).
-int32_t lx_listen(uint32_t address, uint16_t port, int32_t backlog);
+/// A listening socket with SO_REUSEADDR, TCP_NODELAY and TCP keep-alive (accepted sockets inherit
+/// them); with SO_REUSEPORT where others shall `share` the port.
+int32_t lx_listen(uint32_t address, uint16_t port, int32_t backlog, int32_t share);
 /// The port a socket is bound to, or a negative errno.
 int32_t lx_local_port(int32_t fd);
 /// Accepts one connection, nonblocking and close-on-exec, and tells the peer's address.

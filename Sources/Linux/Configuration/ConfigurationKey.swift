@@ -4,7 +4,7 @@ import Wire
 /// read this one; a test parses every default and expects it to change nothing.
 public enum ConfigurationKey: Int, CaseIterable, Sendable {
   case deviceName
-  case controlListen, controlSlots, controlTrusted
+  case controlListen, controlShare, controlSlots, controlTrusted
   case controlReserved, controlPublic, controlPublicPerAddress
   case controlRequestRate, controlPublicRequestRate
   case controlHandshakeTimeout, controlIdleTimeout, controlFrameTimeout, controlWriteTimeout
@@ -19,7 +19,7 @@ public enum ConfigurationKey: Int, CaseIterable, Sendable {
   case timeServers
   case dataDirectory, runDirectory
 
-  public static let count = 39
+  public static let count = 40
 
   /// What a key's value may be.
   public enum Value: Sendable {
@@ -54,8 +54,8 @@ public enum ConfigurationKey: Int, CaseIterable, Sendable {
   public var facts: Facts {
     switch self {
     case .deviceName, .dataDirectory, .runDirectory: machineFacts
-    case .controlListen, .controlSlots, .controlTrusted, .controlReserved, .controlPublic,
-      .controlPublicPerAddress, .controlRequestRate, .controlPublicRequestRate:
+    case .controlListen, .controlShare, .controlSlots, .controlTrusted, .controlReserved,
+      .controlPublic, .controlPublicPerAddress, .controlRequestRate, .controlPublicRequestRate:
       controlFacts
     case .controlHandshakeTimeout, .controlIdleTimeout, .controlFrameTimeout, .controlWriteTimeout:
       controlTimeFacts
@@ -98,6 +98,10 @@ public enum ConfigurationKey: Int, CaseIterable, Sendable {
     switch self {
     case .controlListen:
       Self.row("control.listen", .endpoint, "0.0.0.0:4710", "address and port of the control port")
+    case .controlShare:
+      Self.row(
+        "control.share_port", .flag, "off",
+        "agents on one machine share the port (SO_REUSEPORT), to use more cores")
     case .controlSlots:
       Self.row("control.slots", .integer(1...16_384), "1024", "connections at the same time")
     case .controlTrusted:

@@ -12,7 +12,7 @@ public struct ConfigurationParser {
 
   private var configuration: Configuration
   private var error: ConfigurationError?
-  private var places = InlineArray<39, lx_config_place>(
+  private var places = InlineArray<40, lx_config_place>(
     repeating: lx_config_place(line: 0, key_column: 0, value_column: 0))
 
   private init(base: Configuration) { configuration = base }
@@ -126,6 +126,7 @@ extension Configuration {
     case .deviceName: name = try value.deviceName()
     case .dataDirectory, .runDirectory: try setDirectory(key, value)
     case .controlListen: (control.address, control.port) = try value.endpoint()
+    case .controlShare: control.sharesPort = try value.flag()
     case .controlTrusted: control.trusted = try value.subnets(InlineArray<8, Subnet>.self)
     case .networkMode: network.mode = try value.networkMode()
     case .networkInterface: network.interface = try value.word(Text<16>.self, limit: 15)
