@@ -77,6 +77,12 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
+    .executableTarget(
+      name: "bench",
+      dependencies: [
+        "LoadGenerator", "Wire", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ], path: "Tests/Benchmarks/bench"),
+
     .testTarget(name: "EmulatedBoardTests", dependencies: ["EmulatedBoard"]),
     .testTarget(
       name: "BoardTests",

@@ -1,0 +1,96 @@
+import ArgumentParser
+import Foundation
+
+/// `Tests/Benchmarks/run` calls this after it has built everything.
+@main struct Bench: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "Tests/Benchmarks/run",
+    abstract: "Measures the control port beside a C server and others; exit 1: a bar is broken.")
+
+  @Option(help: "Interleaved pairs of each row; the medians count.") var pairs = 7
+  @Option(help: "Seconds of each measurement of a closed loop; an open one takes four times that.")
+  var seconds = 0.5
+  @Option(help: "Only rows whose name contains this; may be repeated.") var only: [String] = []
+  @Option(help: "The agent to measure [.build/image/host/watchpost].") var watchpost: String?
+  @Option(help: "The checkout.") var top = "."
+  @Option(help: "Servers run on this processor, the load on another; -1: anywhere.")
+  var processor: Int?
+  @Flag(
+    help: "Counts instructions per request with callgrind and compares them with the committed.")
+  var instructions = false
+  @Flag(help: "With --instructions: commits what was counted.") var update = false
+  @Flag(help: "The load never sleeps in closed loops: no server waits for it to wake up.")
+  var spinning = false
+  @Flag(help: "Names the rows.") var list = false
+
+  func validate() throws {
+    guard pairs > 0 else { throw ValidationError("--pairs is at least 1") }
+    guard seconds >= 0.05 else { throw ValidationError("--seconds is at least 0.05") }
+  }
+
+  func run() throws {
+    let rows = Row.all.filter { row in only.isEmpty || only.contains { row.name.contains($0) } }
+    if list {
+      for row in rows { say(row.name) }
+      return
+    }
+    let workshop = try Workshop(
+      top: URL(filePath: top).absoluteURL, watchpost: watchpost, processor: try serverProcessor())
+    let isMet =
+      instructions
+      ? try InstructionCount(workshop).run(update: update) : try measure(rows, workshop)
+    if !isMet { throw ExitCode.failure }
+  }
+
+  /// Servers on the first processor, the load on the last, where there are two: otherwise the
+  /// kernel moves them about, and a pair differs by where they happened to be.
+  private func serverProcessor() throws -> Int? {
+    if let processor { return processor < 0 ? nil : processor }
+    let allowed = try ProcessFigures.allowedProcessors()
+    return allowed.count > 1 ? allowed[0] : nil
+  }
+
+  private func measure(_ rows: [Row], _ workshop: Workshop) throws -> Bool {
+    guard !rows.isEmpty else { throw ValidationError("no row has such a name; see --list") }
+    if workshop.processor != nil, let last = try ProcessFigures.allowedProcessors().last {
+      _ = try workshop.capture(["taskset", "-a", "-c", "-p", "\(last)", "\(getpid())"])
+    }
+    let contest = try Contest(workshop, for: rows)
+    let title = try self.title(workshop)
+    say("\(title)\n\n\(Report.head)")
+    for row in rows {
+      var time = seconds
+      if case .open = row.load { time *= 4 }
+      for outcome in try contest.run(row, pairs: pairs, seconds: time, spinning: spinning) {
+        say(Report.line(outcome))
+      }
+    }
+    let report = contest.report
+    say(report.memoryLine)
+    let folder = workshop.folder
+    for (name, text) in [
+      ("report.md", report.markdown(title: title)), ("report.csv", report.csv),
+      ("samples.csv", report.samplesCSV),
+    ] { try text.write(to: folder.appending(path: name), atomically: true, encoding: .utf8) }
+    let count = report.outcomes.count + 1
+    say("\n\(report.broken) of \(count) bars broken; all of it: \(folder.path)/")
+    return report.broken == 0
+  }
+
+  /// What was measured, and on what.
+  private func title(_ workshop: Workshop) throws -> String {
+    let commit = try? workshop.capture([
+      "git", "-C", workshop.top.path, "describe", "--always", "--dirty",
+    ])
+    let model = try String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8).split(separator: "\n")
+      .first { $0.hasPrefix("model name") }?.split(separator: ":").last?
+      .trimmingCharacters(in: .whitespaces)
+    let kernel = try workshop.capture(["uname", "-r"])
+    let count = ProcessInfo.processInfo.processorCount
+    return "Watchpost \(commit ?? "?"), Linux \(kernel), \(count) x \(model ?? "?"); "
+      + "medians of \(pairs) interleaved pairs"
+  }
+}
+
+/// Prints a line at once, also into a pipe.
+func say(_ line: String) { FileHandle.standardOutput.write(Data((line + "\n").utf8)) }

@@ -1,0 +1,115 @@
+import LoadGenerator
+
+/// Who answers in a row.
+enum Contestant: String, CaseIterable {
+  case watchpost
+  case peer = "C server"
+  case redis
+  case memcached
+  case jsonRPC = "JSON-RPC"
+}
+
+/// What is asked.
+enum Operation: String {
+  case ping
+  case health
+}
+
+/// How the load is put on.
+enum Load {
+  case closed(connections: Int, depth: Int)
+  case open(connections: Int, rate: Int)
+  case visits(concurrency: Int)
+}
+
+/// What a ratio is made of.
+enum Measure: String {
+  case cpu = "CPU per request"
+  case p50 = "latency p50"
+  case p99 = "latency p99"
+  case rate = "per second"
+
+  /// Bars are upper bounds, but for rates.
+  var isBetterWhenHigher: Bool { self == .rate }
+}
+
+/// One ratio of a row: Watchpost to somebody else. `bar` nil: told, but nothing is demanded.
+struct Comparison {
+  let against: Contestant
+  let measure: Measure
+  let bar: Double?
+}
+
+/// A row of the table: one load, everybody who takes it, and what is demanded.
+struct Row {
+  let name: String
+  let operation: Operation
+  let load: Load
+  let comparisons: [Comparison]
+
+  var contestants: [Contestant] {
+    [.watchpost] + Contestant.allCases.filter { who in comparisons.contains { $0.against == who } }
+  }
+
+  /// All rows, in the order of the report.
+  static let all: [Row] = closedRows + openRows + [visits]
+
+  private static var closedRows: [Row] {
+    var rows: [Row] = []
+    for depth in [1, 16] {
+      for operation in [Operation.ping, .health] {
+        for connections in [1, 100, 1000] {
+          rows.append(closed(operation, connections, depth))
+        }
+      }
+    }
+    for operation in [Operation.ping, .health] {
+      rows.append(
+        Row(
+          name: "\(operation.rawValue), 10000 connections, depth 1", operation: operation,
+          load: .closed(connections: 10_000, depth: 1),
+          comparisons: [Comparison(against: .peer, measure: .cpu, bar: 1.2)]))
+    }
+    return rows
+  }
+
+  private static func closed(_ operation: Operation, _ connections: Int, _ depth: Int) -> Row {
+    var comparisons = [
+      Comparison(against: .peer, measure: .cpu, bar: depth == 1 ? 1.1 : 1.2)
+    ]
+    switch (depth, connections) {
+    case (1, 100): comparisons.append(Comparison(against: .redis, measure: .cpu, bar: 1.0))
+    case (1, 1000): comparisons.append(Comparison(against: .redis, measure: .cpu, bar: 0.8))
+    case (1, _): break
+    default: comparisons.append(Comparison(against: .redis, measure: .cpu, bar: 0.77))
+    }
+    if operation == .ping && connections == 100 {
+      comparisons.append(Comparison(against: .memcached, measure: .cpu, bar: nil))
+      comparisons.append(Comparison(against: .jsonRPC, measure: .cpu, bar: nil))
+    }
+    return Row(
+      name: "\(operation.rawValue), \(connections) connection\(connections == 1 ? "" : "s"), "
+        + "depth \(depth)",
+      operation: operation, load: .closed(connections: connections, depth: depth),
+      comparisons: comparisons)
+  }
+
+  private static var openRows: [Row] {
+    [1000, 10_000].map { rate in
+      Row(
+        name: "ping, 1000 connections, \(rate) requests/s", operation: .ping,
+        load: .open(connections: 1000, rate: rate),
+        comparisons: [
+          Comparison(against: .peer, measure: .p50, bar: 1.1),
+          Comparison(against: .peer, measure: .p99, bar: 1.5),
+        ])
+    }
+  }
+
+  private static let visits = Row(
+    name: "connect + ping + close", operation: .ping, load: .visits(concurrency: 16),
+    comparisons: [
+      Comparison(against: .peer, measure: .rate, bar: 0.95),
+      Comparison(against: .peer, measure: .cpu, bar: 1.15),
+    ])
+}

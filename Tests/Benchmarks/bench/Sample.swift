@@ -1,0 +1,91 @@
+import LoadGenerator
+
+/// One measurement of one contestant.
+struct Sample {
+  let requests: Int
+  /// Of the server, nanoseconds.
+  let cpuPerRequest: Double
+  /// Of the generator, nanoseconds.
+  let ownCPUPerRequest: Double
+  /// Shares of a processor, 0 … 1.
+  let serverBusy: Double
+  let generatorBusy: Double
+  let perSecond: Double
+  /// Nanoseconds.
+  let p50: Double
+  let p99: Double
+  /// How late the generator was at an open loop, nanoseconds.
+  let latenessP99: Double
+  let failures: Int
+  let residentKiB: Int
+
+  /// Puts a load on a server and reads its processor time before and after.
+  static func take(
+    of server: Server, _ dialect: Dialect, _ load: Load, seconds: Double, spinning: Bool
+  ) throws -> Sample {
+    switch load {
+    case .visits(let concurrency):
+      var visits = try ConnectLoop(dialect, to: server.endpoint, concurrency: concurrency)
+      return try Sample(of: server) { try visits.run(seconds: seconds) }
+    case .closed(let connections, let depth):
+      var load = try connect(server, dialect, connections, deepest: depth)
+      _ = try load.closedLoop(depth: depth, for: .seconds(seconds / 4))
+      return try Sample(of: server) {
+        try load.closedLoop(depth: depth, for: .seconds(seconds), spinning: spinning)
+      }
+    case .open(let connections, let rate):
+      var load = try connect(server, dialect, connections, deepest: 128)
+      _ = try load.openLoop(rate: Double(rate), seconds: seconds / 4)
+      return try Sample(of: server) { try load.openLoop(rate: Double(rate), seconds: seconds) }
+    }
+  }
+
+  /// Many connections come from many addresses: the ports of closed ones are not free at once.
+  private static func connect(
+    _ server: Server, _ dialect: Dialect, _ connections: Int, deepest: Int
+  ) throws -> LoadGenerator {
+    var load = try LoadGenerator(
+      dialect, to: server.endpoint, connections: connections,
+      from: connections > 1000 ? .spread(64) : .automatic, deepest: deepest)
+    let failed = try load.connect()
+    guard failed == 0 else {
+      throw BenchError("\(server.name) did not take \(failed) of \(connections) connections")
+    }
+    return load
+  }
+
+  private init(of server: Server, _ run: () throws -> LoadResult) throws {
+    let before = try ProcessFigures.settledCPUNs(of: server.pid)
+    let result = try run()
+    let after = try ProcessFigures.settledCPUNs(of: server.pid)
+    guard result.answers > 0 else { throw BenchError("\(server.name) has answered nothing") }
+    requests = result.answers
+    cpuPerRequest = Double(after - before) / Double(result.answers)
+    ownCPUPerRequest = result.ownCPUSeconds * 1e9 / Double(result.answers)
+    serverBusy = Double(after - before) / 1e9 / result.seconds
+    generatorBusy = result.ownCPUSeconds / result.seconds
+    perSecond = result.answersPerSecond
+    p50 = Double(result.latency.quantile(0.5))
+    p99 = Double(result.latency.quantile(0.99))
+    latenessP99 = Double(result.lateness.quantile(0.99))
+    failures = result.failures.total
+    residentKiB = try ProcessFigures.residentKiB(of: server.pid)
+  }
+
+  func value(of measure: Measure) -> Double {
+    switch measure {
+    case .cpu: cpuPerRequest
+    case .p50: p50
+    case .p99: p99
+    case .rate: perSecond
+    }
+  }
+}
+
+/// The median; 0 of nothing.
+func median(_ values: [Double]) -> Double {
+  let sorted = values.sorted()
+  guard !sorted.isEmpty else { return 0 }
+  let middle = sorted.count / 2
+  return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+}

@@ -1,0 +1,77 @@
+import Foundation
+import LoadGenerator
+
+/// A server under measurement: a process of its own on a port of its own on loopback, which ends
+/// with this process however that ends.
+final class Server {
+  let name: String
+  let endpoint: Endpoint
+  private let process = Process()
+
+  var pid: Int32 { process.processIdentifier }
+
+  /// Starts `command` on `processor` (nil: any) and waits until it answers `probe`.
+  init(
+    _ name: String, port: UInt16, command: [String], processor: Int?, probe: Dialect,
+    log: URL, patience seconds: Double = 10
+  ) throws {
+    self.name = name
+    endpoint = Endpoint(port: port)
+    let pinned = processor.map { ["taskset", "-c", "\($0)"] } ?? []
+    process.executableURL = URL(filePath: "/usr/bin/env")
+    process.arguments = ["setpriv", "--pdeathsig", "KILL", "--"] + pinned + command
+    try Data().write(to: log)
+    let output = try FileHandle(forWritingTo: log)
+    process.standardOutput = output
+    process.standardError = output
+    process.standardInput = FileHandle.nullDevice
+    try process.run()
+    try wait(for: probe, seconds: seconds, log: log)
+  }
+
+  deinit { kill() }
+
+  private func wait(for probe: Dialect, seconds: Double, log: URL) throws {
+    let end = Date().addingTimeInterval(seconds)
+    while Date() < end {
+      guard process.isRunning else { break }
+      var load = try LoadGenerator(probe, to: endpoint, connections: 1)
+      if try load.connect(seconds: 1) == 0,
+        try load.closedLoop(depth: 1, for: .requests(1)).answers == 1
+      {
+        return
+      }
+      usleep(20_000)
+    }
+    kill()
+    throw BenchError("\(name) does not answer; see \(log.path)")
+  }
+
+  /// Asks it to end in order and waits.
+  func stop() {
+    if process.isRunning { process.terminate() }
+    process.waitUntilExit()
+  }
+
+  private func kill() {
+    if process.isRunning { Foundation.kill(process.processIdentifier, SIGKILL) }
+    process.waitUntilExit()
+  }
+}
+
+/// A TCP port on loopback that nobody listens on.
+func freePort() throws -> UInt16 {
+  let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+  defer { close(descriptor) }
+  var address = sockaddr_in()
+  address.sin_family = sa_family_t(AF_INET)
+  address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+  var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+  let result = withUnsafeMutablePointer(to: &address) {
+    $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+      bind(descriptor, $0, size) | getsockname(descriptor, $0, &size)
+    }
+  }
+  guard result == 0 else { throw BenchError("no port of loopback is free") }
+  return UInt16(bigEndian: address.sin_port)
+}

@@ -1,0 +1,155 @@
+import Foundation
+import LoadGenerator
+import Wire
+
+/// Where things lie, and how every server is made and started.
+struct Workshop {
+  /// The checkout.
+  let top: URL
+  /// What the bench makes: baselines, configurations, logs, reports.
+  let folder: URL
+  /// The agent under measurement.
+  let watchpost: URL
+  /// Servers run here; nil: anywhere.
+  let processor: Int?
+
+  init(top: URL, watchpost: String?, processor: Int?) throws {
+    self.top = top
+    folder = top.appending(path: ".build/benchmarks")
+    self.watchpost =
+      watchpost.map { URL(filePath: $0) } ?? top.appending(path: ".build/image/host/watchpost")
+    self.processor = processor
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    guard FileManager.default.isExecutableFile(atPath: self.watchpost.path) else {
+      throw BenchError("\(self.watchpost.path) is missing; run image/build host")
+    }
+  }
+
+  // MARK: Watchpost
+
+  /// Starts an agent with `board/host/many.conf`, or what there is of its kind.
+  func startWatchpost(_ wrapper: [String] = [], patience: Double = 10) throws -> Server {
+    let port = try freePort()
+    return try start(
+      "watchpost", port, wrapper + [watchpost.path, "agent", "--config", configure(port: port)],
+      .ping(), patience: patience)
+  }
+
+  /// Writes a configuration: that of the host, other values where a second agent needs its own.
+  private func configure(port: UInt16) throws -> String {
+    let home = folder.appending(path: "agent-\(port)")
+    try? FileManager.default.removeItem(at: home)
+    try FileManager.default.createDirectory(at: home, withIntermediateDirectories: true)
+    let many = top.appending(path: "board/host/many.conf")
+    let exists = FileManager.default.fileExists(atPath: many.path)
+    let base = exists ? many : top.appending(path: "board/host/watchpost.conf")
+    var own = [
+      "control.listen": "127.0.0.1:\(port)", "data.directory": "\(home.path)/data",
+      "run.directory": "\(home.path)/run", "cameras.enabled": "off",
+    ]
+    if !exists { own["control.slots"] = "16384" }
+    var text = try Workshop.settings(in: String(contentsOf: base, encoding: .utf8))
+    text.merge(own) { $1 }
+    let file = home.appending(path: "watchpost.conf")
+    try text.sorted { $0.key < $1.key }.map { "\($0.key) = \($0.value)\n" }.joined()
+      .write(to: file, atomically: true, encoding: .utf8)
+    return file.path
+  }
+
+  /// Keys with their sections, and values.
+  static func settings(in text: String) throws -> [String: String] {
+    var settings: [String: String] = [:]
+    var section = ""
+    for line in text.split(separator: "\n").map({ $0.trimmingCharacters(in: .whitespaces) }) {
+      if line.isEmpty || line.hasPrefix("#") { continue }
+      if line.hasPrefix("[") {
+        section = line.trimmingCharacters(in: CharacterSet(charactersIn: "[] ")) + "."
+        continue
+      }
+      let parts = line.split(separator: "=", maxSplits: 1).map {
+        $0.trimmingCharacters(in: .whitespaces)
+      }
+      guard parts.count == 2 else { throw BenchError("no setting: \(line)") }
+      settings[section + parts[0]] = parts[1]
+    }
+    return settings
+  }
+
+  // MARK: Baselines
+
+  /// Compiles a baseline with the toolchain's clang, whose code generator is that of the Swift
+  /// compiler, or else with `cc`.
+  func compile(_ name: String) throws -> String {
+    let source = top.appending(path: "Tests/Benchmarks/\(name).c").path
+    let program = folder.appending(path: name).path
+    let clang = URL(filePath: try capture(["which", "swiftc"])).resolvingSymlinksInPath()
+      .deletingLastPathComponent().appending(path: "clang").path
+    let compiler = FileManager.default.isExecutableFile(atPath: clang) ? clang : "cc"
+    _ = try capture([compiler, "-O2", "-Wall", "-Wextra", "-Werror", "-o", program, source])
+    return program
+  }
+
+  /// Starts the C server, which answers with the health of a real agent.
+  func startPeer(health: [UInt8], _ wrapper: [String] = [], patience: Double = 10) throws -> Server
+  {
+    let file = folder.appending(path: "health.bin")
+    try Data(health).write(to: file)
+    let port = try freePort()
+    let command = wrapper + [try compile("peer"), "\(port)", file.path]
+    return try start("C server", port, command, .ping(), patience: patience)
+  }
+
+  // MARK: Other servers
+
+  func startRedis() throws -> Server {
+    let port = try freePort()
+    return try start(
+      "redis", port,
+      [
+        "redis-server", "--port", "\(port)", "--bind", "127.0.0.1", "--save", "", "--appendonly",
+        "no", "--maxclients", "16384", "--dir", folder.path,
+      ], .redisPing)
+  }
+
+  func startMemcached() throws -> Server {
+    let port = try freePort()
+    let command = [
+      "memcached", "-t", "1", "-l", "127.0.0.1", "-p", "\(port)", "-U", "0", "-c", "16384",
+    ]
+    let user = getuid() == 0 ? ["-u", "nobody"] : []
+    return try start("memcached", port, command + user, .memcachedGet)
+  }
+
+  func startJSONRPC() throws -> Server {
+    let port = try freePort()
+    let script = top.appending(path: "Tests/Benchmarks/json-rpc.py").path
+    // Debian's python3, for which Debian's python3-websockets is.
+    return try start(
+      "JSON-RPC", port, ["/usr/bin/python3", script, "\(port)"], .jsonRPCPing())
+  }
+
+  private func start(
+    _ name: String, _ port: UInt16, _ command: [String], _ probe: Dialect, patience: Double = 10
+  ) throws -> Server {
+    let log = folder.appending(path: "\(name.replacing(" ", with: "-")).log")
+    return try Server(
+      name, port: port, command: command, processor: processor, probe: probe, log: log,
+      patience: patience)
+  }
+
+  /// What a command prints, without the last line end.
+  func capture(_ command: [String]) throws -> String {
+    let process = Process()
+    let output = Pipe()
+    process.executableURL = URL(filePath: "/usr/bin/env")
+    process.arguments = command
+    process.standardOutput = output
+    try process.run()
+    let bytes = output.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    guard process.terminationStatus == 0 else {
+      throw BenchError("\(command.joined(separator: " ")) ended with \(process.terminationStatus)")
+    }
+    return String(decoding: bytes, as: UTF8.self).trimmingCharacters(in: .newlines)
+  }
+}
