@@ -3,10 +3,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -191,6 +194,39 @@ int32_t lx_pipe(int32_t *reading, int32_t *writing) {
   *writing = pair[1];
   return lx_set_nonblocking(pair[0]);
 }
+
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#define MADV_POPULATE_WRITE 23
+#endif
+
+// Set by the linker: the program's first byte.
+extern const char __executable_start[];
+
+/// Goes through the program's segments in memory (elf(5)): their bytes in whole pages, and brings
+/// them in where asked.
+static uint64_t segments(int populate) {
+  const ElfW(Phdr) *headers = (const ElfW(Phdr) *)getauxval(AT_PHDR);
+  size_t count = getauxval(AT_PHNUM);
+  uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), first = UINTPTR_MAX;
+  uint64_t sum = 0;
+  for (size_t index = 0; index < count; index++) {
+    if (headers[index].p_type != PT_LOAD) continue;
+    if (first == UINTPTR_MAX) first = headers[index].p_vaddr;
+    uintptr_t start = (uintptr_t)__executable_start + headers[index].p_vaddr - first;
+    uintptr_t end = (start + headers[index].p_memsz + page - 1) & ~(page - 1);
+    start &= ~(page - 1);
+    sum += end - start;
+    int advice = headers[index].p_flags & PF_W ? MADV_POPULATE_WRITE : MADV_POPULATE_READ;
+    // Kernels before 5.14 do not know it: pages come when they are used.
+    if (populate) madvise((void *)start, end - start, advice);
+  }
+  return sum;
+}
+
+uint64_t lx_program_bytes(void) { return segments(0); }
+
+void lx_program_populate(void) { segments(1); }
 
 uint64_t lx_resident_bytes(void) {
   char text[128];

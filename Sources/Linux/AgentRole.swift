@@ -18,6 +18,7 @@ public enum AgentRole {
     let configuration = source.configuration
     // Without the right to it (on a host, in a test) it works at the usual priority.
     _ = lx_prefer_us()
+    lx_program_populate()
     // First of all: from here on a start that hangs ends in a reset.
     var boot = BootFacts()
     let watchdog = openWatchdog(configuration.watchdog, &boot)

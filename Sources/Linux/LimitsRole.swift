@@ -3,8 +3,12 @@ import CLinux
 import EventLoop
 import Wire
 
-/// `watchpost limits`: what the agent claims, line by line, each naming its holder.
+/// `watchpost limits`: what the agent claims when it starts, line by line, each naming its holder,
+/// and what it needs besides. Nothing is added to it later, whatever the load.
 public enum LimitsRole {
+  /// The stack is touched down to its deepest call, and libudev and the C library keep some pages.
+  private static let stack = 192 * 1024
+
   /// Prints the sum for a configuration. The process's exit code.
   public static func run(_ configuration: Configuration) -> Int32 {
     var arena = Arena()
@@ -13,7 +17,10 @@ public enum LimitsRole {
       let item = arena.item(index)
       line(item.bytes, item.holder)
     }
-    line(arena.claimed, "sum claimed at the start")
+    let program = Int(lx_program_bytes())
+    line(program, "program: code, constants and data")
+    line(stack, "stack and what libraries keep")
+    line(arena.claimed + program + stack, "sum: what is resident")
     var slots = Text<64>()
     slots.append(decimal: UInt64(configuration.control.slots))
     slots.append(" connection slots and ")

@@ -69,6 +69,20 @@ final class AgentProcess {
     }
   }
 
+  /// What the program prints when it is run to its end.
+  static func output(of arguments: [String]) throws -> String {
+    let file = FileManager.default.temporaryDirectory.appending(path: "output-\(UUID())")
+    FileManager.default.createFile(atPath: file.path, contents: nil)
+    defer { try? FileManager.default.removeItem(at: file) }
+    let process = Process()
+    process.executableURL = program
+    process.arguments = arguments
+    process.standardOutput = try FileHandle(forWritingTo: file)
+    try process.run()
+    process.waitUntilExit()
+    return try String(contentsOf: file, encoding: .utf8)
+  }
+
   deinit {
     kill()
     if !keepsFolder { try? FileManager.default.removeItem(at: folder) }

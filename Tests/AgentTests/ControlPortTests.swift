@@ -99,6 +99,27 @@ import Wire
   }
 
   /// From exec to the line that says that the control port listens: median of 20.
+  /// `watchpost limits` says what is resident, to a tenth.
+  @Test(
+    .enabled(if: AgentProcess.isShipped, "set WATCHPOST to the shipped program"),
+    arguments: [1024, 16_384])
+  func memoryIsWhatLimitsSays(slots: Int) throws {
+    let agent = try AgentProcess("slots = \(slots)")
+    let client = try Connection(agent)
+    for id in 0..<100 as Range<UInt32> {
+      try client.send(ping(id: id))
+      _ = try client.reply()
+    }
+    let limits = try AgentProcess.output(of: [
+      "limits", "--config", agent.folder.appending(path: "watchpost.conf").path,
+    ])
+    let sum = limits.split(separator: "\n").first { $0.contains("what is resident") }
+    let told = try #require(sum?.split(separator: " ").first.flatMap { Double($0) }) / 1024
+    let resident = Double(try agent.residentKiB())
+    print("\(slots) slots: \(resident) KiB are resident, limits says \(told) KiB")
+    #expect(abs(resident - told) <= 0.1 * told)
+  }
+
   @Test(
     .enabled(if: AgentProcess.isShipped, "set WATCHPOST to the shipped program"),
     arguments: [(slots: 1024, barMs: 10.0), (slots: 16384, barMs: 60.0)])

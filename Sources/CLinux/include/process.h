@@ -47,6 +47,10 @@ uint64_t lx_process_start(int32_t pid);
 int32_t lx_device_holder(const char *device, char *name);
 /// A pipe; the reading end is nonblocking.
 int32_t lx_pipe(int32_t *reading, int32_t *writing);
+/// Bytes of this program in memory: code, constants and data, in whole pages.
+uint64_t lx_program_bytes(void);
+/// Brings all of that in, so that no use of it waits for storage later.
+void lx_program_populate(void);
 /// Resident bytes of this process.
 uint64_t lx_resident_bytes(void);
 /// The most resident bytes this process has had.
