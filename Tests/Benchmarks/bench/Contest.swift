@@ -12,12 +12,13 @@ final class Contest {
   /// Starts Watchpost and whatever else `rows` need.
   init(_ workshop: Workshop, for rows: [Row]) throws {
     self.workshop = workshop
-    let watchpost = try workshop.startWatchpost()
+    let watchpost = try workshop.startWatchpost(limits: .unmet)
     servers[.watchpost] = watchpost
     let wanted = Set(rows.flatMap(\.contestants))
     for contestant in Contestant.allCases where wanted.contains(contestant) {
       switch contestant {
       case .watchpost: break
+      case .defaults: servers[.defaults] = try workshop.startWatchpost(limits: .defaults)
       case .peer:
         servers[.peer] = try workshop.startPeer(health: currentHealth(of: watchpost.endpoint))
       case .redis: servers[.redis] = try workshop.startRedis()
@@ -46,7 +47,7 @@ final class Contest {
     }
     let outcomes = row.comparisons.map { comparison in
       Outcome(
-        row, comparison, ours: samples[.watchpost, default: []],
+        row, comparison, ours: samples[row.subject, default: []],
         theirs: samples[comparison.against, default: []])
     }
     report.outcomes += outcomes
@@ -55,8 +56,8 @@ final class Contest {
 
   static func dialect(_ contestant: Contestant, _ operation: Operation) -> Dialect {
     switch (contestant, operation) {
-    case (.watchpost, .ping), (.peer, .ping): .ping()
-    case (.watchpost, .health), (.peer, .health): .health
+    case (.watchpost, .ping), (.defaults, .ping), (.peer, .ping): .ping()
+    case (.watchpost, .health), (.defaults, .health), (.peer, .health): .health
     case (.redis, _): .redisPing
     case (.memcached, _): .memcachedGet
     case (.jsonRPC, _): .jsonRPCPing()

@@ -9,7 +9,7 @@ import LoadGenerator
 struct InstructionCount {
   /// The committed figure may be exceeded by this much.
   static let tolerance = 1.10
-  private static let requests = 20_000
+  private static let requests = 5000
 
   private let workshop: Workshop
   private var committed: URL { workshop.top.appending(path: "Tests/Benchmarks/instructions") }
@@ -79,7 +79,7 @@ struct InstructionCount {
     let wrapper = ["valgrind", "--tool=callgrind", "--callgrind-out-file=\(file.path)", "--"]
     let server =
       contestant == .watchpost
-      ? try workshop.startWatchpost(wrapper, patience: 60)
+      ? try workshop.startWatchpost(limits: .unmet, wrapper, patience: 60)
       : try workshop.startPeer(health: Array(0...255), wrapper, patience: 60)
     var load = try LoadGenerator(
       Contest.dialect(contestant, entry.operation), to: server.endpoint, connections: 1)

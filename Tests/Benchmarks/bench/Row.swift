@@ -2,7 +2,10 @@ import LoadGenerator
 
 /// Who answers in a row.
 enum Contestant: String, CaseIterable {
+  /// With `board/host/many.conf`: limits that no load here meets.
   case watchpost
+  /// With the limits that a device has unless configured otherwise.
+  case defaults = "default limits"
   case peer = "C server"
   case redis
   case memcached
@@ -17,7 +20,8 @@ enum Operation: String {
 
 /// How the load is put on.
 enum Load {
-  case closed(connections: Int, depth: Int)
+  /// `spread`: from many addresses, so that none exceeds what one may have.
+  case closed(connections: Int, depth: Int, spread: Bool = false)
   case open(connections: Int, rate: Int)
   case visits(concurrency: Int)
 }
@@ -33,7 +37,7 @@ enum Measure: String {
   var isBetterWhenHigher: Bool { self == .rate }
 }
 
-/// One ratio of a row: Watchpost to somebody else. `bar` nil: told, but nothing is demanded.
+/// One ratio of a row: its subject to somebody else. `bar` nil: told, but nothing is demanded.
 struct Comparison {
   let against: Contestant
   let measure: Measure
@@ -43,34 +47,49 @@ struct Comparison {
 /// A row of the table: one load, everybody who takes it, and what is demanded.
 struct Row {
   let name: String
+  /// Whose figures are compared with those of others.
+  var subject = Contestant.watchpost
   let operation: Operation
   let load: Load
   let comparisons: [Comparison]
 
   var contestants: [Contestant] {
-    [.watchpost] + Contestant.allCases.filter { who in comparisons.contains { $0.against == who } }
+    [subject] + Contestant.allCases.filter { who in comparisons.contains { $0.against == who } }
   }
 
   /// All rows, in the order of the report.
-  static let all: [Row] = closedRows + openRows + [visits]
+  static let all: [Row] = closedRows + openRows + [visits] + limitRows
 
   private static var closedRows: [Row] {
-    var rows: [Row] = []
-    for depth in [1, 16] {
-      for operation in [Operation.ping, .health] {
-        for connections in [1, 100, 1000] {
-          rows.append(closed(operation, connections, depth))
-        }
-      }
-    }
+    var rows = closedLoads.map { closed($0.operation, $0.connections, $0.depth) }
     for operation in [Operation.ping, .health] {
       rows.append(
         Row(
           name: "\(operation.rawValue), 10000 connections, depth 1", operation: operation,
-          load: .closed(connections: 10_000, depth: 1),
+          load: .closed(connections: 10_000, depth: 1, spread: true),
           comparisons: [Comparison(against: .peer, measure: .cpu, bar: 1.2)]))
     }
     return rows
+  }
+
+  private static let closedLoads: [(operation: Operation, connections: Int, depth: Int)] =
+    [1, 16].flatMap { depth in
+      [Operation.ping, .health].flatMap { operation in
+        [1, 100, 1000].map { (operation, $0, depth) }
+      }
+    }
+
+  /// What limits cost: each closed load again with those that a device has by default.
+  private static let limitRows: [Row] = closedLoads.map { entry in
+    Row(
+      name: "\(name(entry.operation, entry.connections, entry.depth)), default limits",
+      subject: .defaults, operation: entry.operation,
+      load: .closed(connections: entry.connections, depth: entry.depth, spread: true),
+      comparisons: [Comparison(against: .watchpost, measure: .cpu, bar: 1.03)])
+  }
+
+  private static func name(_ operation: Operation, _ connections: Int, _ depth: Int) -> String {
+    "\(operation.rawValue), \(connections) connection\(connections == 1 ? "" : "s"), depth \(depth)"
   }
 
   private static func closed(_ operation: Operation, _ connections: Int, _ depth: Int) -> Row {
@@ -88,9 +107,8 @@ struct Row {
       comparisons.append(Comparison(against: .jsonRPC, measure: .cpu, bar: nil))
     }
     return Row(
-      name: "\(operation.rawValue), \(connections) connection\(connections == 1 ? "" : "s"), "
-        + "depth \(depth)",
-      operation: operation, load: .closed(connections: connections, depth: depth),
+      name: name(operation, connections, depth), operation: operation,
+      load: .closed(connections: connections, depth: depth),
       comparisons: comparisons)
   }
 

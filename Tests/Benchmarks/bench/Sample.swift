@@ -27,26 +27,25 @@ struct Sample {
     case .visits(let concurrency):
       var visits = try ConnectLoop(dialect, to: server.endpoint, concurrency: concurrency)
       return try Sample(of: server) { try visits.run(seconds: seconds) }
-    case .closed(let connections, let depth):
-      var load = try connect(server, dialect, connections, deepest: depth)
+    case .closed(let connections, let depth, let spread):
+      var load = try connect(server, dialect, connections, deepest: depth, spread: spread)
       _ = try load.closedLoop(depth: depth, for: .seconds(seconds / 4))
       return try Sample(of: server) {
         try load.closedLoop(depth: depth, for: .seconds(seconds), spinning: spinning)
       }
     case .open(let connections, let rate):
-      var load = try connect(server, dialect, connections, deepest: 128)
+      var load = try connect(server, dialect, connections, deepest: 128, spread: false)
       _ = try load.openLoop(rate: Double(rate), seconds: seconds / 4)
       return try Sample(of: server) { try load.openLoop(rate: Double(rate), seconds: seconds) }
     }
   }
 
-  /// Many connections come from many addresses: the ports of closed ones are not free at once.
   private static func connect(
-    _ server: Server, _ dialect: Dialect, _ connections: Int, deepest: Int
+    _ server: Server, _ dialect: Dialect, _ connections: Int, deepest: Int, spread: Bool
   ) throws -> LoadGenerator {
     var load = try LoadGenerator(
       dialect, to: server.endpoint, connections: connections,
-      from: connections > 1000 ? .spread(64) : .automatic, deepest: deepest)
+      from: spread ? .spread(250) : .automatic, deepest: deepest)
     let failed = try load.connect()
     guard failed == 0 else {
       throw BenchError("\(server.name) did not take \(failed) of \(connections) connections")

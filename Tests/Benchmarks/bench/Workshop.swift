@@ -20,6 +20,10 @@ struct Workshop {
       watchpost.map { URL(filePath: $0) } ?? top.appending(path: ".build/image/host/watchpost")
     self.processor = processor
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    for name in try FileManager.default.contentsOfDirectory(atPath: folder.path)
+    where name.hasPrefix("agent-") {
+      try FileManager.default.removeItem(at: folder.appending(path: name))
+    }
     guard FileManager.default.isExecutableFile(atPath: self.watchpost.path) else {
       throw BenchError("\(self.watchpost.path) is missing; run image/build host")
     }
@@ -27,31 +31,36 @@ struct Workshop {
 
   // MARK: Watchpost
 
-  /// Starts an agent with `board/host/many.conf`, or what there is of its kind.
-  func startWatchpost(_ wrapper: [String] = [], patience: Double = 10) throws -> Server {
+  /// Which limits an agent has.
+  enum ControlLimits {
+    /// Those of `board/host/many.conf`.
+    case unmet
+    /// None is configured.
+    case defaults
+  }
+
+  func startWatchpost(
+    limits: ControlLimits, _ wrapper: [String] = [], patience: Double = 10
+  ) throws -> Server {
     let port = try freePort()
+    let file = try configure(limits, port: port)
     return try start(
-      "watchpost", port, wrapper + [watchpost.path, "agent", "--config", configure(port: port)],
-      .ping(), patience: patience)
+      limits == .unmet ? "watchpost" : "watchpost with default limits", port,
+      wrapper + [watchpost.path, "agent", "--config", file], .ping(), patience: patience)
   }
 
   /// Writes a configuration: that of the host, other values where a second agent needs its own.
-  private func configure(port: UInt16) throws -> String {
+  private func configure(_ limits: ControlLimits, port: UInt16) throws -> String {
     let home = folder.appending(path: "agent-\(port)")
-    try? FileManager.default.removeItem(at: home)
     try FileManager.default.createDirectory(at: home, withIntermediateDirectories: true)
-    let many = top.appending(path: "board/host/many.conf")
-    let exists = FileManager.default.fileExists(atPath: many.path)
-    let base = exists ? many : top.appending(path: "board/host/watchpost.conf")
-    var own = [
-      "control.listen": "127.0.0.1:\(port)", "data.directory": "\(home.path)/data",
-      "run.directory": "\(home.path)/run", "cameras.enabled": "off",
-    ]
-    if !exists { own["control.slots"] = "16384" }
-    var text = try Workshop.settings(in: String(contentsOf: base, encoding: .utf8))
-    text.merge(own) { $1 }
+    let base = top.appending(path: "board/host/many.conf")
+    var settings = try Workshop.settings(in: String(contentsOf: base, encoding: .utf8))
+    if limits == .defaults { settings = settings.filter { !$0.key.hasPrefix("control.") } }
+    settings["control.listen"] = "127.0.0.1:\(port)"
+    settings["data.directory"] = "\(home.path)/data"
+    settings["run.directory"] = "\(home.path)/run"
     let file = home.appending(path: "watchpost.conf")
-    try text.sorted { $0.key < $1.key }.map { "\($0.key) = \($0.value)\n" }.joined()
+    try settings.sorted { $0.key < $1.key }.map { "\($0.key) = \($0.value)\n" }.joined()
       .write(to: file, atomically: true, encoding: .utf8)
     return file.path
   }
