@@ -83,7 +83,8 @@ import Testing
     try await expect(.silent, timeout: .milliseconds(200)) {
       .timeout($0, operation: .health, seconds: 0.2)
     }
-    #expect(ContinuousClock.now - start < .seconds(10))
+    // Many suites run beside this one.
+    #expect(ContinuousClock.now - start < .seconds(30))
   }
 
   @Test func busy() async throws {

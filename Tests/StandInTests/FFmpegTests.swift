@@ -24,7 +24,11 @@ struct FFmpegTests {
     var options: [String] {
       switch self {
       case .motionJPEG:
-        ["-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-q:v", "5", "-huffman", "default"]
+        // Two quantization tables: ffmpeg publishes a single one as such, and cannot read that.
+        [
+          "-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-q:v", "5", "-huffman", "default",
+          "-chroma_intra_matrix", [String](repeating: "17", count: 64).joined(separator: ","),
+        ]
       case .h264:
         [
           "-c:v", "libx264", "-profile:v", "baseline", "-preset", "ultrafast", "-pix_fmt",
