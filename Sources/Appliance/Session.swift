@@ -17,16 +17,18 @@ import Wire
 public struct Session: Sendable {
   public enum Phase: UInt8, Sendable { case free, open, ending, lingering }
 
-  /// Where bytes of a slot lie: its own buffer, or a borrowed one of the pool.
+  /// Where bytes of a slot lie: its own buffer, a borrowed one of the pool, the ring of messages.
   public struct Place: Equatable, Sendable {
     private let number: UInt8
     private init(number: UInt8) { self.number = number }
 
     public static let own = Place(number: .max)
-    /// The buffer with this number, below 255.
+    /// The ring of messages, where a subscriber's begun frame waits to be finished.
+    public static let shared = Place(number: .max - 1)
+    /// The buffer with this number, below 254.
     public static func borrowed(_ number: UInt8) -> Place { Place(number: number) }
     /// The borrowed buffer, nil for the slot's own.
-    public var borrowed: UInt8? { self == .own ? nil : number }
+    public var borrowed: UInt8? { number < Place.shared.number ? number : nil }
   }
 
   // Widest first: 62 bytes in all, a cache line.
@@ -34,7 +36,7 @@ public struct Session: Sendable {
   /// The next event to be looked at for this subscriber.
   public internal(set) var cursor: UInt64 = 0
   /// When the present condition (idle, unfinished frame, unsent rest, lingering) began.
-  var since = Instant(ms: 0)
+  public internal(set) var since = Instant(ms: 0)
   /// Counts the connections this slot has had; an event for another generation is stale.
   public internal(set) var generation: UInt32 = 0
   /// The system's name of the connection.
@@ -195,6 +197,16 @@ public struct SessionTable: ~Copyable {
     guard (before == 0) != (count == 0) else { return }
     slots[index].since = now
     rearm(index)
+  }
+
+  public func setRestPlace(_ index: Int, _ place: Session.Place) {
+    slots[index].restPlace = place
+  }
+
+  /// The unsent rest lies at the front of another place from now on.
+  public func moveRest(_ index: Int, to place: Session.Place) {
+    slots[index].restPlace = place
+    slots[index].restStart = 0
   }
 
   public func setWaiting(_ index: Int, _ waiting: Bool) { slots[index].waiting = waiting }

@@ -128,6 +128,8 @@ void *lx_reserve(size_t bytes) {
   return base == MAP_FAILED ? NULL : base;
 }
 
+void lx_discard(void *base, size_t bytes) { madvise(base, bytes, MADV_DONTNEED); }
+
 uint64_t lx_raise_descriptor_limit(uint64_t wanted) {
   struct rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return 0;

@@ -9,6 +9,8 @@ public final class ControlConnection: Sendable {
   public let device: DeviceAddress
   /// What the device tells about the subscribed topics; ends with the connection. One task reads.
   public let events: AsyncStream<EventMessage>
+  /// What other clients publish to the topic `messages`, likewise.
+  public let messages: AsyncStream<Message>
 
   private let channel: any Channel
   private let timeout: TimeAmount
@@ -16,13 +18,16 @@ public final class ControlConnection: Sendable {
 
   /// Events that wait for a slow reader at most; later ones are dropped and counted as missed.
   public static let eventQueue = 4096
+  /// The same of messages, which may be large.
+  public static let messageQueue = 64
 
   private init(
-    device: DeviceAddress, events: AsyncStream<EventMessage>, channel: any Channel,
-    timeout: TimeAmount, ending: NIOLockedValueBox<ControlError?>
+    device: DeviceAddress, events: AsyncStream<EventMessage>, messages: AsyncStream<Message>,
+    channel: any Channel, timeout: TimeAmount, ending: NIOLockedValueBox<ControlError?>
   ) {
     self.device = device
     self.events = events
+    self.messages = messages
     self.channel = channel
     self.timeout = timeout
     self.ending = ending
@@ -35,6 +40,8 @@ public final class ControlConnection: Sendable {
     let amount = TimeAmount(timeout)
     let (events, continuation) = AsyncStream.makeStream(
       of: EventMessage.self, bufferingPolicy: .bufferingOldest(eventQueue))
+    let (messages, messageContinuation) = AsyncStream.makeStream(
+      of: Message.self, bufferingPolicy: .bufferingOldest(messageQueue))
     let ending = NIOLockedValueBox<ControlError?>(nil)
     do {
       let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -43,14 +50,18 @@ public final class ControlConnection: Sendable {
         .channelInitializer { channel in
           channel.eventLoop.makeCompletedFuture {
             try channel.pipeline.syncOperations.addHandler(
-              Exchange(device: device, events: continuation, ending: ending))
+              Exchange(
+                device: device, events: continuation, messages: messageContinuation,
+                ending: ending))
           }
         }
         .connect(host: device.host, port: device.port).get()
       return ControlConnection(
-        device: device, events: events, channel: channel, timeout: amount, ending: ending)
+        device: device, events: events, messages: messages, channel: channel, timeout: amount,
+        ending: ending)
     } catch {
       continuation.finish()
+      messageContinuation.finish()
       throw ControlError(connecting: device, error, timeout: timeout)
     }
   }

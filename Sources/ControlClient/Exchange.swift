@@ -34,6 +34,7 @@ final class Exchange: ChannelDuplexHandler {
 
   private let device: DeviceAddress
   private let events: AsyncStream<EventMessage>.Continuation
+  private let messages: AsyncStream<Message>.Continuation
   /// Why the connection is over, for requests that come later.
   private let ending: NIOLockedValueBox<ControlError?>
   private var received = ByteBuffer()
@@ -41,13 +42,17 @@ final class Exchange: ChannelDuplexHandler {
   private var nextID: UInt32 = 1
   /// Events that the reader was too slow for; told in the next one's `missed`.
   private var dropped: UInt32 = 0
+  /// The message whose parts are coming, and messages lost since the last one that was passed on.
+  private var message: Message?
+  private var lostMessages: UInt32 = 0
 
   init(
     device: DeviceAddress, events: AsyncStream<EventMessage>.Continuation,
-    ending: NIOLockedValueBox<ControlError?>
+    messages: AsyncStream<Message>.Continuation, ending: NIOLockedValueBox<ControlError?>
   ) {
     self.device = device
     self.events = events
+    self.messages = messages
     self.ending = ending
   }
 
@@ -113,6 +118,7 @@ final class Exchange: ChannelDuplexHandler {
     switch Kind(rawValue: answer.header.kind) {
     case .connection where answer.header.isReply: end(refusal(in: answer), context)
     case .event: pass(answer)
+    case .message: passMessage(answer)
     default:
       guard answer.header.isReply,
         let waiting = pending[answer.header.requestID],
@@ -171,6 +177,28 @@ final class Exchange: ChannelDuplexHandler {
     if case .dropped = events.yield(event) { dropped = event.missed + 1 } else { dropped = 0 }
   }
 
+  /// Adds a part to its message. One whose parts do not follow each other is lost: the device says
+  /// so only where it lost all of it.
+  private func passMessage(_ answer: Answer) {
+    guard let part = try? answer.payload.withUnsafeBytes({ try MessagePart.open($0).0 }) else {
+      return
+    }
+    lostMessages += part.missed
+    guard part.total > 0 else { return }
+    if part.offset == 0 {
+      message = Message(sequence: part.sequence, missed: 0, bytes: [])
+    }
+    guard message?.sequence == part.sequence, message?.bytes.count == Int(part.offset) else {
+      message = nil
+      return
+    }
+    message?.bytes += answer.payload.dropFirst(MessagePart.size)
+    guard var whole = message, whole.bytes.count == Int(part.total) else { return }
+    message = nil
+    whole.missed = lostMessages
+    if case .dropped = messages.yield(whole) { lostMessages += 1 } else { lostMessages = 0 }
+  }
+
   private func expire(_ id: UInt32) {
     guard let late = pending.removeValue(forKey: id) else { return }
     late.call.answer.fail(
@@ -200,6 +228,7 @@ final class Exchange: ChannelDuplexHandler {
     }
     pending.removeAll()
     events.finish()
+    messages.finish()
     context.fireChannelInactive()
   }
 }

@@ -33,7 +33,39 @@ public struct Snapshot: Sendable {
   public let bytes: [UInt8]
 }
 
+/// What another client has published.
+public struct Message: Sendable, Equatable {
+  /// From 1 in each life of the agent.
+  public var sequence: UInt64
+  /// Messages that this connection has lost since the one before.
+  public var missed: UInt32
+  public var bytes: [UInt8]
+
+  public init(sequence: UInt64, missed: UInt32 = 0, bytes: [UInt8]) {
+    (self.sequence, self.missed, self.bytes) = (sequence, missed, bytes)
+  }
+}
+
 extension ControlConnection {
+  /// Sends a message of 1 … 2,097,152 bytes to all who are subscribed to `messages`. Returns its
+  /// number, and for how many connections it is.
+  public func publish(_ message: [UInt8]) async throws -> PublishReply {
+    var reply = PublishReply()
+    for offset in stride(from: 0, to: message.count, by: PublishPart.capacity) {
+      let end = min(offset + PublishPart.capacity, message.count)
+      let head = PublishPart(
+        total: UInt32(clamping: message.count), offset: UInt32(offset), count: UInt32(end - offset))
+      let body = [UInt8](unsafeUninitializedCapacity: PublishPart.size) { buffer, count in
+        var writer = ByteWriter(UnsafeMutableRawBufferPointer(buffer))
+        head.encode(into: &writer)
+        count = writer.count
+      }
+      let payload = try await call(.publish, body + message[offset..<end])
+      reply = try decode(.publish, payload) { try PublishReply.decode($0) }
+    }
+    return reply
+  }
+
   /// Returns how long an answer took. `size` bytes, 0 … 64, travel both ways.
   @discardableResult public func ping(size: Int = 8) async throws -> Duration {
     let bytes = (0..<min(max(size, 0), Limits.pingSize)).map { _ in UInt8.random(in: 0...255) }

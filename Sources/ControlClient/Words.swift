@@ -50,7 +50,7 @@ extension Topics {
   public static let named: [(name: String, topic: Topics)] = [
     ("cameras", .cameras), ("streams", .streams), ("mediaServer", .mediaServer),
     ("health", .health), ("system", .system), ("recordings", .recordings),
-    ("snapshots", .snapshots), ("storage", .storage),
+    ("snapshots", .snapshots), ("storage", .storage), ("messages", .messages),
   ]
 
   /// The names of the topics that are set; unknown bits as numbers.

@@ -120,6 +120,18 @@ public struct Buffers: ~Copyable {
     return start
   }
 
+  /// Moves a slot's unsent `rest` from elsewhere to a large buffer; false where there is none to
+  /// spare.
+  mutating func lendForRest(
+    _ index: Int, _ rest: UnsafeRawBufferPointer, _ sessions: borrowing SessionTable
+  ) -> Bool {
+    guard free > Buffers.pooled / 2, let start = rest.baseAddress else { return false }
+    let place = borrow()
+    address(index, place).copyMemory(from: start, byteCount: rest.count)
+    sessions.moveRest(index, to: place)
+    return true
+  }
+
   /// The unsent bytes of a slot.
   func rest(_ index: Int, _ sessions: borrowing SessionTable) -> UnsafeRawBufferPointer {
     let session = sessions.slots[index]
@@ -135,12 +147,6 @@ public struct Buffers: ~Copyable {
   mutating func giveBackHeld(_ index: Int, _ sessions: borrowing SessionTable) {
     giveBack(sessions.slots[index].heldPlace)
     sessions.slots[index].heldPlace = .own
-  }
-
-  /// Gives everything back that a slot has borrowed: its bytes are void.
-  mutating func giveBackAll(_ index: Int, _ sessions: borrowing SessionTable) {
-    giveBackRest(index, sessions)
-    giveBackHeld(index, sessions)
   }
 
   // MARK: Waiting for a large buffer

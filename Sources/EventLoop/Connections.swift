@@ -181,7 +181,7 @@ extension EventLoop where System: ~Copyable {
     return send(index, bytes)
   }
 
-  private mutating func send(_ index: Int, _ bytes: UnsafeRawBufferPointer) -> Int? {
+  mutating func send(_ index: Int, _ bytes: UnsafeRawBufferPointer) -> Int? {
     switch system.send(sessions.slots[index].descriptor, bytes) {
     case .moved(let count):
       counters[.bytesSent] &+= UInt64(count)
@@ -196,7 +196,7 @@ extension EventLoop where System: ~Copyable {
 
   /// The socket takes bytes again.
   private mutating func flushRest(_ index: Int) {
-    let rest = buffers.rest(index, sessions)
+    let rest = unsent(index)
     guard !rest.isEmpty else {
       updateInterest(index)
       return
@@ -205,7 +205,7 @@ extension EventLoop where System: ~Copyable {
     let start = Int(sessions.slots[index].restStart) + rest.count - unsent
     sessions.keepRest(index, start: start, count: unsent, now: now)
     guard unsent == 0 else { return }
-    buffers.giveBackRest(index, sessions)
+    giveBackRest(index)
     if sessions.slots[index].phase == .ending {
       end(index)
       return
@@ -235,7 +235,7 @@ extension EventLoop where System: ~Copyable {
     }
   }
 
-  private mutating func updateInterest(_ index: Int) {
+  mutating func updateInterest(_ index: Int) {
     let session = sessions.slots[index]
     let wanted: Interest
     if session.phase == .lingering {
@@ -262,7 +262,10 @@ extension EventLoop where System: ~Copyable {
   mutating func deliverEvents() {
     guard var position = sweep else { return }
     let stop = position + Self.sweepBatch
-    while position < min(stop, sessions.subscribers) {
+    let sentBefore = counters[.bytesSent]
+    while position < min(stop, sessions.subscribers),
+      counters[.bytesSent] - sentBefore < Self.sweepBytes
+    {
       let index = sessions.subscriber(at: position)
       deliver(to: index)
       // A subscriber that broke has made room for the last one of the list.
@@ -278,8 +281,13 @@ extension EventLoop where System: ~Copyable {
     }
   }
 
-  /// Hands events to one subscriber, unless it has not yet taken what it got before.
+  /// Hands events and messages to one subscriber, unless it has not yet taken what it got before.
   private mutating func deliver(to index: Int) {
+    deliverEvents(to: index)
+    deliverMessages(to: index)
+  }
+
+  private mutating func deliverEvents(to index: Int) {
     while true {
       let session = sessions.slots[index]
       guard session.phase == .open, session.isSubscribed, session.rest == 0,
@@ -306,6 +314,8 @@ extension EventLoop where System: ~Copyable {
     buffers.giveBackHeld(index, sessions)
     sessions.hold(index, 0, consumed: 0, now: now)
     noteSubscriberLeft(index)
+    messages.leave(index)
+    messages.forgetUpload(of: index)
     if sessions.end(index, now: now) {
       system.shutdownWrite(sessions.slots[index].descriptor)
     }
@@ -324,7 +334,10 @@ extension EventLoop where System: ~Copyable {
   mutating func close(_ index: Int) {
     let descriptor = sessions.slots[index].descriptor
     if sessions.slots[index].waiting { buffers.forget(index) }
-    buffers.giveBackAll(index, sessions)
+    giveBackRest(index)
+    buffers.giveBackHeld(index, sessions)
+    messages.leave(index)
+    messages.forgetUpload(of: index)
     dropPictures(of: index)
     noteSubscriberLeft(index)
     sessions.free(index)

@@ -10,6 +10,7 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
   public var appliance: Appliance
   public internal(set) var sessions: SessionTable
   public internal(set) var events: EventRing
+  public internal(set) var messages: MessageRing
   public var logs: LogRings
   var buffers: Buffers
   var effects: Effects
@@ -53,6 +54,8 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
   /// and subscribers served in one turn: the rest comes in the next turn, after everybody else.
   static var batch: Int { 64 }
   static var sweepBatch: Int { 256 }
+  /// Bytes after which subscribers wait for the next turn.
+  static var sweepBytes: UInt64 { 4 * 1024 * 1024 }
   /// What sources may take of one turn before clients are served again; what is left then is told
   /// by the next wait.
   static var sourcesUs: UInt64 { 2000 }
@@ -75,6 +78,7 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
       memory.sessions, limits: configuration.control, seed: UInt32(truncatingIfNeeded: startUs),
       now: now)
     events = EventRing(frames: memory.events, topics: memory.topics)
+    messages = MessageRing(memory.messages, places: memory.places)
     logs = LogRings(agent: memory.agentLog, mediaServer: memory.mediaServerLog)
     buffers = Buffers(
       own: memory.slotBuffers, pool: memory.pool, scratch: memory.scratch, queue: memory.queue)
@@ -165,6 +169,7 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
       step(.tick)
     }
     deliverEvents()
+    giveBackMessages()
     pictureWake = sendPictures()
     watchBacklog()
     if let line = system.nextLogLine() { log(line) }
@@ -248,12 +253,19 @@ public struct LoopMemory {
   let scratch: UnsafeMutableBufferPointer<UInt8>
   let events: UnsafeMutableBufferPointer<UInt8>
   let topics: UnsafeMutableBufferPointer<UInt8>
+  let messages: UnsafeMutableRawBufferPointer
+  let places: UnsafeMutableBufferPointer<MessageRing.Place>
   let agentLog: UnsafeMutableBufferPointer<UInt8>
   let mediaServerLog: UnsafeMutableBufferPointer<UInt8>
   let effects: UnsafeMutableBufferPointer<Effect>
 
-  /// Claims from `arena` what a loop with this configuration holds.
-  public init(_ configuration: Configuration, from arena: inout Arena) {
+  /// Claims from `arena` what a loop with this configuration holds. `messages` are
+  /// `MessageRing.memory` bytes that need not be there before they are used.
+  public init(
+    _ configuration: Configuration, from arena: inout Arena,
+    messages: UnsafeMutableRawBufferPointer
+  ) {
+    self.messages = messages
     let slots = configuration.control.slots + SessionLimits.refusals
     sessions = SessionMemory(
       slots: arena.claim("connection slots: state", slots, of: Session.self),
@@ -270,6 +282,7 @@ public struct LoopMemory {
     events = arena.claim(
       "event ring: frames", EventRing.capacity * EventRing.frameSize, of: UInt8.self)
     topics = arena.claim("event ring: topics", EventRing.history, of: UInt8.self)
+    places = arena.claim("messages: places of slots", slots, of: MessageRing.Place.self)
     agentLog = arena.claim("log of the agent", LogRings.size, of: UInt8.self)
     mediaServerLog = arena.claim("log of MediaMTX", LogRings.size, of: UInt8.self)
     effects = arena.claim("effects of one step", Effects.capacity, of: Effect.self)

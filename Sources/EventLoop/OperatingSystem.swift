@@ -53,6 +53,10 @@ public protocol OperatingSystem: ~Copyable {
 
   // MARK: Everything else
 
+  /// The contents of this memory are void from now on: the machine may have it back until it is
+  /// written to again.
+  mutating func discard(_ memory: UnsafeMutableRawBufferPointer)
+
   /// The next thing that `source` has to tell, nil when there is nothing (any more). What the input
   /// points to stays valid until the next call.
   mutating func nextInput(from source: Int, logs: inout LogRings) -> Input?

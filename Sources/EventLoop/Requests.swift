@@ -15,12 +15,12 @@ extension EventLoop where System: ~Copyable {
     case .health: Limits.headerSize + HealthReport.size
     case .subscribe, .unsubscribe, .subscriptionStatistics, .identify, .reboot, .shutdown,
       .serverInfo, .mediaServer, .cameraStatus, .streamStart, .streamStop, .sourceAdd,
-      .sourceRemove:
+      .sourceRemove, .publish:
       512
     case .metrics: 1024
     case .cameraList, .cameraCapabilities, .streamList, .sourceList, .logTail: Limits.frameSize
     // Pictures find their own room, later.
-    case .connection, .event, .snapshot, nil: refusalSize
+    case .connection, .event, .message, .snapshot, nil: refusalSize
     }
   }
 
@@ -86,7 +86,8 @@ extension EventLoop where System: ~Copyable {
     case .ping, .health: return
     case .serverInfo, .cameraList, .cameraStatus, .cameraCapabilities, .streamList, .subscribe,
       .unsubscribe, .subscriptionStatistics, .metrics, .logTail, .identify, .reboot, .shutdown,
-      .mediaServer, .snapshot, .streamStart, .streamStop, .sourceAdd, .sourceRemove, .sourceList:
+      .mediaServer, .snapshot, .streamStart, .streamStop, .sourceAdd, .sourceRemove, .sourceList,
+      .publish:
       guard sessions.slots[index].trusted else { throw .permission }
     }
   }
@@ -138,6 +139,7 @@ extension EventLoop where System: ~Copyable {
       try appliance.removeSource(wanted.name, now: now, effects: &effects)
       executeAll()
     case .sourceList: appliance.writeSourceList(into: &payload)
+    case .publish(let part, let bytes): try publish(part, bytes, index).encode(into: &payload)
     case .snapshot: preconditionFailure("a picture is not written in one piece")
     }
   }
@@ -173,6 +175,8 @@ extension EventLoop where System: ~Copyable {
     values[.subscribers] = UInt64(sessions.subscribers)
     values[.eventsDelivered] = events.deliveredTotal
     values[.eventsMissed] = events.missedTotal
+    values[.messagesDelivered] = messages.deliveredTotal
+    values[.messagesMissed] = messages.missedTotal
     values[.memoryKiB] = resources.memoryKiB
     values[.memoryPeakKiB] = resources.memoryPeakKiB
     values[.cpuMs] = resources.cpuMs
@@ -222,6 +226,7 @@ extension EventLoop where System: ~Copyable {
   ) {
     if sweep != nil && topics.isEmpty { sweepAgain = true }
     sessions.setTopics(index, topics, cursor: events.next, now: now)
+    if topics.contains(.messages) { messages.join(index) } else { messages.leave(index) }
     SubscriptionReply(topics: topics, nextSequence: events.next).encode(into: &payload)
   }
 

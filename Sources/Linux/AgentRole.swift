@@ -24,7 +24,7 @@ public enum AgentRole {
     let watchdog = openWatchdog(configuration.watchdog, &boot)
 
     var arena = mapped(configuration)
-    let memory = AgentMemory(configuration, from: &arena)
+    let memory = AgentMemory(configuration, from: &arena, messages: reserved(MessageRing.memory))
     do throws(SystemError) {
       let system = try LinuxSystem(configuration, memory: memory.linux)
       var loop = EventLoop(
@@ -127,6 +127,15 @@ public enum AgentRole {
     return Arena(UnsafeMutableRawBufferPointer(start: base, count: bytes))
   }
 
+  /// Memory that comes when it is used, and can be given back.
+  private static func reserved(_ bytes: Int) -> UnsafeMutableRawBufferPointer {
+    guard let base = lx_reserve(bytes) else {
+      complainOfMemory(bytes)
+      lx_exit_now(1)
+    }
+    return UnsafeMutableRawBufferPointer(start: base, count: bytes)
+  }
+
   private static func complainOfMemory(_ bytes: Int) {
     var line = Text<160>("watchpost: ")
     line.append(decimal: UInt64(bytes / 1024))
@@ -141,8 +150,12 @@ public struct AgentMemory {
   let linux: LinuxMemory
   let appliance: UnsafeMutableBufferPointer<UInt8>
 
-  public init(_ configuration: Configuration, from arena: inout Arena) {
-    loop = LoopMemory(configuration, from: &arena)
+  /// `messages` are as `LoopMemory` wants them; none are needed to add up only.
+  public init(
+    _ configuration: Configuration, from arena: inout Arena,
+    messages: UnsafeMutableRawBufferPointer = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+  ) {
+    loop = LoopMemory(configuration, from: &arena, messages: messages)
     linux = LinuxMemory(from: &arena)
     appliance = arena.claim("machines", ApplianceMemory.tableBytes, of: UInt8.self)
   }

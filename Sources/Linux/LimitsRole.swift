@@ -21,6 +21,7 @@ public enum LimitsRole {
     line(program, "program: code, constants and data")
     line(stack, "stack and what libraries keep")
     line(arena.claimed + program + stack, "sum: what is resident")
+    line(MessageRing.memory, "more at most, while messages are on their way")
     var slots = Text<64>()
     slots.append(decimal: UInt64(configuration.control.slots))
     slots.append(" connection slots and ")

@@ -272,6 +272,11 @@ extension LinuxSystem: OperatingSystem {
 
   public mutating func close(_ connection: Int32) { lx_close(connection) }
 
+  public mutating func discard(_ memory: UnsafeMutableRawBufferPointer) {
+    guard let base = memory.baseAddress else { return }
+    lx_discard(base, memory.count)
+  }
+
   public mutating func writeLog(_ line: LogLine) {
     var text = Text<192>()
     switch line.level {

@@ -24,6 +24,8 @@ public enum Limits {
   public static let identifyMs: UInt32 = 600_000
   /// Bytes of the largest picture of a snapshot.
   public static let pictureSize = 2 * 1024 * 1024
+  /// Bytes of the largest message to subscribers.
+  public static let messageSize = 2 * 1024 * 1024
   /// RTSP sources on the network.
   public static let sources = 32
   /// Bytes of a source's URL.

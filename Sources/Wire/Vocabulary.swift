@@ -2,8 +2,7 @@
 
 /// What a frame asks for, answers or tells.
 public enum Kind: UInt16, Sendable {
-  /// About the connection itself: only in replies that belong to no request (`busy`, a frame
-  /// error).
+  /// About the connection itself: only in replies to no request (`busy`, a frame error).
   case connection = 0
   /// Returns its payload.
   case ping = 1
@@ -49,8 +48,12 @@ public enum Kind: UInt16, Sendable {
   case sourceRemove = 21
   /// RTSP sources on the network and their state.
   case sourceList = 22
+  /// A part of a message to all subscribers of `messages`.
+  case publish = 23
   /// Sent by the device without a request, to subscribers.
   case event = 0x8000
+  /// A part of a message, sent by the device without a request, to subscribers.
+  case message = 0x8001
 }
 
 /// How a request ended.
@@ -128,7 +131,9 @@ public struct Topics: Flags {
   public static let snapshots = bit(6)
   /// The data partition changes.
   public static let storage = bit(7)
-  public static let all = Topics(rawValue: 0xFF)
+  /// Messages that clients publish.
+  public static let messages = bit(8)
+  public static let all = Topics(rawValue: 0x1FF)
 }
 
 /// What an event tells. The high byte is the topic's bit number.
@@ -388,10 +393,8 @@ public struct HealthReasons: Flags {
   public static let noCameraSlot = bit(21)
   /// A camera's pictures come at less than 80 % of its rate.
   public static let cameraSlow = bit(22)
-
   /// Reasons a person may ignore: they never change the state.
-  public static let notes: HealthReasons = watchdogReset | clockUntrusted
+  public static let notes = watchdogReset | clockUntrusted
   /// Reasons with which the device does not do its job.
-  public static let failures: HealthReasons =
-    safeMode | mediaServerDown | mediaServerUnresponsive
+  public static let failures = safeMode | mediaServerDown | mediaServerUnresponsive
 }

@@ -21,57 +21,14 @@ struct EventsCommand: AsyncParsableCommand {
     if let count, count < 1 { throw ValidationError("`--count` is at least 1.") }
   }
 
-  private enum End { case enough, timeUp, disconnected }
-
   func run() async throws {
     let connection = try await options.connect()
-    let topics = topic.isEmpty ? Topics.all : topic.reduce(Topics.none) { $0 | $1.topic }
+    let topics =
+      topic.isEmpty ? Topics.all - .messages : topic.reduce(Topics.none) { $0 | $1.topic }
     try await connection.subscribe(topics)
-    Console.endCleanlyOnInterrupt()
-    if isatty(2) == 1, follow { Console.complain("listening; Ctrl-C ends") }
-    let end = try await listen(to: connection)
-    switch end {
-    case .enough: break
-    case .timeUp:
-      guard count == nil else {
-        throw NothingCame(
-          description: "The events did not come within \(options.timeout) s; allow more time with "
-            + "`--timeout SECONDS` or wait with `--follow`.")
-      }
-    case .disconnected:
-      throw connection.endReason ?? ControlError.closed(connection.device)
-    }
-    await connection.close()
-  }
-
-  private func listen(to connection: ControlConnection) async throws -> End {
-    try await withThrowingTaskGroup(of: End.self) { group in
-      group.addTask { try await self.read(connection) }
-      group.addTask { try await self.watch(connection) }
-      guard let end = try await group.next() else { return .disconnected }
-      group.cancelAll()
-      return end
-    }
-  }
-
-  private func read(_ connection: ControlConnection) async throws -> End {
-    var rest = count ?? .max
-    for await event in connection.events {
-      try show(event)
-      rest -= 1
-      if rest == 0 { return .enough }
-    }
-    return .disconnected
-  }
-
-  /// Ends the listening when its time is over, or when the device no longer answers: a device that
-  /// has lost its power or its network says no goodbye.
-  private func watch(_ connection: ControlConnection) async throws -> End {
-    repeat {
-      try await Task.sleep(for: options.duration)
-      if follow { try await connection.ping() }
-    } while follow
-    return .timeUp
+    let listening = Listening(
+      connection: connection, options: options, follow: follow, count: count, what: "events")
+    try await listening.run(connection.events, show)
   }
 
   private func show(_ event: EventMessage) throws {

@@ -16,7 +16,8 @@ struct Wpctl: AsyncParsableCommand {
     subcommands: [
       StatusCommand.self, CamerasCommand.self, CameraCommand.self, StreamsCommand.self,
       SnapshotCommand.self, StreamCommand.self, SourceCommand.self,
-      EventsCommand.self, LogsCommand.self, MetricsCommand.self, SubscriptionsCommand.self,
+      PublishCommand.self, MessagesCommand.self, EventsCommand.self, LogsCommand.self,
+      MetricsCommand.self, SubscriptionsCommand.self,
       PingCommand.self, DiscoverCommand.self, IdentifyCommand.self, RebootCommand.self,
       ShutdownCommand.self,
     ])

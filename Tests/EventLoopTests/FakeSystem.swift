@@ -34,6 +34,8 @@ struct FakeSystem: ~Copyable, OperatingSystem {
   /// How long it takes to learn of one.
   var inputUs: UInt64 = 0
   var executed: [Effect] = []
+  /// Bytes of memory given back.
+  var discarded = 0
   var lines: [LogLine] = []
   /// The picture of every camera; nil: there is none that is new enough.
   var picture: [UInt8]? = nil
@@ -190,6 +192,11 @@ struct FakeSystem: ~Copyable, OperatingSystem {
 
   mutating func execute(_ effect: Effect, for appliance: borrowing Appliance) {
     executed.append(effect)
+  }
+
+  mutating func discard(_ memory: UnsafeMutableRawBufferPointer) {
+    discarded += memory.count
+    memory.initializeMemory(as: UInt8.self, repeating: 0xDD)
   }
 
   mutating func nextLogLine() -> LogLine? { nil }

@@ -8,6 +8,7 @@ struct Fixture: ~Copyable {
   var loop: EventLoop<FakeSystem>
   private let memory: UnsafeMutableRawBufferPointer
   private let tables: UnsafeMutableRawBufferPointer
+  private let messages: UnsafeMutableRawBufferPointer
 
   init(slots: Int = 8, _ change: (inout Configuration) -> Void = { _ in }) {
     var configuration = Configuration()
@@ -18,12 +19,13 @@ struct Fixture: ~Copyable {
     configuration.network.mode = .off
     change(&configuration)
     var plan = Arena()
-    _ = LoopMemory(configuration, from: &plan)
+    messages = .allocate(byteCount: MessageRing.memory, alignment: 64)
+    _ = LoopMemory(configuration, from: &plan, messages: messages)
     memory = .allocate(byteCount: plan.claimed, alignment: 64)
     memory.initializeMemory(as: UInt8.self, repeating: 0)
     tables = .allocate(byteCount: ApplianceMemory.tableBytes, alignment: 64)
     var arena = Arena(memory)
-    let claimed = LoopMemory(configuration, from: &arena)
+    let claimed = LoopMemory(configuration, from: &arena, messages: messages)
     loop = EventLoop(
       system: FakeSystem(),
       appliance: Appliance(configuration, tables: ApplianceMemory.Tables(tables)),
@@ -34,6 +36,7 @@ struct Fixture: ~Copyable {
   deinit {
     memory.deallocate()
     tables.deallocate()
+    messages.deallocate()
   }
 
   /// Turns in which no time passes.

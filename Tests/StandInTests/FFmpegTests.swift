@@ -65,7 +65,11 @@ struct FFmpegTests {
           + ["-frames:v", "30", "-f", "null", "-"])
       #expect(reader.exit(within: .seconds(30)) == 0)
       #expect(reader.frames == 30)
-      #expect(reader.complaints == "")
+      // Whoever comes in the middle of a picture gets its second half first.
+      let complaints = reader.complaints.split(separator: "\n").filter {
+        !$0.contains("without a start chunk") && !$0.contains("Last message repeated")
+      }
+      #expect(complaints == [])
     }
     #expect(!standIn.log.contains("request timed out"))
   }

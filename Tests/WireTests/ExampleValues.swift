@@ -214,6 +214,26 @@ extension Example {
 
   static let snapshotChunk: [UInt8] = bytes(of: wholeSnapshot) + picture
 
+  static let publishChunk: [UInt8] =
+    bytes(of: PublishPart(total: 14, offset: 0, count: 14)) + "door, ring 3 x".utf8
+
+  static let messageChunk: [UInt8] = {
+    var part = MessagePart()
+    part.sequence = 7
+    part.uptimeMs = 93_100
+    part.total = 14
+    part.count = 14
+    return bytes(of: part) + "door, ring 3 x".utf8
+  }()
+
+  static let lostMessages: MessagePart = {
+    var part = MessagePart()
+    part.sequence = 11
+    part.uptimeMs = 95_200
+    part.missed = 3
+    return part
+  }()
+
   static let sources: [SourceEntry] = {
     var entry = SourceEntry()
     entry.name = "barn-door"

@@ -25,7 +25,8 @@ struct Example: Sendable, CustomTestStringConvertible {
 
 extension Example {
   static let all: [Example] =
-    requests + replies + [busy, unknownCamera, noPicture, unsupportedVersion, event]
+    requests + replies
+    + [busy, unknownCamera, noPicture, unsupportedVersion, event, message, losses]
 
   static let requests: [Example] = [
     request(.ping, id: 1, title: "ping, 4 bytes", body: [0xDE, 0xAD, 0xBE, 0xEF]),
@@ -47,6 +48,8 @@ extension Example {
       SourceRequest(name: "barn-door", url: "rtsp://viewer:secret@192.168.1.60:554/stream1")),
     request(.sourceRemove, id: 21, CameraRequest(name: "barn-door")),
     request(.sourceList, id: 22),
+    request(
+      .publish, id: 23, title: "publish in one part", layouts: ["PublishPart"], body: publishChunk),
   ]
 
   static let replies: [Example] = [
@@ -67,6 +70,7 @@ extension Example {
       body: snapshotChunk),
     reply(.streamStart, id: 18), reply(.streamStop, id: 19), reply(.sourceAdd, id: 20),
     reply(.sourceRemove, id: 21), reply(.sourceList, id: 22, SourceListHead(count: 2), sources),
+    reply(.publish, id: 23, PublishReply(sequence: 7, subscribers: 12)),
   ]
 
   /// A connection beyond the slots: about the connection, request id 0.
@@ -101,6 +105,19 @@ extension Example {
     name: "event", title: "a camera was plugged in", layouts: ["EventMessage"],
     bytes: build { Frame.event(eventMessage, into: $0) })
 
+  static let message = Example(
+    name: "message", title: "a message to subscribers, in one part", layouts: ["MessagePart"],
+    bytes: frame(Header(kind: Kind.message.rawValue, requestID: 0), messageChunk))
+
+  static let losses = Example(
+    name: "message-losses", title: "three messages were lost before number 11",
+    layouts: ["MessagePart"],
+    bytes: build {
+      var writer = FrameWriter($0)
+      lostMessages.encode(into: &writer.payload)
+      return writer.seal(Header(kind: Kind.message.rawValue, requestID: 0))
+    })
+
   static func named(_ name: String) -> Example { all.first { $0.name == name }! }
 }
 
@@ -119,11 +136,11 @@ extension Example {
   }
 
   private static func request(
-    _ kind: Kind, id: UInt32, title: String? = nil, body: [UInt8] = []
+    _ kind: Kind, id: UInt32, title: String? = nil, layouts: [String] = [], body: [UInt8] = []
   ) -> Example {
     let header = Header(kind: kind.rawValue, requestID: id)
     return Example(
-      name: fileName(kind, "-request"), title: "request: \(title ?? "\(kind)")", layouts: [],
+      name: fileName(kind, "-request"), title: "request: \(title ?? "\(kind)")", layouts: layouts,
       bytes: frame(header, body))
   }
 

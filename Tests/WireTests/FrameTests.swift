@@ -167,7 +167,8 @@ import Testing
   }
 
   private func decode(_ header: Header, _ bytes: UnsafeRawBufferPointer) throws(Status) {
-    guard header.isReply || header.kind == Kind.event.rawValue else {
+    let isTold = header.kind == Kind.event.rawValue || header.kind == Kind.message.rawValue
+    guard header.isReply || isTold else {
       _ = try Request.decode(header, payload: bytes)
       return
     }
@@ -191,6 +192,8 @@ import Testing
     case .event: _ = try EventMessage.decode(bytes)
     case .snapshot: _ = try SnapshotPart.open(bytes)
     case .sourceList: _ = try SourceListHead.entries(bytes)
+    case .publish: _ = try PublishReply.decode(bytes)
+    case .message: _ = try MessagePart.open(bytes)
     case .identify, .reboot, .shutdown, .connection, .streamStart, .streamStop, .sourceAdd,
       .sourceRemove:
       _ = try Empty.decode(bytes)

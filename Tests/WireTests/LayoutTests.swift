@@ -16,7 +16,9 @@ import Testing
       "MetricValues": 8, "LogRequest": LogRequest.size, "LogHead": LogHead.size,
       "IdentifyRequest": IdentifyRequest.size, "Refusal": Refusal.size,
       "SnapshotPart": SnapshotPart.size, "SourceRequest": SourceRequest.size,
-      "SourceEntry": SourceEntry.size, "SourceListHead": SourceListHead.size,
+      "PublishPart": PublishPart.size, "PublishReply": PublishReply.size,
+      "MessagePart": MessagePart.size, "SourceEntry": SourceEntry.size,
+      "SourceListHead": SourceListHead.size,
     ]
     #expect(Set(Layout.all.keys) == Set(sizes.keys))
     for layout in Layout.all.values {

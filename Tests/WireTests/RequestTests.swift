@@ -12,7 +12,7 @@ import Testing
       }
       #expect(name == "\(kind)")
     }
-    #expect(Example.requests.count == 22)
+    #expect(Example.requests.count == 23)
   }
 
   @Test func argumentsArrive() throws {
@@ -34,7 +34,7 @@ import Testing
   }
 
   @Test func wrongLengths() {
-    for kind in Kind.all where kind != .connection && kind != .event {
+    for kind in Kind.all where ![.connection, .event, .message].contains(kind) {
       let right = Example.requests.first { $0.header.kind == kind.rawValue }!.payload
       #expect(error(kind, right + zeros(65)) == .malformed, "\(kind)")
       if !right.isEmpty, kind != .ping {
@@ -47,7 +47,7 @@ import Testing
 
   @Test func reservedMustBeZero() {
     #expect(error(.subscribe, [1, 0, 0, 0, 0, 0, 0, 1]) == .reservedBits)
-    #expect(error(.subscribe, [1, 1, 0, 0, 0, 0, 0, 0]) == .reservedBits)
+    #expect(error(.subscribe, [1, 2, 0, 0, 0, 0, 0, 0]) == .reservedBits)
     #expect(error(.unsubscribe, [0, 0, 0, 0x80, 0, 0, 0, 0]) == .reservedBits)
     #expect(error(.identify, [1, 0, 0, 0, 1, 0, 0, 0]) == .reservedBits)
     #expect(error(.logTail, [0, 1] + zeros(14)) == .reservedBits)
@@ -73,8 +73,27 @@ import Testing
     #expect(error(.sourceAdd, "door".padded(32) + "http://h/1".padded(160)) == .invalidArgument)
   }
 
+  @Test func partsOfMessagesFitTheirMessage() {
+    func part(_ total: UInt32, _ offset: UInt32, _ count: UInt32, bytes: Int) -> Status? {
+      let numbers = [total, offset, count, 0].flatMap { value in
+        (0..<4).map { UInt8(truncatingIfNeeded: value >> UInt32(8 * $0)) }
+      }
+      return error(.publish, numbers + zeros(bytes))
+    }
+    #expect(part(5, 0, 5, bytes: 5) == nil)
+    #expect(part(2_097_152, 2_097_151, 1, bytes: 1) == nil)
+    #expect(part(2_097_153, 0, 1, bytes: 1) == .tooLarge)
+    #expect(part(5, 0, 0, bytes: 0) == .malformed)
+    #expect(part(0, 0, 0, bytes: 0) == .malformed)
+    #expect(part(5, 0, 6, bytes: 6) == .malformed)
+    #expect(part(5, 5, 1, bytes: 1) == .malformed)
+    #expect(part(5, .max, 2, bytes: 2) == .malformed)
+    #expect(part(5, 0, 4, bytes: 5) == .malformed)
+    #expect(part(5, 0, 5, bytes: 4) == .malformed)
+  }
+
   @Test func unknownOperations() {
-    for kind in [UInt16(0), 23, 0x7FFF, 0x8000, 0xFFFF] {
+    for kind in [UInt16(0), 24, 0x7FFF, 0x8000, 0x8001, 0xFFFF] {
       #expect(error(Header(kind: kind, requestID: 1), zeros(3)) == .unknownOperation)
     }
   }

@@ -29,7 +29,7 @@ import Testing
   @Test func everyOperationHasARequestAndAnAnswer() {
     let requests = Set(Example.requests.map(\.header.kind))
     let replies = Set(Example.replies.filter(\.header.isReply).map(\.header.kind))
-    let kinds = Set(Kind.all.map(\.rawValue)).subtracting([0, 0x8000])
+    let kinds = Set(Kind.all.map(\.rawValue)).subtracting([0, 0x8000, 0x8001])
     #expect(requests == kinds)
     #expect(replies == kinds)
   }
@@ -69,6 +69,18 @@ import Testing
       #expect(part == Example.wholeSnapshot && part.isLast)
       #expect([UInt8](picture) == Example.picture)
     }
+    try read("publish-request") { payload in
+      let (part, bytes) = try PublishPart.open(payload)
+      #expect(part == PublishPart(total: 14, offset: 0, count: 14) && part.isLast)
+      #expect([UInt8](bytes) == Array("door, ring 3 x".utf8))
+    }
+    try expect("publish-reply", PublishReply(sequence: 7, subscribers: 12))
+    try expect("message-losses", Example.lostMessages)
+    try read("message") { payload in
+      let (part, bytes) = try MessagePart.open(payload)
+      #expect(part.sequence == 7 && part.total == 14 && part.missed == 0)
+      #expect([UInt8](bytes) == Array("door, ring 3 x".utf8))
+    }
     try read("source-list-reply") { payload in
       let (head, entries) = try SourceListHead.entries(payload)
       #expect(head == SourceListHead(count: 2))
@@ -81,6 +93,7 @@ import Testing
   /// What follows the layouts that are no lists.
   private static let tails = [
     "MetricValues": "# values", "LogHead": "# text", "SnapshotPart": "# bytes of the JPEG",
+    "PublishPart": "# bytes of the message", "MessagePart": "# bytes of the message",
   ]
 
   private func read(_ name: String, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {

@@ -67,6 +67,8 @@ void *_Nullable lx_map(size_t bytes);
 
 /// Anonymous memory whose pages come when they are first used; NULL when there is none.
 void *_Nullable lx_reserve(size_t bytes);
+/// Gives such memory back; it is zero when it is used again.
+void lx_discard(void *base, size_t bytes);
 
 /// Raises the soft limit of open descriptors to at least `wanted` where the hard limit allows;
 /// returns what holds now.

@@ -91,6 +91,12 @@ public enum Metric: UInt16, Sendable {
   case closedDisplaced = 42
   /// Requests beyond the rate of their address.
   case requestsRateLimited = 43
+  /// Messages of clients to subscribers.
+  case messagesPublished = 44
+  /// Messages handed over in whole, counted per subscriber.
+  case messagesDelivered = 45
+  /// Messages that a slow subscriber has lost, counted per subscriber.
+  case messagesMissed = 46
   /// The reserved places to 63 are zero. From here on, requests by operation: the place is 64 plus
   /// the kind's number, up to kind 31; place 64 counts unknown operations.
   case requestsUnknown = 64
@@ -116,6 +122,7 @@ public enum Metric: UInt16, Sendable {
   case requestsSourceAdd = 84
   case requestsSourceRemove = 85
   case requestsSourceList = 86
+  case requestsPublish = 87
 
   /// Places of this version of the protocol.
   public static let count = 96

@@ -23,6 +23,8 @@ public enum Request {
   case sourceAdd(SourceRequest)
   case sourceRemove(CameraRequest)
   case sourceList
+  /// The bytes lie in place: valid as long as the frame's buffer.
+  case publish(PublishPart, UnsafeRawBufferPointer)
 
   /// The request in a checked frame.
   ///
@@ -35,7 +37,7 @@ public enum Request {
     guard !header.isReply, header.status == 0 else { throw .reservedBits }
     guard let kind = Kind(rawValue: header.kind) else { throw .unknownOperation }
     switch kind {
-    case .connection, .event: throw .unknownOperation
+    case .connection, .event, .message: throw .unknownOperation
     case .ping:
       guard payload.count <= Limits.pingSize else { throw .malformed }
       return .ping(payload)
@@ -51,6 +53,9 @@ public enum Request {
     case .sourceAdd: return .sourceAdd(try SourceRequest.decode(payload))
     case .sourceRemove: return .sourceRemove(try CameraRequest.decode(payload))
     case .sourceList: return try bare(.sourceList, payload)
+    case .publish:
+      let (part, bytes) = try PublishPart.open(payload)
+      return .publish(part, bytes)
     case .health: return try bare(.health, payload)
     case .serverInfo: return try bare(.serverInfo, payload)
     case .cameraList: return try bare(.cameraList, payload)
