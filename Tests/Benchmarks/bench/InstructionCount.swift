@@ -4,12 +4,14 @@ import LoadGenerator
 /// Instructions per request, counted by callgrind: a figure that does not depend on the machine's
 /// mood, for finding out whether a change has made the way of a request longer.
 ///
-/// The server answers N requests in one run and 2N in another; the difference divided by N is free
-/// of starting and ending. Kernel code is not counted.
+/// The server answers 2N requests in one life and N in another that is as long; the difference
+/// divided by N is free of starting, ending, and of what it does by the clock. Kernel code is not
+/// counted.
 struct InstructionCount {
   /// The committed figure may be exceeded by this much.
   static let tolerance = 1.10
-  private static let requests = 5000
+  /// Longer than what a server does on its own after its start.
+  private static let shortestLife = Duration.seconds(3)
 
   private let workshop: Workshop
   private var committed: URL { workshop.top.appending(path: "Tests/Benchmarks/instructions") }
@@ -19,6 +21,8 @@ struct InstructionCount {
   private struct Case {
     let operation: Operation
     let depth: Int
+    /// Enough to drown what happens once or by the clock.
+    var requests: Int { depth == 1 ? 60_000 : 300_000 }
     var name: String { "\(operation.rawValue), depth \(depth)" }
   }
 
@@ -67,13 +71,18 @@ struct InstructionCount {
   }
 
   private func perRequest(_ contestant: Contestant, _ entry: Case) throws -> Int {
-    let once = try count(contestant, entry, InstructionCount.requests)
-    let twice = try count(contestant, entry, 2 * InstructionCount.requests)
-    return (twice - once) / InstructionCount.requests
+    let count = entry.requests
+    let twice = try live(
+      contestant, entry, requests: 2 * count, atLeast: InstructionCount.shortestLife)
+    let once = try live(contestant, entry, requests: count, atLeast: twice.time)
+    return (twice.instructions - once.instructions) / count
   }
 
-  /// Instructions of a whole life of the server in which it answers so many requests.
-  private func count(_ contestant: Contestant, _ entry: Case, _ requests: Int) throws -> Int {
+  /// A life of the server in which it answers so many requests: its instructions, and how long it
+  /// was from the first request on.
+  private func live(
+    _ contestant: Contestant, _ entry: Case, requests: Int, atLeast least: Duration
+  ) throws -> (instructions: Int, time: Duration) {
     let file = workshop.folder.appending(path: "callgrind.out")
     try? FileManager.default.removeItem(at: file)
     let wrapper = ["valgrind", "--tool=callgrind", "--callgrind-out-file=\(file.path)", "--"]
@@ -83,14 +92,18 @@ struct InstructionCount {
       : try workshop.startPeer(health: Array(0...255), wrapper, patience: 60)
     var load = try LoadGenerator(
       Contest.dialect(contestant, entry.operation), to: server.endpoint, connections: 1)
+    let start = ContinuousClock.now
     guard try load.connect() == 0,
       try load.closedLoop(depth: entry.depth, for: .requests(requests)).answers == requests
     else { throw BenchError("\(server.name) did not answer \(requests) requests under callgrind") }
+    let rest = least - (ContinuousClock.now - start)
+    if rest > .zero { usleep(UInt32(rest / .microseconds(1))) }
+    let time = ContinuousClock.now - start
     server.stop()
     let text = try String(contentsOf: file, encoding: .utf8)
     guard let line = text.split(separator: "\n").last(where: { $0.hasPrefix("totals:") }),
       let total = Int(line.dropFirst(7).trimmingCharacters(in: .whitespaces))
     else { throw BenchError("\(file.path) has no totals") }
-    return total
+    return (total, time)
   }
 }
