@@ -22,7 +22,7 @@
 #include "retry.h"
 
 /// Ahead of feeds and MediaMTX, whose work never ends: ours takes microseconds.
-enum { AGENT_NICENESS = -15 };
+enum { AGENT_NICENESS = -15, CODING_NICENESS = 10 };
 
 #ifndef SYS_close_range
 #define SYS_close_range 436
@@ -106,7 +106,7 @@ int32_t lx_spawn(const struct lx_child *child) {
   }
   if (pid < 0) failure = errno;
   // The child had our priority until here, so that we did not wait for its exec behind others.
-  if (pid > 0) setpriority(PRIO_PROCESS, (id_t)pid, child->niceness);
+  if (pid > 0) setpriority(PRIO_PROCESS, (id_t)pid, 0);
   sigprocmask(SIG_SETMASK, &before, NULL);
   drop(given.null);
   drop(given.output);
@@ -134,6 +134,8 @@ int32_t lx_reap(int32_t pid, int32_t *status) {
 int32_t lx_prefer_us(void) {
   return setpriority(PRIO_PROCESS, 0, AGENT_NICENESS) < 0 ? -errno : 0;
 }
+
+void lx_give_way(void) { setpriority(PRIO_PROCESS, 0, CODING_NICENESS); }
 
 int32_t lx_pid(void) { return getpid(); }
 

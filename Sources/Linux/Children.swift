@@ -96,7 +96,7 @@ struct Children: ~Copyable {
   /// negative errno.
   private func spawnRole<let capacity: Int>(
     _ role: StaticString, _ argument: Text<capacity>, output: Int32 = -1,
-    extra: Int32 = -1, more: Int32 = -1, niceness: Int32 = 0
+    extra: Int32 = -1, more: Int32 = -1
   ) -> Int32 {
     var request = lx_child()
     request.path = StaticString("/proc/self/exe").cString
@@ -105,7 +105,6 @@ struct Children: ~Copyable {
     request.error = 2
     request.extra = extra
     request.more = more
-    request.niceness = niceness
     return argument.withCString { text in
       if !argument.isEmpty { request.arguments.1 = text }
       return lx_spawn(&request)
@@ -137,17 +136,12 @@ struct Children: ~Copyable {
     return pid
   }
 
-  /// Feeds that compress pictures take all of a small board: finding further cameras and serving
-  /// readers comes first.
-  private static let feedNiceness: Int32 = 10
-
   /// Starts a feed over its end of a channel and the memory for its pictures.
   mutating func spawnFeed(
     slot: Int, life: UInt32, camera: Name, channel: Int32, memory: Int32
   ) -> Int32 {
     // The name tells a person who looks at the list of processes; the feed reads its orders.
-    let pid = spawnRole(
-      "feed", camera, extra: channel, more: memory, niceness: Self.feedNiceness)
+    let pid = spawnRole("feed", camera, extra: channel, more: memory)
     if pid > 0 { children[Self.feedPlaces + slot] = Child(pid: pid, life: life) }
     return pid
   }

@@ -22,13 +22,11 @@ struct lx_child {
   /// Descriptors that become the child's 3 and 4, or -1.
   int32_t extra;
   int32_t more;
-  /// nice(2) value from exec on: 0 as usual, above for work that may wait.
-  int32_t niceness;
 };
 
 /// Starts a child in its own process group that dies with this process (PR_SET_PDEATHSIG), with an
-/// empty signal mask, default dispositions and no descriptor but 0–4. The pid, or the negative
-/// errno of fork or of the failed exec.
+/// empty signal mask, default dispositions, nice 0 and no descriptor but 0–4. The pid, or the
+/// negative errno of fork or of the failed exec.
 int32_t lx_spawn(const struct lx_child *child);
 /// Signals the process, or its group when `group` is set.
 int32_t lx_kill(int32_t pid, int32_t signal, int32_t group);
@@ -38,6 +36,9 @@ int32_t lx_reap(int32_t pid, int32_t *status);
 /// Gives our process precedence over its children, whatever their number. 0, or a negative errno
 /// where that takes a right that we do not have.
 int32_t lx_prefer_us(void);
+/// Lets every other process go before ours (nice 10): for work that takes all of a small board.
+/// May be said again.
+void lx_give_way(void);
 int32_t lx_pid(void);
 /// When `pid` started, in clock ticks since boot (field 22 of /proc/PID/stat); 0 if it does
 /// not run.

@@ -15,11 +15,9 @@ struct FeedProcess: ~Copyable {
     case file(FilePlayback)
   }
 
-  /// Where coded pictures go.
+  /// What is done to a picture before it is sent.
   private enum Coding {
-    case unknown, carried
-    case jpeg(DeliveryReason)
-    case raw
+    case unknown, carried, jpeg, raw
   }
 
   /// Bytes of the largest coded picture.
@@ -175,7 +173,7 @@ struct FeedProcess: ~Copyable {
     }
     if let obstacle = inspected.obstacle {
       let reason = DeliveryReason(rawValue: obstacle.rawValue) ?? .progressive
-      coding = .jpeg(reason)
+      coding = .jpeg
       var size = lx_coded()
       let failed = lx_transcode_jpeg(
         picture.bytes.baseAddress!, inspected.end, coded.baseAddress!, coded.count, &size)
@@ -202,6 +200,8 @@ struct FeedProcess: ~Copyable {
       report.damaged += 1
       return nil
     }
+    // Finding further cameras and serving readers comes before compressing.
+    if report.delivery != .transcoded { lx_give_way() }
     report.delivery = .transcoded
     report.deliveryReason = reason
     return made
