@@ -10,6 +10,10 @@ import PackageDescription
 let noAllocations: [SwiftSetting] =
   Context.environment["WATCHPOST_EMBEDDED"] == nil ? [] : [.unsafeFlags(["-no-allocations"])]
 
+/// What is not on the way of a request is built for size, the rest (board/toolset) for speed.
+let compact: [SwiftSetting] =
+  Context.environment["WATCHPOST_EMBEDDED"] == nil ? [] : [.unsafeFlags(["-Osize"])]
+
 let device: [SwiftSetting] = [.enableExperimentalFeature("Lifetimes")]
 
 let package = Package(
@@ -27,8 +31,11 @@ let package = Package(
   ],
   targets: [
     // Device, pure.
-    .target(name: "Wire", exclude: ["Wire.docc"], swiftSettings: device + noAllocations),
-    .target(name: "Feed", dependencies: ["Wire"], swiftSettings: device + noAllocations),
+    .target(name: "CChecksum"),
+    .target(
+      name: "Wire", dependencies: ["CChecksum"], exclude: ["Wire.docc"],
+      swiftSettings: device + noAllocations),
+    .target(name: "Feed", dependencies: ["Wire"], swiftSettings: device + noAllocations + compact),
     .target(name: "Appliance", dependencies: ["Wire"], swiftSettings: device + noAllocations),
 
     // Device, with the kernel.
@@ -43,7 +50,7 @@ let package = Package(
       ]),
     .target(
       name: "Linux", dependencies: ["EventLoop", "Appliance", "Feed", "Wire", "CLinux"],
-      swiftSettings: device),
+      swiftSettings: device + compact),
     .executableTarget(
       name: "watchpost", dependencies: ["Linux", "EventLoop", "Appliance", "Wire", "CLinux"],
       swiftSettings: device),

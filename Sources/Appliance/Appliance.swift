@@ -24,6 +24,9 @@ public struct Appliance: ~Copyable {
   public private(set) var linkUp = false
   /// Connection slots in use.
   public private(set) var connections = 0
+  /// When the next `tick` is due at the latest. Only steps change it: the loop looks at it in every
+  /// turn.
+  public private(set) var nextDeadline = Instant.never
   /// What the last `healthChanged` told.
   private var toldHealth = Health(state: .starting, reasons: .none)
 
@@ -46,9 +49,8 @@ public struct Appliance: ~Copyable {
     settle(now: now, &effects)
   }
 
-  /// When the next `tick` is due at the latest.
-  public var nextDeadline: Instant {
-    guard boot.state != .idle, boot.state != .stopped else { return .never }
+  private var earliestDeadline: Instant {
+    guard boot.state != .stopped else { return .never }
     return min(
       min(boot.nextDeadline, mediaServer.nextDeadline(streams: streams)),
       min(cameras.nextDeadline, min(watchdog.nextDeadline, leds.nextDeadline)))
@@ -239,6 +241,7 @@ public struct Appliance: ~Copyable {
     let power = boot.finish(childrenGone: childrenGone, now: now)
     leds.update(situation, now: now, &effects)
     if let power { effects.append(.stop(power)) }
+    nextDeadline = earliestDeadline
   }
 
   private var camerasEnumerated: Bool {

@@ -42,6 +42,11 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
   var cpuPermille: UInt32 = 0
   /// The last line that MediaMTX printed before it ended last.
   var lastExitLine = Text<120>()
+  /// The answer to `health`, when it was made (`.never`: it must be made anew), and with how many
+  /// connections.
+  let health: UnsafeMutableRawBufferPointer
+  var healthAt = Instant.never
+  var healthConnections = 0
   /// Connections as last told to the machines.
   private var connectionsTold = 0
 
@@ -83,6 +88,7 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
     buffers = Buffers(
       own: memory.slotBuffers, pool: memory.pool, scratch: memory.scratch, queue: memory.queue)
     effects = Effects(memory.effects)
+    health = UnsafeMutableRawBufferPointer(memory.health)
   }
 
   /// Runs until an orderly stop; returns what shall happen next.
@@ -172,7 +178,6 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
     giveBackMessages()
     pictureWake = sendPictures()
     watchBacklog()
-    if let line = system.nextLogLine() { log(line) }
     vitals.insert(.accept | .effects | .turn)
     counters[.loopTurns] &+= 1
     let took = system.nowUs() &- startUs
@@ -184,7 +189,9 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
     vitals = .none
   }
 
-  /// When the next turn must begin even if nothing happens.
+  /// When the next turn must begin even if nothing happens. Inlined, and what it asks likewise:
+  /// a getter would be given a copy of the whole loop.
+  @inline(__always)
   private var nextWake: Instant {
     let canResume = buffers.waiting > 0 && buffers.free >= 2
     if sweep != nil || !spawns.isEmpty || canResume { return now }
@@ -197,9 +204,11 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
     effects.removeAll()
     appliance.step(input, now: now, effects: &effects)
     executeAll()
+    if let line = system.nextLogLine() { log(line) }
   }
 
   mutating func executeAll() {
+    healthAt = .never
     for index in 0..<effects.count { execute(effects[index]) }
   }
 
@@ -258,6 +267,7 @@ public struct LoopMemory {
   let agentLog: UnsafeMutableBufferPointer<UInt8>
   let mediaServerLog: UnsafeMutableBufferPointer<UInt8>
   let effects: UnsafeMutableBufferPointer<Effect>
+  let health: UnsafeMutableBufferPointer<UInt8>
 
   /// Claims from `arena` what a loop with this configuration holds. `messages` are
   /// `MessageRing.memory` bytes that need not be there before they are used.
@@ -286,5 +296,6 @@ public struct LoopMemory {
     agentLog = arena.claim("log of the agent", LogRings.size, of: UInt8.self)
     mediaServerLog = arena.claim("log of MediaMTX", LogRings.size, of: UInt8.self)
     effects = arena.claim("effects of one step", Effects.capacity, of: Effect.self)
+    health = arena.claim("answer to health", HealthReport.size, of: UInt8.self)
   }
 }

@@ -97,7 +97,7 @@ extension EventLoop where System: ~Copyable {
   ) throws(Status) {
     switch request {
     case .ping(let bytes): payload.write(bytes)
-    case .health: healthReport().encode(into: &payload)
+    case .health: payload.write(freshHealth())
     case .serverInfo: appliance.serverInfo().encode(into: &payload)
     case .cameraList: appliance.writeCameraList(now: now, into: &payload)
     case .cameraStatus(let wanted):
@@ -130,7 +130,8 @@ extension EventLoop where System: ~Copyable {
       effects.removeAll()
       try appliance.stopStream(wanted.name, now: now, effects: &effects)
       executeAll()
-    case .sourceAdd(let wanted):
+    case .sourceAdd(let bytes):
+      let wanted = try SourceRequest.decode(bytes)
       effects.removeAll()
       try appliance.addSource(wanted.name, url: wanted.url, now: now, effects: &effects)
       executeAll()
@@ -151,6 +152,18 @@ extension EventLoop where System: ~Copyable {
   }
 
   // MARK: What only the loop knows
+
+  /// The answer to `health`, made anew whenever something has happened or a millisecond is over:
+  /// whole fleets ask for it.
+  private mutating func freshHealth() -> UnsafeRawBufferPointer {
+    if healthAt != now || healthConnections != sessions.used {
+      var writer = ByteWriter(health)
+      healthReport().encode(into: &writer)
+      healthAt = now
+      healthConnections = sessions.used
+    }
+    return UnsafeRawBufferPointer(health)
+  }
 
   private mutating func healthReport() -> HealthReport {
     refreshResources()

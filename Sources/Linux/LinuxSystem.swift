@@ -49,6 +49,8 @@ public struct LinuxSystem: ~Copyable {
   /// An earlier life of the agent had left a MediaMTX over.
   var leftoverEnded = false
   var now: Instant { Instant(ms: lx_boot_time_ms()) }
+  /// The clock as the loop has read it last.
+  private var readUs = lx_boot_clock_ns() / 1000
   var boot = BootFacts()
   private var noted: LogLine?
 
@@ -162,7 +164,10 @@ public struct LinuxMemory {
 }
 
 extension LinuxSystem: OperatingSystem {
-  public mutating func nowUs() -> UInt64 { lx_boot_clock_ns() / 1000 }
+  public mutating func nowUs() -> UInt64 {
+    readUs = lx_boot_clock_ns() / 1000
+    return readUs
+  }
 
   public mutating func wait(until deadline: Instant) -> Int {
     let ready = lx_poller_wait(
@@ -187,15 +192,15 @@ extension LinuxSystem: OperatingSystem {
     extraCount += 1
   }
 
-  /// epoll's time-out is in whole milliseconds from now; rounded up, so that the deadline has come.
+  /// epoll's time-out is in whole milliseconds from now, which was read at the end of the last turn;
+  /// rounded up, so that the deadline has come.
   private mutating func timeoutMs(until deadline: Instant) -> Int32 {
     if resultCount > 0 || devices.hasMore || pictures.lost > 0 || children.hasMore { return 0 }
     let deadline = min(deadline, min(storage.nextDeadline, pictures.nextDeadline))
     guard deadline != .never else { return -1 }
-    let nowUs = nowUs()
     let (wanted, overflow) = deadline.ms.multipliedReportingOverflow(by: 1000)
     guard !overflow else { return -1 }
-    return wanted <= nowUs ? 0 : Int32(clamping: (wanted - nowUs + 999) / 1000)
+    return wanted <= readUs ? 0 : Int32(clamping: (wanted - readUs + 999) / 1000)
   }
 
   public func ready(_ index: Int) -> Ready {

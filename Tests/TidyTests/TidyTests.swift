@@ -33,7 +33,7 @@ import Testing
   /// Wire ← Feed ← Linux, and Wire ← ControlClient ← tools. A module that is not listed may not
   /// exist.
   static let imports: [String: Set<String>] = [
-    "Wire": [],
+    "Wire": ["CChecksum"],
     "Feed": ["Wire"],
     "Appliance": ["Wire"],
     "EventLoop": ["Appliance", "Wire"],

@@ -23,9 +23,8 @@ import Testing
     guard case .logTail(let log) = try decode(.logTail, [1, 0, 0, 0, 9, 0, 0, 0, 7] + zeros(7))
     else { throw Status.malformed }
     let source = "door".padded(32) + "rtsp://10.0.0.5/1".padded(160)
-    guard case .sourceAdd(let added) = try decode(.sourceAdd, source) else {
-      throw Status.malformed
-    }
+    guard case .sourceAdd = try decode(.sourceAdd, source) else { throw Status.malformed }
+    let added = try source.withUnsafeBytes { try SourceRequest.decode($0) }
     #expect(added.name.string == "door" && added.url.string == "rtsp://10.0.0.5/1")
     #expect(log == LogRequest(source: .mediaServer, cursor: 7, maximum: 9))
     #expect(log.bound == 9)

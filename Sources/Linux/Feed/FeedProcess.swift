@@ -46,9 +46,7 @@ struct FeedProcess: ~Copyable {
       throw CaptureError(failure: .deviceError, errno: Int32(LX_ENOMEM.rawValue))
     }
     var isRaw = false
-    if case .camera(let camera) = origin, granted.format != PlaybackCamera.h264,
-      !isJPEG(granted.format)
-    {
+    if case .camera(let camera) = origin, FeedProcess.isRaw(granted.format) {
       let begun = lx_transcode_begin(
         camera.descriptor, granted.format, UInt32(granted.width), UInt32(granted.height))
       guard begun == 0 else { throw CaptureError(failure: .modeRefused, errno: -begun) }
@@ -76,6 +74,11 @@ struct FeedProcess: ~Copyable {
     if !isH264 {
       connection.describe(.jpeg(), payloadType: JPEGPacketizer.payloadType)
     }
+  }
+
+  /// The format has to be compressed before it can be sent.
+  static func isRaw(_ format: UInt32) -> Bool {
+    format != PlaybackCamera.h264 && !isJPEG(format)
   }
 
   private static func isJPEG(_ format: UInt32) -> Bool {

@@ -96,6 +96,8 @@ public struct FeedRole: ~Copyable {
         .file(playback), granted: playback.granted, pictures: pictures, nowMs: nowMs)
       return FeedRole(feed, camera: none, channel: channel)
     }
+    // Before the first of its pictures: many cameras may be starting.
+    if FeedProcess.isRaw(order.mode.format) { lx_give_way() }
     let camera = try CameraCapture(node: order.node, mode: order.mode)
     let feed = try FeedProcess.make(
       .camera(camera), granted: camera.granted, pictures: pictures, nowMs: nowMs)

@@ -20,7 +20,9 @@ public enum Request {
   case snapshot(CameraRequest)
   case streamStart(CameraRequest)
   case streamStop(CameraRequest)
-  case sourceAdd(SourceRequest)
+  /// A checked `SourceRequest`, in place likewise: decoded here, it would make every request as
+  /// large.
+  case sourceAdd(UnsafeRawBufferPointer)
   case sourceRemove(CameraRequest)
   case sourceList
   /// The bytes lie in place: valid as long as the frame's buffer.
@@ -50,7 +52,9 @@ public enum Request {
     case .snapshot: return .snapshot(try CameraRequest.decode(payload))
     case .streamStart: return .streamStart(try CameraRequest.decode(payload))
     case .streamStop: return .streamStop(try CameraRequest.decode(payload))
-    case .sourceAdd: return .sourceAdd(try SourceRequest.decode(payload))
+    case .sourceAdd:
+      _ = try SourceRequest.decode(payload)
+      return .sourceAdd(payload)
     case .sourceRemove: return .sourceRemove(try CameraRequest.decode(payload))
     case .sourceList: return try bare(.sourceList, payload)
     case .publish:
