@@ -36,7 +36,8 @@ let package = Package(
       name: "Wire", dependencies: ["CChecksum"], exclude: ["Wire.docc"],
       swiftSettings: device + noAllocations),
     .target(name: "Feed", dependencies: ["Wire"], swiftSettings: device + noAllocations + compact),
-    .target(name: "Appliance", dependencies: ["Wire"], swiftSettings: device + noAllocations),
+    .target(
+      name: "Appliance", dependencies: ["Wire"], swiftSettings: device + noAllocations + compact),
 
     // Device, with the kernel.
     .target(name: "EventLoop", dependencies: ["Appliance", "Wire"], swiftSettings: device),
@@ -50,7 +51,7 @@ let package = Package(
       ]),
     .target(
       name: "Linux", dependencies: ["EventLoop", "Appliance", "Feed", "Wire", "CLinux"],
-      swiftSettings: device + compact),
+      swiftSettings: device),
     .executableTarget(
       name: "watchpost", dependencies: ["Linux", "EventLoop", "Appliance", "Wire", "CLinux"],
       swiftSettings: device),

@@ -17,8 +17,8 @@ struct DeadlineWheel {
 
   init(now: Instant) { current = now.ms / DeadlineWheel.tickMs }
 
-  /// The first tick after `current` at which a bucket comes. Inlined: a getter would be given a copy
-  /// of the wheel.
+  /// The first tick after `current` at which a bucket comes. Inlined: a getter would be given a
+  /// copy of the wheel.
   @inline(__always)
   var nextTick: UInt64? {
     var first: UInt64?

@@ -10,9 +10,11 @@ extension EventLoop where System: ~Copyable {
   /// buffer being free, so that a ping gets through on a machine whose other clients do not read.
   @inline(__always)
   static func largestAnswer(to kind: UInt16) -> Int {
-    switch Kind(rawValue: kind) {
-    case .ping: max(refusalSize, Limits.headerSize + Limits.pingSize)
-    case .health: Limits.headerSize + HealthReport.size
+    // What is asked for most is found without looking the number up.
+    let health = Limits.headerSize + HealthReport.size
+    if kind == Kind.ping.rawValue || kind == Kind.health.rawValue { return health }
+    return switch Kind(rawValue: kind) {
+    case .ping, .health: health
     case .subscribe, .unsubscribe, .subscriptionStatistics, .identify, .reboot, .shutdown,
       .serverInfo, .mediaServer, .cameraStatus, .streamStart, .streamStop, .sourceAdd,
       .sourceRemove, .publish:
@@ -54,7 +56,7 @@ extension EventLoop where System: ~Copyable {
   ) -> Int {
     do throws(Status) {
       let request = try Request.decode(header, payload: payload)
-      count(header.kind)
+      counters.count(requestOf: header.kind)
       try authorise(index, request)
       if case .snapshot(let wanted) = request {
         try beginPicture(index, header, of: wanted.name)
@@ -70,13 +72,6 @@ extension EventLoop where System: ~Copyable {
       if error == .permission { counters[.permissionDenied] &+= 1 }
       return Frame.refusal(to: header, error, into: room)
     }
-  }
-
-  /// Counts a request under its operation.
-  @inline(__always)
-  private mutating func count(_ kind: UInt16) {
-    guard let kind = Kind(rawValue: kind) else { return }
-    counters[Metric.requests(kind)] &+= 1
   }
 
   /// Until keys exist, addresses decide: ping and health for everybody, the rest for trusted ones.

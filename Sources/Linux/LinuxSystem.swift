@@ -192,8 +192,8 @@ extension LinuxSystem: OperatingSystem {
     extraCount += 1
   }
 
-  /// epoll's time-out is in whole milliseconds from now, which was read at the end of the last turn;
-  /// rounded up, so that the deadline has come.
+  /// epoll's time-out is in whole milliseconds from now, which was read at the end of the last
+  /// turn; rounded up, so that the deadline has come.
   private mutating func timeoutMs(until deadline: Instant) -> Int32 {
     if resultCount > 0 || devices.hasMore || pictures.lost > 0 || children.hasMore { return 0 }
     let deadline = min(deadline, min(storage.nextDeadline, pictures.nextDeadline))

@@ -96,41 +96,42 @@ extension Header {
       return startsLikeMagic(buffer)
         ? .incomplete(needed: Limits.headerSize) : .refused(.badMagic, nil, size: buffer.count)
     }
-    var reader = ByteReader(buffer)
-    guard reader.read(UInt32.self) == magic else {
-      return .refused(.badMagic, nil, size: buffer.count)
+    guard field(0, of: buffer) == magic else { return .refused(.badMagic, nil, size: buffer.count) }
+    let head = UnsafeRawBufferPointer(start: buffer.baseAddress, count: Limits.headerSize - 4)
+    guard CRC32C.of(head) == field(28, of: buffer) else {
+      return .refused(.headerChecksum, nil, size: buffer.count)
     }
-    let head = UnsafeRawBufferPointer(rebasing: buffer[..<(Limits.headerSize - 4)])
-    let sum = UInt32(littleEndian: buffer.loadUnaligned(fromByteOffset: 28, as: UInt32.self))
-    guard CRC32C.of(head) == sum else { return .refused(.headerChecksum, nil, size: buffer.count) }
-
-    let version: UInt8 = reader.read()
-    let flags: UInt8 = reader.read()
-    let kind: UInt16 = reader.read()
-    let requestID: UInt32 = reader.read()
-    let status: UInt16 = reader.read()
-    let reservedA: UInt16 = reader.read()
-    let length: UInt32 = reader.read()
-    let reservedB: UInt32 = reader.read()
-    let header = Header(
-      flags: flags, kind: kind, requestID: requestID, status: status, length: length,
-      payloadChecksum: reader.read())
+    let version: UInt8 = field(4, of: buffer)
     guard version == Header.version else {
       return .refused(.unsupportedVersion(version), nil, size: buffer.count)
     }
+    let length: UInt32 = field(16, of: buffer)
     guard length <= UInt32(Limits.payloadSize) else {
       return .refused(.tooLarge(length: length), nil, size: buffer.count)
     }
     let size = Limits.headerSize + Int(length)
     guard buffer.count >= size else { return .incomplete(needed: size) }
-    let payload = UnsafeRawBufferPointer(rebasing: buffer[Limits.headerSize..<size])
+    let header = Header(
+      flags: field(5, of: buffer), kind: field(6, of: buffer), requestID: field(8, of: buffer),
+      status: field(12, of: buffer), length: length, payloadChecksum: field(24, of: buffer))
+    let payload = UnsafeRawBufferPointer(
+      start: buffer.baseAddress! + Limits.headerSize, count: Int(length))
     guard CRC32C.of(payload) == header.payloadChecksum else {
       return .refused(.payloadChecksum, header, size: size)
     }
-    guard ignoringReserved || (flags & ~replyFlag == 0 && reservedA == 0 && reservedB == 0) else {
+    let reserved = field(14, of: buffer, as: UInt16.self) == 0 && field(20, of: buffer) == UInt32(0)
+    guard ignoringReserved || (header.flags & ~replyFlag == 0 && reserved) else {
       return .refused(.reservedBits, header, size: size)
     }
     return .frame(header, payload: payload, size: size)
+  }
+
+  /// A field of the header that stands at the front of `buffer`, which is long enough.
+  @inline(__always)
+  private static func field<Value: FixedWidthInteger>(
+    _ offset: Int, of buffer: UnsafeRawBufferPointer, as _: Value.Type = Value.self
+  ) -> Value {
+    Value(littleEndian: buffer.loadUnaligned(fromByteOffset: offset, as: Value.self))
   }
 
   /// A peer that speaks another protocol is refused on its first bytes instead of being waited for.
@@ -145,19 +146,22 @@ extension Header {
   public func seal(_ frame: UnsafeMutableRawBufferPointer, payloadSize: Int) -> Int {
     precondition(payloadSize <= Limits.payloadSize, "payload larger than a frame")
     let size = Limits.headerSize + payloadSize
-    let payload = UnsafeRawBufferPointer(rebasing: frame[Limits.headerSize..<size])
-    var writer = ByteWriter(frame)
-    writer.write(Header.magic)
-    writer.write(Header.version)
-    writer.write(flags)
-    writer.write(kind)
-    writer.write(requestID)
-    writer.write(status)
-    writer.write(UInt16(0))
-    writer.write(UInt32(payloadSize))
-    writer.write(UInt32(0))
-    writer.write(CRC32C.of(payload))
-    writer.write(CRC32C.of(writer.written))
+    precondition(frame.count >= size, "a frame larger than its buffer")
+    let start = UnsafeRawPointer(frame.baseAddress!)
+    func set<Value: FixedWidthInteger>(_ offset: Int, _ value: Value) {
+      frame.storeBytes(of: value.littleEndian, toByteOffset: offset, as: Value.self)
+    }
+    set(0, Header.magic)
+    set(4, Header.version)
+    set(5, flags)
+    set(6, kind)
+    set(8, requestID)
+    set(12, status)
+    set(14, UInt16(0))
+    set(16, UInt32(payloadSize))
+    set(20, UInt32(0))
+    set(24, CRC32C.of(UnsafeRawBufferPointer(start: start + Limits.headerSize, count: payloadSize)))
+    set(28, CRC32C.of(UnsafeRawBufferPointer(start: start, count: Limits.headerSize - 4)))
     return size
   }
 }

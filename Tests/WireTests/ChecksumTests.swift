@@ -19,7 +19,8 @@ import Testing
     #expect(CRC32C.of([]) == 0)
   }
 
-  /// The processor's instruction, eight bytes at a time, and one bit at a time agree for every length and alignment.
+  /// The processor's instruction, eight bytes at a time, and one bit at a time agree for every
+  /// length and alignment.
   @Test func agreesWithTheDefinition() {
     let bytes = (0..<80).map { UInt8(truncatingIfNeeded: $0 &* 167 &+ 13) }
     for start in 0..<9 {

@@ -153,6 +153,12 @@ public struct MetricValues: Payload, Equatable {
     set { values[Int(metric.rawValue)] = newValue }
   }
 
+  /// Counts one more request of a kind, which is known.
+  @inline(__always)
+  public mutating func count(requestOf kind: UInt16) {
+    values[Int(Metric.requestsUnknown.rawValue + (kind & 31))] &+= 1
+  }
+
   public init(from reader: inout ByteReader) {
     reader.skip(8)
     for index in values.indices { values[index] = reader.read() }
