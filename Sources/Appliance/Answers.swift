@@ -221,6 +221,11 @@ extension Appliance {
     }
   }
 
+  /// The answer to `alertList`.
+  public func writeAlertList(now: Instant, into writer: inout ByteWriter) {
+    alerts.write(now: now, into: &writer)
+  }
+
   /// The machines' part of the answer to `metrics`.
   public func fillMetrics(_ metrics: inout MetricValues, now: Instant) {
     metrics[.uptimeMs] = now.ms

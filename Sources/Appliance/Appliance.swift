@@ -17,6 +17,7 @@ public struct Appliance: ~Copyable {
   public internal(set) var cameras: Cameras
   public private(set) var clock = Clock()
   private var watchdog: Watchdog
+  public private(set) var alerts: Alerts
   private var leds = LEDs()
   public private(set) var facts = BootFacts()
   public private(set) var storage = StorageFacts()
@@ -40,6 +41,7 @@ public struct Appliance: ~Copyable {
       configuration.cameras, table: tables.cameras, reports: tables.reports,
       waiting: tables.waiting, known: tables.known)
     watchdog = Watchdog(configuration.watchdog)
+    alerts = Alerts(configuration.alerts)
   }
 
   /// Takes one input. `effects` gains what is to be done, at most `Effects.capacity` in all; the
@@ -89,6 +91,7 @@ public struct Appliance: ~Copyable {
     case .started(let facts): start(facts, now: now, &effects)
     case .historyLoaded(let history): historyLoaded(history, now: now, &effects)
     case .tick: break
+    case .sampled(let sample): alerts.take(sample, now: now, &effects)
     case .turnCompleted(let vitals): watchdog.turnCompleted(vitals, now: now, &effects)
     case .deviceAdded(let device):
       guard !isSafeMode else { return }

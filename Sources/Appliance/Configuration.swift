@@ -17,6 +17,7 @@ public struct Configuration: Equatable, Sendable {
   public var cameras = Cameras()
   public var leds = InlineArray<3, LEDMapping>(repeating: .none)
   public var watchdog = WatchdogSettings()
+  public var alerts = Alerts()
   public var mdns = true
   /// SNTP servers, numeric; an unset one is all zeros.
   public var timeServers = InlineArray<2, IPv4>(repeating: .any)
@@ -77,6 +78,58 @@ public struct Configuration: Equatable, Sendable {
     public func trusts(_ address: IPv4) -> Bool {
       for index in trusted.indices where trusted[index].contains(address) { return true }
       return false
+    }
+  }
+
+  /// When the device calls for attention. Thresholds are in the unit of their alert; 0: never.
+  public struct Alerts: Equatable, Sendable {
+    public struct Thresholds: Equatable, Sendable {
+      public var warning: UInt32
+      public var critical: UInt32
+      public init(_ warning: UInt32, _ critical: UInt32) {
+        self.warning = warning
+        self.critical = critical
+      }
+    }
+
+    public var latency = Thresholds(500_000, 1_000_000)
+    public var errors = Thresholds(20, 50)
+    public var cpu = Thresholds(750, 900)
+    public var memory = Thresholds(850, 950)
+    public var connections = Thresholds(0, 50)
+    public var queue = Thresholds(750, 0)
+    public var slots = Thresholds(900, 950)
+    public var throughput = Thresholds(0, 0)
+    /// Seconds on end at a threshold before an alert is raised, and away from it before it falls.
+    public var raiseS: UInt16 = 3
+    public var clearS: UInt16 = 10
+    public init() {}
+
+    public subscript(alert: Alert) -> Thresholds {
+      get {
+        switch alert {
+        case .latency: latency
+        case .errors: errors
+        case .cpu: cpu
+        case .memory: memory
+        case .connections: connections
+        case .queue: queue
+        case .slots: slots
+        case .throughput: throughput
+        }
+      }
+      set {
+        switch alert {
+        case .latency: latency = newValue
+        case .errors: errors = newValue
+        case .cpu: cpu = newValue
+        case .memory: memory = newValue
+        case .connections: connections = newValue
+        case .queue: queue = newValue
+        case .slots: slots = newValue
+        case .throughput: throughput = newValue
+        }
+      }
     }
   }
 

@@ -7,8 +7,6 @@ public enum HealthLimits {
   /// Used space, percent.
   public static let storageLowPercent: UInt64 = 90
   public static let storageCriticalPercent: UInt64 = 95
-  /// Connection slots in use, percent.
-  public static let slotsPercent = 90
 }
 
 /// A state with its reasons.
@@ -38,7 +36,7 @@ extension HealthReasons {
   }
 
   /// Bits that have a name.
-  static let names = 23
+  static let names = 30
 
   private static func name(ofBit bit: Int) -> StaticString {
     switch HealthReasons.bit(bit) {
@@ -65,6 +63,13 @@ extension HealthReasons {
     case .udevUnavailable: "udevUnavailable"
     case .noCameraSlot: "noCameraSlot"
     case .cameraSlow: "cameraSlow"
+    case .latencyHigh: "latencyHigh"
+    case .errorsMany: "errorsMany"
+    case .cpuBusy: "cpuBusy"
+    case .memoryShort: "memoryShort"
+    case .connectionsFailing: "connectionsFailing"
+    case .queueLong: "queueLong"
+    case .throughputLow: "throughputLow"
     default: "unknown"
     }
   }
@@ -81,7 +86,7 @@ extension Appliance {
   }
 
   private var reasons: HealthReasons {
-    boardReasons | mediaServerReasons | cameraReasons | storageReasons
+    boardReasons | mediaServerReasons | cameraReasons | storageReasons | alerts.reasons
   }
 
   private var boardReasons: HealthReasons {
@@ -94,9 +99,6 @@ extension Appliance {
     reasons.set(.safeMode, isSafeMode)
     reasons.set(.networkDown, configuration.network.mode != .off && !(linkUp && address != .any))
     reasons.set(.clockUntrusted, !clock.isTrusted)
-    reasons.set(
-      .slotsNearlyFull,
-      connections * 100 >= configuration.control.slots * HealthLimits.slotsPercent)
     return reasons
   }
 

@@ -12,6 +12,8 @@ public enum Input {
   case tick
   /// One turn of the loop is complete and these vitals have checked in.
   case turnCompleted(Vitals)
+  /// What the second that has just ended was like.
+  case sampled(Sample)
 
   /// udev told of a V4L2 node, or enumeration found it.
   case deviceAdded(DeviceFacts)

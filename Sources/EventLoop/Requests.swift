@@ -17,9 +17,9 @@ extension EventLoop where System: ~Copyable {
     case .ping, .health: health
     case .subscribe, .unsubscribe, .subscriptionStatistics, .identify, .reboot, .shutdown,
       .serverInfo, .mediaServer, .cameraStatus, .streamStart, .streamStop, .sourceAdd,
-      .sourceRemove, .publish:
+      .sourceRemove, .publish, .alertList:
       512
-    case .metrics: 1024
+    case .metrics: 4096
     case .cameraList, .cameraCapabilities, .streamList, .sourceList, .logTail: Limits.frameSize
     // Pictures find their own room, later.
     case .connection, .event, .message, .snapshot, nil: refusalSize
@@ -82,7 +82,7 @@ extension EventLoop where System: ~Copyable {
     case .serverInfo, .cameraList, .cameraStatus, .cameraCapabilities, .streamList, .subscribe,
       .unsubscribe, .subscriptionStatistics, .metrics, .logTail, .identify, .reboot, .shutdown,
       .mediaServer, .snapshot, .streamStart, .streamStop, .sourceAdd, .sourceRemove, .sourceList,
-      .publish:
+      .publish, .alertList:
       guard sessions.slots[index].trusted else { throw .permission }
     }
   }
@@ -135,6 +135,7 @@ extension EventLoop where System: ~Copyable {
       try appliance.removeSource(wanted.name, now: now, effects: &effects)
       executeAll()
     case .sourceList: appliance.writeSourceList(into: &payload)
+    case .alertList: appliance.writeAlertList(now: now, into: &payload)
     case .publish(let part, let bytes): try publish(part, bytes, index).encode(into: &payload)
     case .snapshot: preconditionFailure("a picture is not written in one piece")
     }

@@ -50,6 +50,8 @@ public enum Kind: UInt16, Sendable {
   case sourceList = 22
   /// A part of a message to all subscribers of `messages`.
   case publish = 23
+  /// What the device watches of itself, with thresholds and levels.
+  case alertList = 24
   /// Sent by the device without a request, to subscribers.
   case event = 0x8000
   /// A part of a message, sent by the device without a request, to subscribers.
@@ -162,6 +164,8 @@ public enum EventCode: UInt16, Sendable {
   case mediaServerSockets = 0x0205
   /// The health state or its reasons changed.
   case healthChanged = 0x0301
+  /// An alert was raised, became worse or better, or was cleared.
+  case alertChanged = 0x0302
   /// The agent has started.
   case systemStarted = 0x0401
   /// The agent stops in order.
@@ -310,91 +314,4 @@ public enum LogSource: UInt8, Sendable {
   case agent = 0
   /// What MediaMTX prints.
   case mediaServer = 1
-}
-
-/// How the device is, in one word.
-public enum HealthState: UInt8, Sendable {
-  /// Not everything has been tried yet.
-  case starting = 0
-  /// The device does its job.
-  case healthy = 1
-  /// It does its job, but not all of it: see the reasons.
-  case degraded = 2
-  /// It does not do its job: see the reasons.
-  case failed = 3
-  /// It installs an update.
-  case updating = 4
-  /// It stops in order.
-  case stopping = 5
-}
-
-/// Why the machine started last.
-public enum ResetReason: UInt8, Sendable {
-  /// Neither watchdog nor breadcrumb tells.
-  case unknown = 0
-  /// Power came.
-  case powerOn = 1
-  /// The watchdog was not petted.
-  case watchdog = 2
-  /// Somebody asked for it.
-  case requested = 3
-  /// The kernel gave up.
-  case panic = 4
-}
-
-/// Why health is not plain `healthy`: a bit each. Clients ignore bits they do not know.
-public struct HealthReasons: Flags {
-  public var rawValue: UInt64
-  public init(rawValue: UInt64) { self.rawValue = rawValue }
-
-  /// The configuration file is wrong; the last good one is used.
-  public static let configurationInvalid = bit(0)
-  /// A configured LED cannot be driven.
-  public static let ledsUnavailable = bit(1)
-  /// There is no watchdog, or it cannot be opened.
-  public static let watchdogUnavailable = bit(2)
-  /// The last reset came from the watchdog.
-  public static let watchdogReset = bit(3)
-  /// After repeated watchdog resets only control port and LEDs run.
-  public static let safeMode = bit(4)
-  /// MediaMTX does not run.
-  public static let mediaServerDown = bit(5)
-  /// MediaMTX runs, but does not answer.
-  public static let mediaServerUnresponsive = bit(6)
-  /// MediaMTX listens on other sockets than the wanted ones.
-  public static let mediaServerSockets = bit(7)
-  /// A camera that is plugged in cannot be used.
-  public static let cameraFailed = bit(8)
-  /// A camera sends no pictures.
-  public static let cameraStalled = bit(9)
-  /// Another process holds a camera.
-  public static let cameraBusy = bit(10)
-  /// The USB bus has no bandwidth left for a camera.
-  public static let cameraNoBandwidth = bit(11)
-  /// There is no link or no address.
-  public static let networkDown = bit(12)
-  /// The wall clock is not known.
-  public static let clockUntrusted = bit(13)
-  /// There is no data partition.
-  public static let dataMissing = bit(14)
-  /// The data partition cannot be written.
-  public static let dataReadOnly = bit(15)
-  /// At least 90 % of the data partition is used.
-  public static let storageLow = bit(16)
-  /// At least 95 % of the data partition is used.
-  public static let storageCritical = bit(17)
-  /// At least 90 % of the connection slots are used.
-  public static let slotsNearlyFull = bit(18)
-  /// A child process ignores SIGKILL.
-  public static let childQuarantined = bit(19)
-  /// Cameras cannot be noticed.
-  public static let udevUnavailable = bit(20)
-  /// More cameras are plugged in than there are slots.
-  public static let noCameraSlot = bit(21)
-  /// A camera's pictures come at less than 80 % of its rate.
-  public static let cameraSlow = bit(22)
-  /// Reasons a person may ignore: they never change the state.
-  public static let notes = watchdogReset | clockUntrusted
-  /// Reasons with which the device does not do its job.
-  public static let failures = safeMode | mediaServerDown | mediaServerUnresponsive
 }

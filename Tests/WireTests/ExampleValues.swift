@@ -172,7 +172,29 @@ extension Example {
     values[.longestTurnUs] = 830
     values[.requestsPing] = 1_000_000
     values[.requests(.mediaServer)] = 12
+    values[core: 1] = 86_400_000
+    var ping = OperationStatistics()
+    ping.p50Us = 12
+    ping.p99Us = 140
+    ping.largestUs = 3000
+    ping.longestUs = 4100
+    values[operation: Int(Kind.ping.rawValue)] = ping
     return values
+  }()
+
+  static let alerts: [AlertEntry] = {
+    var slots = AlertEntry()
+    slots.alert = Code(.slots)
+    slots.level = Code(.warning)
+    slots.value = 912
+    slots.warning = 900
+    slots.critical = 950
+    slots.levelForMs = 61_000
+    slots.raised = 2
+    var throughput = AlertEntry()
+    throughput.alert = Code(.throughput)
+    throughput.value = 14
+    return [slots, throughput]
   }()
 
   static let logChunk: [UInt8] = {

@@ -50,6 +50,7 @@ extension Example {
     request(.sourceList, id: 22),
     request(
       .publish, id: 23, title: "publish in one part", layouts: ["PublishPart"], body: publishChunk),
+    request(.alertList, id: 24),
   ]
 
   static let replies: [Example] = [
@@ -71,6 +72,7 @@ extension Example {
     reply(.streamStart, id: 18), reply(.streamStop, id: 19), reply(.sourceAdd, id: 20),
     reply(.sourceRemove, id: 21), reply(.sourceList, id: 22, SourceListHead(count: 2), sources),
     reply(.publish, id: 23, PublishReply(sequence: 7, subscribers: 12)),
+    reply(.alertList, id: 24, AlertListHead(count: 2), alerts),
   ]
 
   /// A connection beyond the slots: about the connection, request id 0.

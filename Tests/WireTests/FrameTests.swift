@@ -192,6 +192,7 @@ import Testing
     case .event: _ = try EventMessage.decode(bytes)
     case .snapshot: _ = try SnapshotPart.open(bytes)
     case .sourceList: _ = try SourceListHead.entries(bytes)
+    case .alertList: _ = try AlertListHead.entries(bytes)
     case .publish: _ = try PublishReply.decode(bytes)
     case .message: _ = try MessagePart.open(bytes)
     case .identify, .reboot, .shutdown, .connection, .streamStart, .streamStop, .sourceAdd,

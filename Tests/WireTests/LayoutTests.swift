@@ -18,7 +18,8 @@ import Testing
       "SnapshotPart": SnapshotPart.size, "SourceRequest": SourceRequest.size,
       "PublishPart": PublishPart.size, "PublishReply": PublishReply.size,
       "MessagePart": MessagePart.size, "SourceEntry": SourceEntry.size,
-      "SourceListHead": SourceListHead.size,
+      "SourceListHead": SourceListHead.size, "AlertEntry": AlertEntry.size,
+      "AlertListHead": AlertListHead.size, "OperationStatistics": OperationStatistics.size,
     ]
     #expect(Set(Layout.all.keys) == Set(sizes.keys))
     for layout in Layout.all.values {
@@ -42,7 +43,9 @@ import Testing
     #expect(MetricValues.size == 8 + 8 * Metric.count)
     #expect(Metric.requests(.mediaServer) == .requestsMediaServer)
     #expect(Metric.requests(.sourceList) == .requestsSourceList)
-    #expect(Int(Metric.requestsUnknown.rawValue) + 32 <= Metric.count)
+    #expect(AlertListHead.size(count: AlertListHead.maximum) <= Limits.payloadSize)
+    let places = OperationStatistics.firstPlace + 32 * OperationStatistics.places
+    #expect(places == Metric.count && OperationStatistics.size == 8 * OperationStatistics.places)
   }
 
   /// Each named field's bytes are where the table puts them, and its reserved bytes are zero.
@@ -68,6 +71,9 @@ import Testing
     check(SourceRequest(name: "door", url: "rtsp://10.0.0.5/1"))
     check(Example.sources[0])
     check(SourceListHead(count: 2))
+    check(Example.alerts[0])
+    check(AlertListHead(count: 2))
+    check(Example.metrics[operation: 1])
     check(Refusal(.busy, retryAfterMs: 500, detail: 7))
   }
 

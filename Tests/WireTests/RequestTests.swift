@@ -108,7 +108,7 @@ import Testing
   }
 
   @Test func metricsOfAnotherVersion() throws {
-    let more = [98, 0] + zeros(6) + [UInt8](repeating: 1, count: 8 * 98)
+    let more = [0x90, 1] + zeros(6) + [UInt8](repeating: 1, count: 8 * 400)
     let fewer: [UInt8] = [1, 0] + zeros(6) + [5] + zeros(7)
     let known = try more.withUnsafeBytes { try MetricValues.decode($0) }
     #expect(known[.cpuMs] == 0x0101_0101_0101_0101)

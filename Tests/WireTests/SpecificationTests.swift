@@ -33,13 +33,15 @@ import Testing
     try expect("Metric", Metric.self)
     try expect("Delivery", Delivery.self)
     try expect("DeliveryReason", DeliveryReason.self)
+    try expect("Alert", Alert.self)
+    try expect("AlertLevel", AlertLevel.self)
   }
 
   /// Bits have no reflection: their declarations are read.
   @Test func bitsAreTheOnesInTheCode() throws {
-    let source = try String(
-      contentsOf: sourceFolder.appending(path: "Wire/Vocabulary.swift"), encoding: .utf8)
-    for type in ["Topics", "HealthReasons"] {
+    for (type, file) in [("Topics", "Vocabulary"), ("HealthReasons", "HealthVocabulary")] {
+      let source = try String(
+        contentsOf: sourceFolder.appending(path: "Wire/\(file).swift"), encoding: .utf8)
       let start = try #require(source.range(of: "public struct \(type): Flags {"))
       let end = try #require(source.range(of: "\n}", range: start.upperBound..<source.endIndex))
       let body = source[start.upperBound..<end.lowerBound]

@@ -18,8 +18,10 @@ public enum ConfigurationKey: Int, CaseIterable, Sendable {
   case mdnsEnabled
   case timeServers
   case dataDirectory, runDirectory
+  case alertLatency, alertErrors, alertCPU, alertMemory, alertConnections, alertQueue, alertSlots
+  case alertThroughput, alertRaise, alertClear
 
-  public static let count = 40
+  public static let count = 50
 
   /// What a key's value may be.
   public enum Value: Sendable {
@@ -40,6 +42,8 @@ public enum ConfigurationKey: Int, CaseIterable, Sendable {
     case modes(Int)
     /// Files with rates, at most so many.
     case playback(Int)
+    /// Two numbers, each at most this: where an alert is a warning, and where it is critical.
+    case thresholds(UInt64)
   }
 
   /// One row of the key table.
@@ -70,10 +74,13 @@ public enum ConfigurationKey: Int, CaseIterable, Sendable {
       cameraFacts
     case .ledPower, .ledCamera, .ledLink, .watchdogDevice, .watchdogTimeout, .watchdogMagicClose:
       hardwareFacts
+    case .alertLatency, .alertErrors, .alertCPU, .alertMemory, .alertConnections, .alertQueue,
+      .alertSlots, .alertThroughput, .alertRaise, .alertClear:
+      alertFacts
     }
   }
 
-  private static func row(
+  static func row(
     _ name: StaticString, _ value: Value, _ standard: StaticString, _ meaning: StaticString
   ) -> Facts {
     Facts(name: name, value: value, standard: standard, meaning: meaning)

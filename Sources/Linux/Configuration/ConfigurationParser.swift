@@ -12,7 +12,7 @@ public struct ConfigurationParser {
 
   private var configuration: Configuration
   private var error: ConfigurationError?
-  private var places = InlineArray<40, lx_config_place>(
+  private var places = InlineArray<50, lx_config_place>(
     repeating: lx_config_place(line: 0, key_column: 0, value_column: 0))
 
   private init(base: Configuration) { configuration = base }
@@ -149,9 +149,14 @@ extension Configuration {
       .controlRequestRate, .controlPublicRequestRate, .controlHandshakeTimeout,
       .controlIdleTimeout, .controlFrameTimeout, .controlWriteTimeout,
       .mediaRTSPPort, .mediaAPIPort, .mediaMetricsPort, .mediaProbeInterval, .mediaProbeTimeout,
-      .camerasProbeTimeout, .camerasFeedTimeout, .camerasStall, .watchdogTimeout:
+      .camerasProbeTimeout, .camerasFeedTimeout, .camerasStall, .watchdogTimeout, .alertRaise,
+      .alertClear:
       guard case .integer(let range) = key.facts.value else { return }
       setNumber(key, try value.integer(range))
+    case .alertLatency, .alertErrors, .alertCPU, .alertMemory, .alertConnections, .alertQueue,
+      .alertSlots, .alertThroughput:
+      guard case .thresholds(let limit) = key.facts.value else { return }
+      try alerts.set(key, value.thresholds(limit))
     }
   }
 
@@ -186,6 +191,8 @@ extension Configuration {
     case .camerasFeedTimeout: cameras.feedTimeoutMs = number
     case .camerasStall: cameras.stallMs = number
     case .watchdogTimeout: watchdog.timeoutS = UInt32(number)
+    case .alertRaise: alerts.raiseS = UInt16(number)
+    case .alertClear: alerts.clearS = UInt16(number)
     default: preconditionFailure("a key without a number")
     }
   }

@@ -56,6 +56,9 @@ public enum ConfigurationTable {
       line.append("`PATH@RATE`, at most ")
       line.append(decimal: UInt64(limit))
       line.append(", or `none`")
+    case .thresholds(let limit):
+      line.append("`WARNING, CRITICAL`, each 0 … ")
+      line.append(decimal: limit)
     case .networkMode: line.append("`dhcp`, `static`, `link-local`, `off`")
     case .led:
       line.append("`CHIP:LINE`, `line:NAME`, `sysfs:NAME`, then maybe ` active-low`; `off`")

@@ -97,6 +97,36 @@ public enum Metric: UInt16, Sendable {
   case messagesDelivered = 45
   /// Messages that a slow subscriber has lost, counted per subscriber.
   case messagesMissed = 46
+  /// Bytes received on all network interfaces but the loopback, since the kernel started.
+  case networkReceivedBytes = 47
+  /// Bytes sent, likewise.
+  case networkSentBytes = 48
+  /// Bytes read from all disks, since the kernel started.
+  case diskReadBytes = 49
+  /// Bytes written, likewise.
+  case diskWrittenBytes = 50
+  /// Gauge: memory of the device, KiB.
+  case deviceMemoryKiB = 51
+  /// Gauge: memory that programs could still have, KiB.
+  case deviceMemoryAvailableKiB = 52
+  /// Gauge: processor cores.
+  case cores = 53
+  /// Gauge: thousandths of the last second in which the cores were busy, on average.
+  case coresBusyPermille = 54
+  /// Gauge: connections that wait for a large buffer.
+  case buffersAwaited = 55
+  /// Gauge: large buffers lent, of 64.
+  case buffersLent = 56
+  /// Gauge: pictures on their way to clients, of 16.
+  case picturesPending = 57
+  /// Gauge: requests answered in the last second.
+  case requestsPerSecond = 58
+  /// Gauge: connections that got a slot in the last second.
+  case connectionsPerSecond = 59
+  /// Gauge: 95th percentile of the time that answers took of late, microseconds.
+  case answersP95Us = 60
+  /// Requests answered with an error that is the device's, not the client's.
+  case requestsFailedHere = 61
   /// The reserved places to 63 are zero. From here on, requests by operation: the place is 64 plus
   /// the kind's number, up to kind 31; place 64 counts unknown operations.
   case requestsUnknown = 64
@@ -123,13 +153,77 @@ public enum Metric: UInt16, Sendable {
   case requestsSourceRemove = 85
   case requestsSourceList = 86
   case requestsPublish = 87
+  case requestsAlertList = 88
+  /// Milliseconds in which this core was busy, since the kernel started. Places 96 to 103, one for
+  /// each of the first eight cores.
+  case core0BusyMs = 96
+  case core1BusyMs = 97
+  case core2BusyMs = 98
+  case core3BusyMs = 99
+  case core4BusyMs = 100
+  case core5BusyMs = 101
+  case core6BusyMs = 102
+  case core7BusyMs = 103
 
-  /// Places of this version of the protocol.
-  public static let count = 96
+  /// Cores that are told of.
+  public static let coresTold = 8
+  /// Places of this version of the protocol: the last ones are those of `OperationStatistics`.
+  public static let count = 384
 
   /// The place that counts requests of a kind.
   public static func requests(_ kind: Kind) -> Metric {
     Metric(rawValue: requestsUnknown.rawValue + (kind.rawValue & 31)) ?? .requestsUnknown
+  }
+}
+
+/// How one operation has fared: eight places of the answer to `metrics`, from place 128 plus eight
+/// times the kind's number on. Times are microseconds from the moment at which the device noticed
+/// the request until its answer was handed to the kernel; percentiles are those of the last 30 to
+/// 60 seconds, and at most 1/16 away from the true ones.
+///
+/// ```
+/// offset size field
+///      0    8 errors             requests answered with another status than `ok`
+///      8    8 p50Us
+///     16    8 p95Us
+///     24    8 p99Us
+///     32    8 largestUs          of the last 30 to 60 seconds
+///     40    8 longestUs          of this life of the agent
+///     48   16 reserved
+/// ```
+public struct OperationStatistics: Payload, Equatable {
+  public static let size = 64
+  /// The place of kind 0.
+  static let firstPlace = 128
+  static let places = 8
+
+  public var errors: UInt64 = 0
+  public var p50Us: UInt64 = 0
+  public var p95Us: UInt64 = 0
+  public var p99Us: UInt64 = 0
+  public var largestUs: UInt64 = 0
+  public var longestUs: UInt64 = 0
+
+  public init() {}
+
+  public init(from reader: inout ByteReader) {
+    errors = reader.read()
+    p50Us = reader.read()
+    p95Us = reader.read()
+    p99Us = reader.read()
+    largestUs = reader.read()
+    longestUs = reader.read()
+    reader.skip(16)
+  }
+
+  public func encode(into writer: inout ByteWriter) {
+    writer.write(errors)
+    writer.write(p50Us)
+    writer.write(p95Us)
+    writer.write(p99Us)
+    writer.write(largestUs)
+    writer.write(longestUs)
+    writer.zero(16)
   }
 }
 
@@ -144,13 +238,43 @@ public enum Metric: UInt16, Sendable {
 public struct MetricValues: Payload, Equatable {
   public static let size = 8 + 8 * Metric.count
 
-  private var values = InlineArray<96, UInt64>(repeating: 0)
+  private var values = InlineArray<384, UInt64>(repeating: 0)
 
   public init() {}
 
   public subscript(metric: Metric) -> UInt64 {
     get { values[Int(metric.rawValue)] }
     set { values[Int(metric.rawValue)] = newValue }
+  }
+
+  /// How the operation has fared whose kind has this number, 1 … 31.
+  public subscript(operation number: Int) -> OperationStatistics {
+    get {
+      let place = OperationStatistics.firstPlace + OperationStatistics.places * number
+      var statistics = OperationStatistics()
+      statistics.errors = values[place]
+      statistics.p50Us = values[place + 1]
+      statistics.p95Us = values[place + 2]
+      statistics.p99Us = values[place + 3]
+      statistics.largestUs = values[place + 4]
+      statistics.longestUs = values[place + 5]
+      return statistics
+    }
+    set {
+      let place = OperationStatistics.firstPlace + OperationStatistics.places * number
+      values[place] = newValue.errors
+      values[place + 1] = newValue.p50Us
+      values[place + 2] = newValue.p95Us
+      values[place + 3] = newValue.p99Us
+      values[place + 4] = newValue.largestUs
+      values[place + 5] = newValue.longestUs
+    }
+  }
+
+  /// The milliseconds in which a core was busy; `core` is below `Metric.coresTold`.
+  public subscript(core core: Int) -> UInt64 {
+    get { values[Int(Metric.core0BusyMs.rawValue) + core] }
+    set { values[Int(Metric.core0BusyMs.rawValue) + core] = newValue }
   }
 
   /// Counts one more request of a kind, which is known.

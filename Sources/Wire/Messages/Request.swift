@@ -27,6 +27,7 @@ public enum Request {
   case sourceList
   /// The bytes lie in place: valid as long as the frame's buffer.
   case publish(PublishPart, UnsafeRawBufferPointer)
+  case alertList
 
   /// The request in a checked frame.
   ///
@@ -69,6 +70,7 @@ public enum Request {
     case .reboot: return try bare(.reboot, payload)
     case .shutdown: return try bare(.shutdown, payload)
     case .mediaServer: return try bare(.mediaServer, payload)
+    case .alertList: return try bare(.alertList, payload)
     }
   }
 
