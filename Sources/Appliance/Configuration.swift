@@ -101,8 +101,8 @@ public struct Configuration: Equatable, Sendable {
     public var slots = Thresholds(900, 950)
     public var throughput = Thresholds(0, 0)
     /// Seconds on end at a threshold before an alert is raised, and away from it before it falls.
-    public var raiseS: UInt16 = 3
-    public var clearS: UInt16 = 10
+    public var raiseS: UInt16 = 5
+    public var clearS: UInt16 = 15
     public init() {}
 
     public subscript(alert: Alert) -> Thresholds {

@@ -36,10 +36,18 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
   /// What has checked in during this turn.
   var vitals = Vitals.none
   private var turnToldAt: Instant
-  /// What the system said of itself last, and when.
+  /// How long answers take; kinds with answers of this turn, a bit each; requests of each kind that
+  /// have been recorded.
+  var statistics: Statistics
+  var answered: UInt32 = 0
+  var recorded = InlineArray<32, UInt64>(repeating: 0)
+  /// What the system and the counters said at the last sample, when that was, and the sample.
   var resources = Resources()
-  var resourcesAt = Instant(ms: 0)
+  var sampledCounters = Totals()
+  var sampledAt: Instant
+  var second = Sample()
   var cpuPermille: UInt32 = 0
+  var acceptedPerSecond: UInt64 = 0
   /// The last line that MediaMTX printed before it ended last.
   var lastExitLine = Text<120>()
   /// The answer to `health`, when it was made (`.never`: it must be made anew), and with how many
@@ -79,6 +87,8 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
     now = Instant(ms: startUs / 1000)
     startedAt = now
     turnToldAt = now
+    sampledAt = now
+    statistics = Statistics(memory.histograms, now: now)
     sessions = SessionTable(
       memory.sessions, limits: configuration.control, seed: UInt32(truncatingIfNeeded: startUs),
       now: now)
@@ -102,6 +112,8 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
   /// The first input of a life.
   public mutating func start(_ facts: BootFacts) {
     now = Instant(ms: system.nowUs() / 1000)
+    resources = system.resources()
+    sampledAt = now
     step(.started(facts))
     var line = Text<160>("watchpost ")
     line.append(facts.version)
@@ -176,11 +188,13 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
     }
     deliverEvents()
     giveBackMessages()
+    if now.since(sampledAt) >= Self.sampleMs { takeSample() }
     pictureWake = sendPictures()
     watchBacklog()
     vitals.insert(.accept | .effects | .turn)
     counters[.loopTurns] &+= 1
     let took = system.nowUs() &- startUs
+    if answered != 0 { recordAnswers(us: took) }
     if took > counters[.longestTurnUs] { counters[.longestTurnUs] = took }
     if now.since(turnToldAt) >= Self.turnTellingMs {
       turnToldAt = now
@@ -196,7 +210,8 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
     let canResume = buffers.waiting > 0 && buffers.free >= 2
     if sweep != nil || !spawns.isEmpty || canResume { return now }
     return min(
-      min(appliance.nextDeadline, pictureWake), min(sessions.nextDeadline, backlogRetry))
+      min(min(appliance.nextDeadline, pictureWake), min(sessions.nextDeadline, backlogRetry)),
+      sampledAt + Self.sampleMs)
   }
 
   /// Tells the machines and executes what they ask for.
@@ -268,6 +283,7 @@ public struct LoopMemory {
   let mediaServerLog: UnsafeMutableBufferPointer<UInt8>
   let effects: UnsafeMutableBufferPointer<Effect>
   let health: UnsafeMutableBufferPointer<UInt8>
+  let histograms: UnsafeMutableBufferPointer<UInt32>
 
   /// Claims from `arena` what a loop with this configuration holds. `messages` are
   /// `MessageRing.memory` bytes that need not be there before they are used.
@@ -297,5 +313,6 @@ public struct LoopMemory {
     mediaServerLog = arena.claim("log of MediaMTX", LogRings.size, of: UInt8.self)
     effects = arena.claim("effects of one step", Effects.capacity, of: Effect.self)
     health = arena.claim("answer to health", HealthReport.size, of: UInt8.self)
+    histograms = arena.claim("histograms of answers", Statistics.memory, of: UInt32.self)
   }
 }

@@ -108,10 +108,23 @@ public enum Transfer: Equatable, Sendable {
   case broken
 }
 
-/// What the agent uses of its machine.
-public struct Resources: Equatable, Sendable {
+/// What the agent uses of its machine, and what the machine as a whole does.
+public struct Resources: Sendable {
   public var memoryKiB: UInt64 = 0
   public var memoryPeakKiB: UInt64 = 0
   public var cpuMs: UInt64 = 0
+  public var cores = 0
+  /// Of the first eight cores.
+  public var coreBusyMs = InlineArray<8, UInt64>(repeating: 0)
+  /// Of all cores together, busy and in all.
+  public var busyMs: UInt64 = 0
+  public var wholeMs: UInt64 = 0
+  public var deviceMemoryKiB: UInt64 = 0
+  public var deviceAvailableKiB: UInt64 = 0
+  /// Of all network interfaces but the loopback, and of all disks.
+  public var networkReceivedBytes: UInt64 = 0
+  public var networkSentBytes: UInt64 = 0
+  public var diskReadBytes: UInt64 = 0
+  public var diskWrittenBytes: UInt64 = 0
   public init() {}
 }

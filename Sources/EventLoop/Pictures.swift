@@ -63,6 +63,8 @@ struct Pictures {
     /// The request's.
     var header = Header(kind: 0, requestID: 0)
     var transcoded = false
+    /// When it was asked for.
+    var askedUs: UInt64 = 0
     /// The connection had something unsent: once that is gone, it may say something first.
     var yields = false
   }
@@ -113,7 +115,7 @@ extension EventLoop where System: ~Copyable {
     pictures[entry] = Pictures.Entry(
       state: .asked(until: now + Pictures.askMs), slot: index,
       generation: sessions.slots[index].generation, header: header,
-      transcoded: source.transcoded)
+      transcoded: source.transcoded, askedUs: nowUs)
   }
 
   /// Takes what the system has to say of pictures that were asked for.
@@ -183,7 +185,8 @@ extension EventLoop where System: ~Copyable {
     switch picture.state {
     case .free, .asked: preconditionFailure("there is nothing to send")
     case .refused(let status):
-      counters[.requestsFailed] &+= 1
+      countFailure(picture.header, status)
+      recordPicture(picture)
       dropPicture(entry)
       return Frame.refusal(to: picture.header, status, into: buffers.output)
     case .sending(let facts, let ageUs, let offset):
@@ -209,7 +212,8 @@ extension EventLoop where System: ~Copyable {
     let start = Limits.headerSize + SnapshotPart.size
     let room = UnsafeMutableRawBufferPointer(rebasing: buffers.output[start..<start + bytes])
     guard system.readPicture(entry, at: Int(part.offset), into: room) else {
-      counters[.requestsFailed] &+= 1
+      countFailure(picture.header, .internalError)
+      recordPicture(picture)
       dropPicture(entry)
       return Frame.refusal(to: picture.header, .internalError, into: buffers.output)
     }
@@ -221,11 +225,18 @@ extension EventLoop where System: ~Copyable {
     if end == Int(part.total) {
       counters[.requestsSucceeded] &+= 1
       counters[.snapshotsSent] &+= 1
+      recordPicture(picture)
       dropPicture(entry)
     } else if case .sending(let facts, let ageUs, _) = picture.state {
       pictures[entry].state = .sending(facts, ageUs: ageUs, offset: end)
     }
     return picture.header.reply().seal(frame, payloadSize: SnapshotPart.size + bytes)
+  }
+
+  /// A picture's answer is complete only now, long after the turn of its request.
+  private mutating func recordPicture(_ picture: Pictures.Entry) {
+    statistics.record(
+      Int(picture.header.kind & 31), us: system.nowUs() - picture.askedUs, count: 1)
   }
 
   /// Forgets the pictures of a connection that ends.

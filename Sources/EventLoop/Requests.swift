@@ -57,9 +57,12 @@ extension EventLoop where System: ~Copyable {
     do throws(Status) {
       let request = try Request.decode(header, payload: payload)
       counters.count(requestOf: header.kind)
+      answered |= 1 << UInt32(header.kind & 31)
       try authorise(index, request)
       if case .snapshot(let wanted) = request {
         try beginPicture(index, header, of: wanted.name)
+        // Its time is told when its last part has been sent.
+        recorded[Int(header.kind & 31)] &+= 1
         return 0
       }
       var writer = FrameWriter(room)
@@ -67,11 +70,17 @@ extension EventLoop where System: ~Copyable {
       counters[.requestsSucceeded] &+= 1
       return writer.seal(header.reply())
     } catch {
-      counters[.requestsFailed] &+= 1
-      if error == .unknownOperation { counters[.requestsUnknown] &+= 1 }
-      if error == .permission { counters[.permissionDenied] &+= 1 }
+      countFailure(header, error)
       return Frame.refusal(to: header, error, into: room)
     }
+  }
+
+  mutating func countFailure(_ header: Header, _ error: Status) {
+    counters[.requestsFailed] &+= 1
+    if error == .unknownOperation { counters[.requestsUnknown] &+= 1 }
+    if error == .permission { counters[.permissionDenied] &+= 1 }
+    if error.isOurs { counters[.requestsFailedHere] &+= 1 }
+    statistics.recordError(error == .unknownOperation ? 0 : Int(header.kind & 31))
   }
 
   /// Until keys exist, addresses decide: ping and health for everybody, the rest for trusted ones.
@@ -162,7 +171,6 @@ extension EventLoop where System: ~Copyable {
   }
 
   private mutating func healthReport() -> HealthReport {
-    refreshResources()
     var report = appliance.healthReport(now: now)
     report.slotsTotal = UInt32(sessions.ordinary)
     report.slotsUsed = UInt32(sessions.used)
@@ -176,7 +184,6 @@ extension EventLoop where System: ~Copyable {
   }
 
   private mutating func metrics() -> MetricValues {
-    refreshResources()
     var values = counters
     appliance.fillMetrics(&values, now: now)
     values[.connectionsOpen] = UInt64(sessions.used)
@@ -190,20 +197,8 @@ extension EventLoop where System: ~Copyable {
     values[.memoryPeakKiB] = resources.memoryPeakKiB
     values[.cpuMs] = resources.cpuMs
     values[.logLines] = logs.agent.lines
+    fillStatistics(&values)
     return values
-  }
-
-  /// Asks the system for memory and processor use, once a second at most: a fleet that polls health
-  /// must not make the agent read files of /proc all the time.
-  private mutating func refreshResources() {
-    guard now.since(resourcesAt) >= 1000 || resourcesAt == Instant(ms: 0) else { return }
-    let before = resources
-    let elapsed = now.since(resourcesAt)
-    resources = system.resources()
-    if resourcesAt != Instant(ms: 0) {
-      cpuPermille = UInt32(clamping: (resources.cpuMs &- before.cpuMs) * 1000 / max(elapsed, 1))
-    }
-    resourcesAt = now
   }
 
   private func writeLog(_ request: LogRequest, into payload: inout ByteWriter) {

@@ -299,6 +299,22 @@ extension LinuxSystem: OperatingSystem {
     resources.memoryKiB = lx_resident_bytes() / 1024
     resources.memoryPeakKiB = lx_peak_resident_bytes() / 1024
     resources.cpuMs = lx_cpu_ms()
+    var usage = lx_usage()
+    lx_usage_read(&usage)
+    resources.cores = Int(usage.cores)
+    withUnsafeBytes(of: usage.core_busy_ms) { bytes in
+      for core in resources.coreBusyMs.indices {
+        resources.coreBusyMs[core] = bytes.load(fromByteOffset: 8 * core, as: UInt64.self)
+      }
+    }
+    resources.busyMs = usage.busy_ms
+    resources.wholeMs = usage.whole_ms
+    resources.deviceMemoryKiB = usage.memory_kib
+    resources.deviceAvailableKiB = usage.available_kib
+    resources.networkReceivedBytes = usage.received_bytes
+    resources.networkSentBytes = usage.sent_bytes
+    resources.diskReadBytes = usage.read_bytes
+    resources.diskWrittenBytes = usage.written_bytes
     return resources
   }
 }

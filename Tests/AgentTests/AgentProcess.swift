@@ -52,6 +52,9 @@ final class AgentProcess {
       directory = \(folder.path)/data
       [run]
       directory = \(folder.path)/run
+      [alerts]
+      cpu_percent = 0, 0
+      memory_percent = 0, 0
       """
     try text.write(to: file, atomically: true, encoding: .utf8)
     process.executableURL = Self.program

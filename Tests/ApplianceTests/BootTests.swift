@@ -181,14 +181,6 @@ import Wire
     #expect(world.health == Health(state: .degraded, reasons: .dataReadOnly))
   }
 
-  @Test func nearlyAllSlotsInUse() {
-    let world = World.up { $0.control.slots = 10 }
-    world.send(.connectionsChanged(used: 8))
-    #expect(world.health.state == .healthy)
-    world.send(.connectionsChanged(used: 9))
-    #expect(world.health.reasons == .slotsNearlyFull)
-  }
-
   @Test func withoutUdevCamerasCannotBeNoticed() {
     var facts = World.facts
     facts.udevAvailable = false

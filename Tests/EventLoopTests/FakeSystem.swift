@@ -33,6 +33,10 @@ struct FakeSystem: ~Copyable, OperatingSystem {
   var inputs: [Input] = []
   /// How long it takes to learn of one.
   var inputUs: UInt64 = 0
+  /// How long it takes to hand bytes to a connection.
+  var sendUs: UInt64 = 0
+  /// What the machine as a whole does.
+  var machine = Resources()
   var executed: [Effect] = []
   /// Bytes of memory given back.
   var discarded = 0
@@ -132,6 +136,7 @@ struct FakeSystem: ~Copyable, OperatingSystem {
     if peers[connection]!.broken { return .broken }
     let count = min(bytes.count, peers[connection]!.budget)
     peers[connection]!.sends += 1
+    timeUs += sendUs
     guard count > 0 else { return .wouldBlock }
     peers[connection]!.received += bytes[..<count]
     if peers[connection]!.budget != .max { peers[connection]!.budget -= count }
@@ -203,5 +208,5 @@ struct FakeSystem: ~Copyable, OperatingSystem {
 
   mutating func writeLog(_ line: LogLine) { lines.append(line) }
 
-  mutating func resources() -> Resources { Resources() }
+  mutating func resources() -> Resources { machine }
 }

@@ -17,6 +17,7 @@ struct Fixture: ~Copyable {
     configuration.cameras.enabled = false
     configuration.watchdog.device = .empty
     configuration.network.mode = .off
+    (configuration.alerts.raiseS, configuration.alerts.clearS) = (3, 10)
     change(&configuration)
     var plan = Arena()
     messages = .allocate(byteCount: MessageRing.memory, alignment: 64)

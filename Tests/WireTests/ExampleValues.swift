@@ -174,7 +174,9 @@ extension Example {
     values[.requests(.mediaServer)] = 12
     values[core: 1] = 86_400_000
     var ping = OperationStatistics()
+    ping.errors = 3
     ping.p50Us = 12
+    ping.p95Us = 60
     ping.p99Us = 140
     ping.largestUs = 3000
     ping.longestUs = 4100

@@ -12,7 +12,7 @@ import Testing
       }
       #expect(name == "\(kind)")
     }
-    #expect(Example.requests.count == 23)
+    #expect(Example.requests.count == 24)
   }
 
   @Test func argumentsArrive() throws {
@@ -92,7 +92,7 @@ import Testing
   }
 
   @Test func unknownOperations() {
-    for kind in [UInt16(0), 24, 0x7FFF, 0x8000, 0x8001, 0xFFFF] {
+    for kind in [UInt16(0), 25, 0x7FFF, 0x8000, 0x8001, 0xFFFF] {
       #expect(error(Header(kind: kind, requestID: 1), zeros(3)) == .unknownOperation)
     }
   }

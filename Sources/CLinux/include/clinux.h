@@ -16,6 +16,7 @@
 #include "process.h"
 #include "service.h"
 #include "socket.h"
+#include "usage.h"
 
 #include "lx_capture.h"
 #include "lx_config.h"

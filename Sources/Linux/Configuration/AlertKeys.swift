@@ -32,10 +32,10 @@ extension ConfigurationKey {
         "fewer requests a second than this")
     case .alertRaise:
       Self.row(
-        "alerts.raise_s", .integer(1...3600), "3", "seconds on end before an alert is raised")
+        "alerts.raise_s", .integer(1...3600), "5", "seconds on end before an alert is raised")
     default:
       Self.row(
-        "alerts.clear_s", .integer(1...3600), "10",
+        "alerts.clear_s", .integer(1...3600), "15",
         "seconds on end, better than 9/10 of the threshold, before an alert falls")
     }
   }

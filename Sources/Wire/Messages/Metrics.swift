@@ -247,7 +247,12 @@ public struct MetricValues: Payload, Equatable {
     set { values[Int(metric.rawValue)] = newValue }
   }
 
-  /// How the operation has fared whose kind has this number, 1 … 31.
+  /// Requests of the kind with this number, 0 … 31.
+  public func requests(of number: Int) -> UInt64 {
+    values[Int(Metric.requestsUnknown.rawValue) + number]
+  }
+
+  /// How the operation has fared whose kind has this number, 0 … 31; 0: unknown ones.
   public subscript(operation number: Int) -> OperationStatistics {
     get {
       let place = OperationStatistics.firstPlace + OperationStatistics.places * number
