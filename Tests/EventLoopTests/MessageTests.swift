@@ -20,7 +20,7 @@ import Wire
     }
   }
 
-  private static func encoded(_ payload: some Payload) -> [UInt8] {
+  static func encoded(_ payload: some Payload) -> [UInt8] {
     [UInt8](unsafeUninitializedCapacity: 4096) { buffer, count in
       var writer = ByteWriter(UnsafeMutableRawBufferPointer(buffer))
       payload.encode(into: &writer)

@@ -166,7 +166,7 @@ import Wire
   /// The first part of a message.
   private func publish(_ count: Int, of total: UInt32) -> [UInt8] {
     let head = PublishPart(total: total, offset: 0, count: UInt32(count))
-    return request(.publish, encoded(head) + [UInt8](repeating: 0x2A, count: count))
+    return request(.publish, MessageTests.encoded(head) + [UInt8](repeating: 0x2A, count: count))
   }
 
   /// What a client does wrong is no failure of the device.
