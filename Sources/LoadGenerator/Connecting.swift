@@ -14,16 +14,7 @@ extension LoadGenerator {
     var next = 0
     while next < connections.count {
       let end = min(next + LoadGenerator.window, connections.count)
-      for index in next..<end {
-        guard connections[index].descriptor < 0 else { continue }
-        let origin = origins.address(of: index)
-        guard let descriptor = try startConnecting(to: target, from: origin) else {
-          result.failures.connect += 1
-          continue
-        }
-        connections[index] = Connection(descriptor: descriptor)
-        connected += 1
-      }
+      for index in next..<end { try start(index) }
       for index in next..<end where connections[index].descriptor >= 0 {
         try complete(index, milliseconds: Int32(seconds * 1000))
       }
@@ -32,17 +23,59 @@ extension LoadGenerator {
     return result.failures.total
   }
 
+  /// Connects all that are not, a window of them at a time, and each asks once as soon as it is
+  /// connected: who is served stays, who is refused or fails is closed and counted.
+  ///
+  /// Latency is that of the requests. A window is over when all in it have their answer.
+  public mutating func arrive(seconds: Double = 5) throws(LoadError) -> LoadResult {
+    begin()
+    let start = monotonicNs()
+    var next = 0
+    while next < connections.count {
+      let window = next..<min(next + LoadGenerator.window, connections.count)
+      let newcomers = window.filter { connections[$0].descriptor < 0 }
+      for index in newcomers { try self.start(index) }
+      allowance = newcomers.count
+      for index in newcomers where connections[index].descriptor >= 0 {
+        try complete(index, milliseconds: Int32(seconds * 1000))
+        ask(index, 1, now: monotonicNs())
+      }
+      allowance = 0
+      converse(until: .max, spinning: false)
+      giveUpUnanswered()
+      next = window.upperBound
+    }
+    return finish(start)
+  }
+
+  /// Closes all connections. They can be made again.
+  public mutating func leave() {
+    for index in connections.indices where connections[index].descriptor >= 0 {
+      Glibc.close(connections[index].descriptor)
+      connections[index] = Connection()
+    }
+    awaited = 0
+    connected = 0
+  }
+
+  private mutating func start(_ index: Int) throws(LoadError) {
+    guard connections[index].descriptor < 0 else { return }
+    let target = targets[index % targets.count]
+    let origin = origins.address(of: index)
+    guard let descriptor = try startConnecting(to: target, from: origin) else {
+      result.failures.connect += 1
+      return
+    }
+    connections[index] = Connection(descriptor: descriptor)
+    connected += 1
+  }
+
   private mutating func complete(_ index: Int, milliseconds: Int32) throws(LoadError) {
     let descriptor = connections[index].descriptor
     guard isReady(descriptor, POLLOUT, milliseconds), connectError(descriptor) == 0,
       exchangeOpening(descriptor, milliseconds)
     else { return fail(index, \.connect) }
     try poller.watch(descriptor, token: index, for: Poller.readable)
-  }
-
-  private func isReady(_ descriptor: Int32, _ events: Int32, _ milliseconds: Int32) -> Bool {
-    var entry = pollfd(fd: descriptor, events: Int16(events), revents: 0)
-    return poll(&entry, 1, milliseconds) == 1
   }
 
   /// Sends the dialect's opening and reads up to the empty line that ends its answer.

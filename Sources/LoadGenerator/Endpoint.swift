@@ -97,6 +97,12 @@ func connectError(_ descriptor: Int32) -> Int32 {
   return error
 }
 
+/// Waits until a descriptor is ready for one of these events of poll(2), at most so long.
+func isReady(_ descriptor: Int32, _ events: Int32, _ milliseconds: Int32) -> Bool {
+  var entry = pollfd(fd: descriptor, events: Int16(events), revents: 0)
+  return poll(&entry, 1, milliseconds) == 1
+}
+
 /// Nanoseconds since boot.
 @inline(__always)
 func monotonicNs() -> UInt64 { read(CLOCK_MONOTONIC) }

@@ -25,7 +25,8 @@ public struct LoadGenerator: ~Copyable {
   static let patienceNs: UInt64 = 2_000_000_000
 
   public let dialect: Dialect
-  public let target: Endpoint
+  /// Connections go to these in turn.
+  public let targets: [Endpoint]
   public let origins: Origins
 
   let poller: Poller
@@ -55,11 +56,20 @@ public struct LoadGenerator: ~Copyable {
     _ dialect: Dialect, to target: Endpoint, connections count: Int,
     from origins: Origins = .automatic, deepest: Int = 16
   ) throws(LoadError) {
+    try self.init(dialect, to: [target], connections: count, from: origins, deepest: deepest)
+  }
+
+  /// The same with several servers, among which the connections are dealt out one by one.
+  public init(
+    _ dialect: Dialect, to targets: [Endpoint], connections count: Int,
+    from origins: Origins = .automatic, deepest: Int = 16
+  ) throws(LoadError) {
     precondition(count > 0 && (1...Dialect.ring).contains(deepest), "out of range")
+    precondition(!targets.isEmpty, "nobody to ask")
     try raiseDescriptorLimit(to: count + 64)
     poller = try Poller()
     self.dialect = dialect
-    self.target = target
+    self.targets = targets
     self.origins = origins
     self.deepest = deepest
     reader = AnswerReader(dialect.expectation)
@@ -209,7 +219,7 @@ public struct LoadGenerator: ~Copyable {
 }
 
 /// Lets this process open so many descriptors, as far as its hard limit goes.
-private func raiseDescriptorLimit(to count: Int) throws(LoadError) {
+func raiseDescriptorLimit(to count: Int) throws(LoadError) {
   let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
   var limit = rlimit()
   guard getrlimit(resource, &limit) == 0 else { throw .system("getrlimit", errno) }

@@ -21,8 +21,14 @@ extension LoadGenerator {
     for index in connections.indices where connections[index].descriptor >= 0 {
       ask(index, depth, now: start)
     }
-    var now = start
-    var progress = start
+    converse(until: end, spinning: spinning)
+    return finish(start)
+  }
+
+  /// Takes answers and asks on until `end`, then waits for what is awaited.
+  mutating func converse(until end: UInt64, spinning: Bool) {
+    var now = monotonicNs()
+    var progress = now
     while awaited > 0 {
       let ready = poller.wait(nanoseconds: spinning ? 0 : 10_000_000)
       now = monotonicNs()
@@ -38,10 +44,9 @@ extension LoadGenerator {
       if ready > 0 { progress = now }
       if now - progress > LoadGenerator.patienceNs { break }
     }
-    return finish(start)
   }
 
-  private mutating func ask(_ index: Int, _ count: Int, now: UInt64) {
+  mutating func ask(_ index: Int, _ count: Int, now: UInt64) {
     let granted = min(count, allowance)
     guard granted > 0, connections[index].descriptor >= 0 else { return }
     allowance -= granted
@@ -104,21 +109,25 @@ extension LoadGenerator {
     }
   }
 
-  private mutating func begin() {
+  mutating func begin() {
     result = LoadResult()
     result.ownCPUSeconds = Double(threadCPUNs()) / 1e9
     for index in connections.indices { connections[index].base = connections[index].answered }
   }
 
-  private mutating func finish(_ start: UInt64) -> LoadResult {
+  mutating func finish(_ start: UInt64) -> LoadResult {
     result.seconds = Double(monotonicNs() - start) / 1e9
     result.ownCPUSeconds = Double(threadCPUNs()) / 1e9 - result.ownCPUSeconds
-    if awaited > 0 {
-      for index in connections.indices where connections[index].awaited > 0 {
-        result.failures.unanswered += connections[index].awaited - 1
-        fail(index, \.unanswered)
-      }
-    }
+    giveUpUnanswered()
     return result
+  }
+
+  /// Closes the connections that still await something, and counts what.
+  mutating func giveUpUnanswered() {
+    guard awaited > 0 else { return }
+    for index in connections.indices where connections[index].awaited > 0 {
+      result.failures.unanswered += connections[index].awaited - 1
+      fail(index, \.unanswered)
+    }
   }
 }

@@ -83,4 +83,33 @@ import Testing
     #expect(result.answers > 10)
     #expect(result.failures == Failures())
   }
+
+  @Test func whoArrivesStaysOrIsToldNo() throws {
+    let server = try LoopbackServer(.answers)
+    var load = try LoadGenerator(.ping(), to: server.endpoint, connections: 250)
+    for _ in 1...2 {
+      let result = try load.arrive()
+      #expect(result.answers == 250)
+      #expect(result.failures == Failures())
+      #expect(load.connected == 250)
+      #expect(try load.closedLoop(depth: 1, for: .requests(500)).answers == 500)
+      load.leave()
+      #expect(load.connected == 0)
+    }
+    let busy = try LoopbackServer(.refuses)
+    var refused = try LoadGenerator(.ping(), to: busy.endpoint, connections: 120)
+    let result = try refused.arrive()
+    #expect(result.answers == 0)
+    #expect(result.failures.refused == 120)
+    #expect(result.failures.total == 120)
+  }
+
+  @Test func connectionsAreDealtOut() throws {
+    // One of two servers refuses: every other connection meets it.
+    let servers = [try LoopbackServer(.answers), try LoopbackServer(.refuses)]
+    var load = try LoadGenerator(.ping(), to: servers.map(\.endpoint), connections: 50)
+    let result = try load.arrive()
+    #expect(result.answers == 25)
+    #expect(result.failures.refused == 25)
+  }
 }

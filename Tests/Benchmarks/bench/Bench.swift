@@ -29,17 +29,23 @@ import Foundation
   }
 
   func run() throws {
-    let rows = Row.all.filter { row in only.isEmpty || only.contains { row.name.contains($0) } }
     if list {
-      for row in rows { say(row.name) }
+      for name in names(Contest.self) + names(Broadcasts.self) { say(name) }
       return
     }
     let workshop = try Workshop(
       top: URL(filePath: top).absoluteURL, watchpost: watchpost, processor: try serverProcessor())
     let isMet =
-      instructions
-      ? try InstructionCount(workshop).run(update: update) : try measure(rows, workshop)
+      instructions ? try InstructionCount(workshop).run(update: update) : try measure(workshop)
     if !isMet { throw ExitCode.failure }
+  }
+
+  private func isWanted(_ name: String) -> Bool {
+    only.isEmpty || only.contains { name.contains($0) }
+  }
+
+  private func names<C: Chapter>(_: C.Type) -> [String] {
+    C.rows.map(\.name).filter(isWanted)
   }
 
   /// Servers on the first processor, the load on the last, where there are two: otherwise the
@@ -50,31 +56,41 @@ import Foundation
     return allowed.count > 1 ? allowed[0] : nil
   }
 
-  private func measure(_ rows: [Row], _ workshop: Workshop) throws -> Bool {
-    guard !rows.isEmpty else { throw ValidationError("no row has such a name; see --list") }
+  private func measure(_ workshop: Workshop) throws -> Bool {
     if workshop.processor != nil, let last = try ProcessFigures.allowedProcessors().last {
       _ = try workshop.capture(["taskset", "-a", "-c", "-p", "\(last)", "\(getpid())"])
     }
-    let contest = try Contest(workshop, for: rows)
     let title = try self.title(workshop)
     say("\(title)\n\n\(Report.head)")
-    for row in rows {
-      var time = seconds
-      if case .open = row.load { time *= 4 }
-      for outcome in try contest.run(row, pairs: pairs, seconds: time, spinning: spinning) {
-        say(Report.line(outcome))
-      }
+    var report = Report()
+    try write(Contest.self, workshop, &report)
+    try write(Broadcasts.self, workshop, &report)
+    guard !report.outcomes.isEmpty else {
+      throw ValidationError("no row has such a name; see --list")
     }
-    let report = contest.report
-    say(report.memoryLine)
     let folder = workshop.folder
     for (name, text) in [
       ("report.md", report.markdown(title: title)), ("report.csv", report.csv),
       ("samples.csv", report.samplesCSV),
     ] { try text.write(to: folder.appending(path: name), atomically: true, encoding: .utf8) }
-    let count = report.outcomes.count + 1
-    say("\n\(report.broken) of \(count) bars broken; all of it: \(folder.path)/")
+    say("\n\(report.broken) of \(report.outcomes.count) bars broken; all of it: \(folder.path)/")
     return report.broken == 0
+  }
+
+  /// Measures the rows of a chapter that are wanted; its servers end with it.
+  private func write<C: Chapter>(
+    _: C.Type, _ workshop: Workshop, _ report: inout Report
+  ) throws {
+    let rows = C.rows.filter { isWanted($0.name) }
+    guard !rows.isEmpty else { return }
+    let effort = Effort(pairs: pairs, seconds: seconds, spinning: spinning)
+    let chapter = try C(workshop, for: rows)
+    func tell(_ outcomes: [Outcome]) {
+      for outcome in outcomes { say(Report.line(outcome)) }
+      report.outcomes += outcomes
+    }
+    for row in rows { tell(try chapter.run(row, effort, &report)) }
+    tell(chapter.conclude())
   }
 
   /// What was measured, and on what.

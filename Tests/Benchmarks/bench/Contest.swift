@@ -3,15 +3,19 @@ import Glibc
 import LoadGenerator
 import Wire
 
-/// All servers of a run, side by side, and what they were found to do.
-final class Contest {
-  private let workshop: Workshop
+/// Requests and connections: Watchpost beside other servers, all of them running all the time.
+final class Contest: Chapter {
+  static var rows: [Row] { Row.all }
+  /// What memory may grow by under any load, KiB.
+  private static let growthKiB = 64
+
   private var servers: [Contestant: Server] = [:]
-  private(set) var report = Report()
+  /// Resident KiB of Watchpost when idle and at most.
+  private let idleKiB: Int
+  private var largestKiB: Int
 
   /// Starts Watchpost and whatever else `rows` need.
   init(_ workshop: Workshop, for rows: [Row]) throws {
-    self.workshop = workshop
     let watchpost = try workshop.startWatchpost(limits: .unmet)
     servers[.watchpost] = watchpost
     let wanted = Set(rows.flatMap(\.contestants))
@@ -28,30 +32,33 @@ final class Contest {
     }
     // A second of peace: what a start leaves to do is done then.
     sleep(1)
-    report.idleKiB = try ProcessFigures.residentKiB(of: watchpost.pid)
-    report.largestKiB = report.idleKiB
+    idleKiB = try ProcessFigures.residentKiB(of: watchpost.pid)
+    largestKiB = idleKiB
   }
 
-  /// Measures a row in `pairs` rounds, each contestant once a round, and judges it.
-  func run(_ row: Row, pairs: Int, seconds: Double, spinning: Bool) throws -> [Outcome] {
+  /// Measures a row in rounds, each contestant once a round.
+  func run(_ row: Row, _ effort: Effort, _ report: inout Report) throws -> [Outcome] {
     var samples: [Contestant: [Sample]] = [:]
-    for pair in 1...pairs {
+    for pair in 1...effort.pairs {
       for contestant in row.contestants {
         guard let server = servers[contestant] else { continue }
         let sample = try Sample.take(
-          of: server, Contest.dialect(contestant, row.operation), row.load, seconds: seconds,
-          spinning: spinning)
+          of: [server], Contest.dialect(contestant, row.operation), row.load, effort)
         samples[contestant, default: []].append(sample)
-        report.add(sample, of: contestant, row, pair: pair)
+        report.add(sample, of: contestant.rawValue, row.name, pair: pair)
+        if contestant == .watchpost { largestKiB = max(largestKiB, sample.residentKiB) }
       }
     }
-    let outcomes = row.comparisons.map { comparison in
+    return row.comparisons.map { comparison in
       Outcome(
-        row, comparison, ours: samples[row.subject, default: []],
-        theirs: samples[comparison.against, default: []])
+        row.name, comparison.measure, against: comparison.against.rawValue,
+        ours: samples[row.subject, default: []], theirs: samples[comparison.against, default: []],
+        bar: comparison.demand)
     }
-    report.outcomes += outcomes
-    return outcomes
+  }
+
+  func conclude() -> [Outcome] {
+    [.growth("all of the above", from: idleKiB, to: largestKiB, atMost: Contest.growthKiB)]
   }
 
   static func dialect(_ contestant: Contestant, _ operation: Operation) -> Dialect {

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// What `/proc` tells of a process.
 enum ProcessFigures {
@@ -38,6 +39,17 @@ enum ProcessFigures {
     throw BenchError("/proc/\(pid)/smaps_rollup tells no Rss")
   }
 
+  /// The most resident KiB of a process while `body` runs, looked at all the time.
+  static func largestResidentKiB<Result>(
+    of pid: Int32, during body: () throws -> Result
+  ) throws -> (kiB: Int, result: Result) {
+    let look = Look(pid)
+    Thread.detachNewThread { look.run() }
+    defer { look.end() }
+    let result = try body()
+    return (look.end(), result)
+  }
+
   /// The processors that this process may use.
   static func allowedProcessors() throws -> [Int] {
     let text = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
@@ -48,6 +60,40 @@ enum ProcessFigures {
         return ends.count == 2 ? Array(ends[0]...ends[1]) : ends
       }
     } ?? []
+  }
+}
+
+/// A thread that follows the memory of a process.
+private final class Look: Sendable {
+  private struct State {
+    var largest = 0
+    var isOver = false
+    var hasEnded = false
+  }
+
+  /// Between two looks: short enough for what lasts some milliseconds.
+  private static let pauseUs: UInt32 = 300
+
+  private let pid: Int32
+  private let state = Mutex(State())
+
+  init(_ pid: Int32) { self.pid = pid }
+
+  func run() {
+    while !state.withLock({ $0.isOver }) {
+      let kiB = (try? ProcessFigures.residentKiB(of: pid)) ?? 0
+      state.withLock { $0.largest = max($0.largest, kiB) }
+      usleep(Look.pauseUs)
+    }
+    state.withLock { $0.hasEnded = true }
+  }
+
+  /// Waits for the thread's end; the most that it has seen.
+  @discardableResult
+  func end() -> Int {
+    state.withLock { $0.isOver = true }
+    while !state.withLock({ $0.hasEnded }) { usleep(Look.pauseUs) }
+    return state.withLock { $0.largest }
   }
 }
 

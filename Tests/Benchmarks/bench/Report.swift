@@ -3,77 +3,77 @@ import Foundation
 /// What a run has found, as Markdown for people and as CSV for everything else.
 struct Report {
   var outcomes: [Outcome] = []
-  /// Every measurement: row, pair, contestant.
+  /// Every measurement: row, pair, whose.
   private(set) var samples: [(row: String, pair: Int, who: String, sample: Sample)] = []
-  /// Resident KiB of Watchpost when idle and at most.
-  var idleKiB = 0
-  var largestKiB = 0
-  /// What the growth may be, KiB.
-  static let growthBarKiB = 64
 
-  mutating func add(_ sample: Sample, of who: Contestant, _ row: Row, pair: Int) {
-    samples.append((row.name, pair, who.rawValue, sample))
-    if who == .watchpost { largestKiB = max(largestKiB, sample.residentKiB) }
+  mutating func add(_ sample: Sample, of who: String, _ row: String, pair: Int) {
+    samples.append((row, pair, who, sample))
   }
-
-  var growthKiB: Int { largestKiB - idleKiB }
 
   /// Demands that are not met.
-  var broken: Int {
-    outcomes.count { $0.verdict == .broken } + (growthKiB > Report.growthBarKiB ? 1 : 0)
-  }
+  var broken: Int { outcomes.count { $0.verdict == .broken } }
 
   static let head = """
-    | load | measure | against | watchpost | other | ratio | bar | verdict | busy: server, load |
+    | load | measure | against | watchpost | other | result | bar | verdict | busy: server, load |
     |---|---|---|---|---|---|---|---|---|
     """
 
   static func line(_ outcome: Outcome) -> String {
-    let sign = outcome.isBetterWhenHigher ? "≥" : "≤"
-    let bar = outcome.bar.map { "\(sign) \(fixed($0, 2))" } ?? "–"
-    let digits = outcome.unit == "µs" ? 2 : 0
     let verdict =
       outcome.failures > 0
       ? "BROKEN: \(outcome.failures) failed" : outcome.verdict.rawValue
     let cells = [
-      outcome.row, outcome.measure, outcome.against,
-      "\(fixed(outcome.ours, digits)) \(outcome.unit)",
-      "\(fixed(outcome.theirs, digits)) \(outcome.unit)",
-      "**\(fixed(outcome.ratio, 2))** (\(fixed(outcome.range.lowerBound, 2)) … "
-        + "\(fixed(outcome.range.upperBound, 2)))",
-      bar, verdict,
-      "\(fixed(outcome.serverBusy * 100, 0)) %, \(fixed(outcome.generatorBusy * 100, 0)) %",
+      outcome.row, outcome.measure, outcome.against, amount(outcome.ours, outcome.unit),
+      outcome.theirs.map { amount($0, outcome.unit) } ?? "–", result(outcome), bar(outcome),
+      verdict,
+      outcome.busy.map { "\(fixed($0.server * 100, 0)) %, \(fixed($0.generator * 100, 0)) %" }
+        ?? "–",
     ]
     return "| " + cells.joined(separator: " | ") + " |"
   }
 
-  var memoryLine: String {
-    let verdict = growthKiB <= Report.growthBarKiB ? "ok" : "BROKEN"
-    return "| all of the above | resident memory | itself when idle | \(largestKiB) KiB | "
-      + "\(idleKiB) KiB | **+\(growthKiB) KiB** | ≤ +\(Report.growthBarKiB) KiB | \(verdict) | – |"
+  private static func result(_ outcome: Outcome) -> String {
+    guard let range = outcome.range else { return "**\(amount(outcome.result, outcome.unit))**" }
+    return "**\(fixed(outcome.result, 2))** (\(fixed(range.lowerBound, 2)) … "
+      + "\(fixed(range.upperBound, 2)))"
+  }
+
+  private static func bar(_ outcome: Outcome) -> String {
+    func limit(_ value: Double) -> String {
+      outcome.range == nil ? amount(value, outcome.unit) : fixed(value, 2)
+    }
+    return switch outcome.bar {
+    case .atMost(let most): "≤ \(limit(most))"
+    case .atLeast(let least): "≥ \(limit(least))"
+    case .exactly(let wanted): "= \(limit(wanted))"
+    case .none: "–"
+    }
+  }
+
+  private static func amount(_ value: Double, _ unit: String) -> String {
+    let text = fixed(value, ["µs", "ms"].contains(unit) ? 2 : unit == "%" ? 1 : 0)
+    return unit.isEmpty ? text : "\(text) \(unit)"
   }
 
   func markdown(title: String) -> String {
-    ([title, "", Report.head] + outcomes.map(Report.line) + [memoryLine, ""])
-      .joined(separator: "\n")
+    ([title, "", Report.head] + outcomes.map(Report.line) + [""]).joined(separator: "\n")
   }
 
+  /// The least and the largest ratio are empty where the result is no ratio.
   var csv: String {
-    let head = "row,measure,against,unit,watchpost,other,ratio,ratio_min,ratio_max,bar,verdict,"
+    let head = "row,measure,against,unit,watchpost,other,result,ratio_min,ratio_max,bar,verdict,"
     let lines = outcomes.map { outcome in
       [
         quoted(outcome.row), outcome.measure, outcome.against, outcome.unit,
-        fixed(outcome.ours, 4), fixed(outcome.theirs, 4), fixed(outcome.ratio, 4),
-        fixed(outcome.range.lowerBound, 4), fixed(outcome.range.upperBound, 4),
-        outcome.bar.map { fixed($0, 2) } ?? "",
+        fixed(outcome.ours, 4), outcome.theirs.map { fixed($0, 4) } ?? "",
+        fixed(outcome.result, 4), outcome.range.map { fixed($0.lowerBound, 4) } ?? "",
+        outcome.range.map { fixed($0.upperBound, 4) } ?? "",
+        Report.bar(outcome),
         outcome.verdict == .told ? "" : "\(outcome.verdict)",
         "\(outcome.failures)", "\(outcome.pairs)",
       ].joined(separator: ",")
     }
-    let memory =
-      "all,resident memory,idle,KiB,\(largestKiB),\(idleKiB),,,,\(Report.growthBarKiB),"
-      + "\(growthKiB <= Report.growthBarKiB ? "ok" : "broken"),0,1"
-    return ([head + "failures,pairs"] + lines + [memory, ""]).joined(separator: "\n")
+    return ([head + "failures,pairs"] + lines + [""]).joined(separator: "\n")
   }
 
   var samplesCSV: String {

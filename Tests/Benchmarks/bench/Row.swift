@@ -26,26 +26,21 @@ enum Load {
   case visits(concurrency: Int)
 }
 
-/// What a ratio is made of.
-enum Measure: String {
-  case cpu = "CPU per request"
-  case p50 = "latency p50"
-  case p99 = "latency p99"
-  case rate = "per second"
-
-  /// Bars are upper bounds, but for rates.
-  var isBetterWhenHigher: Bool { self == .rate }
-}
-
 /// One ratio of a row: its subject to somebody else. `bar` nil: told, but nothing is demanded.
 struct Comparison {
   let against: Contestant
   let measure: Measure
   let bar: Double?
+
+  /// Bars are upper bounds, but for rates.
+  var demand: Outcome.Bar {
+    guard let bar else { return .none }
+    return measure == .rate ? .atLeast(bar) : .atMost(bar)
+  }
 }
 
 /// A row of the table: one load, everybody who takes it, and what is demanded.
-struct Row {
+struct Row: Named {
   let name: String
   /// Whose figures are compared with those of others.
   var subject = Contestant.watchpost

@@ -19,45 +19,48 @@ struct Sample {
   let failures: Int
   let residentKiB: Int
 
-  /// Puts a load on a server and reads its processor time before and after.
+  /// Puts a load on servers, its connections dealt out among them, and reads their processor time
+  /// before and after.
   static func take(
-    of server: Server, _ dialect: Dialect, _ load: Load, seconds: Double, spinning: Bool
+    of servers: [Server], _ dialect: Dialect, _ load: Load, _ effort: Effort
   ) throws -> Sample {
+    let seconds = effort.seconds
     switch load {
     case .visits(let concurrency):
-      var visits = try ConnectLoop(dialect, to: server.endpoint, concurrency: concurrency)
-      return try Sample(of: server) { try visits.run(seconds: seconds) }
+      var visits = try ConnectLoop(dialect, to: servers[0].endpoint, concurrency: concurrency)
+      return try Sample(of: servers) { try visits.run(seconds: seconds) }
     case .closed(let connections, let depth, let spread):
-      var load = try connect(server, dialect, connections, deepest: depth, spread: spread)
+      var load = try connect(servers, dialect, connections, deepest: depth, spread: spread)
       _ = try load.closedLoop(depth: depth, for: .seconds(seconds / 4))
-      return try Sample(of: server) {
-        try load.closedLoop(depth: depth, for: .seconds(seconds), spinning: spinning)
+      return try Sample(of: servers) {
+        try load.closedLoop(depth: depth, for: .seconds(seconds), spinning: effort.spinning)
       }
     case .open(let connections, let rate):
-      var load = try connect(server, dialect, connections, deepest: 128, spread: false)
-      _ = try load.openLoop(rate: Double(rate), seconds: seconds / 4)
-      return try Sample(of: server) { try load.openLoop(rate: Double(rate), seconds: seconds) }
+      var load = try connect(servers, dialect, connections, deepest: 128, spread: false)
+      _ = try load.openLoop(rate: Double(rate), seconds: seconds)
+      return try Sample(of: servers) { try load.openLoop(rate: Double(rate), seconds: seconds * 4) }
     }
   }
 
   private static func connect(
-    _ server: Server, _ dialect: Dialect, _ connections: Int, deepest: Int, spread: Bool
+    _ servers: [Server], _ dialect: Dialect, _ connections: Int, deepest: Int, spread: Bool
   ) throws -> LoadGenerator {
     var load = try LoadGenerator(
-      dialect, to: server.endpoint, connections: connections,
+      dialect, to: servers.map(\.endpoint), connections: connections,
       from: spread ? .spread(250) : .automatic, deepest: deepest)
     let failed = try load.connect()
     guard failed == 0 else {
-      throw BenchError("\(server.name) did not take \(failed) of \(connections) connections")
+      throw BenchError("\(servers[0].name) did not take \(failed) of \(connections) connections")
     }
     return load
   }
 
-  private init(of server: Server, _ run: () throws -> LoadResult) throws {
-    let before = try ProcessFigures.settledCPUNs(of: server.pid)
+  /// Processor time and memory are those of all servers together.
+  init(of servers: [Server], _ run: () throws -> LoadResult) throws {
+    let before = try servers.map { try ProcessFigures.settledCPUNs(of: $0.pid) }.reduce(0, +)
     let result = try run()
-    let after = try ProcessFigures.settledCPUNs(of: server.pid)
-    guard result.answers > 0 else { throw BenchError("\(server.name) has answered nothing") }
+    let after = try servers.map { try ProcessFigures.settledCPUNs(of: $0.pid) }.reduce(0, +)
+    guard result.answers > 0 else { throw BenchError("\(servers[0].name) has answered nothing") }
     requests = result.answers
     cpuPerRequest = Double(after - before) / Double(result.answers)
     ownCPUPerRequest = result.ownCPUSeconds * 1e9 / Double(result.answers)
@@ -68,13 +71,13 @@ struct Sample {
     p99 = Double(result.latency.quantile(0.99))
     latenessP99 = Double(result.lateness.quantile(0.99))
     failures = result.failures.total
-    residentKiB = try ProcessFigures.residentKiB(of: server.pid)
+    residentKiB = try servers.map { try ProcessFigures.residentKiB(of: $0.pid) }.reduce(0, +)
   }
 
   func value(of measure: Measure) -> Double {
     switch measure {
-    case .cpu: cpuPerRequest
-    case .p50: p50
+    case .cpu, .cpuPerDelivery: cpuPerRequest
+    case .p50, .delivery, .restart: p50
     case .p99: p99
     case .rate: perSecond
     }

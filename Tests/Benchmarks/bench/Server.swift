@@ -10,10 +10,10 @@ final class Server {
 
   var pid: Int32 { process.processIdentifier }
 
-  /// Starts `command` on `processor` (nil: any) and waits until it answers `probe`.
+  /// Starts `command` on `processor` (nil: any) and waits until `answers` says that it is there.
   init(
-    _ name: String, port: UInt16, command: [String], processor: Int?, probe: Dialect,
-    log: URL, patience seconds: Double = 10
+    _ name: String, port: UInt16, command: [String], processor: Int?, log: URL,
+    patience seconds: Double = 10, answers: (Endpoint) throws -> Bool
   ) throws {
     self.name = name
     endpoint = Endpoint(port: port)
@@ -26,21 +26,18 @@ final class Server {
     process.standardError = output
     process.standardInput = FileHandle.nullDevice
     try process.run()
-    try wait(for: probe, seconds: seconds, log: log)
+    try wait(for: answers, seconds: seconds, log: log)
   }
 
   deinit { kill() }
 
-  private func wait(for probe: Dialect, seconds: Double, log: URL) throws {
+  private func wait(
+    for answers: (Endpoint) throws -> Bool, seconds: Double, log: URL
+  ) throws {
     let end = Date().addingTimeInterval(seconds)
     while Date() < end {
       guard process.isRunning else { break }
-      var load = try LoadGenerator(probe, to: endpoint, connections: 1)
-      if try load.connect(seconds: 1) == 0,
-        try load.closedLoop(depth: 1, for: .requests(1)).answers == 1
-      {
-        return
-      }
+      if try answers(endpoint) { return }
       usleep(20_000)
     }
     kill()

@@ -39,19 +39,23 @@ struct Workshop {
     case defaults
   }
 
+  /// `settings` replace those of the configuration; `given` is a port that is not to be chosen.
   func startWatchpost(
-    limits: ControlLimits, _ wrapper: [String] = [], patience: Double = 10
+    limits: ControlLimits, _ wrapper: [String] = [], settings: [String: String] = [:],
+    on given: UInt16? = nil, patience: Double = 10
   ) throws -> Server {
-    let port = try freePort()
-    let file = try configure(limits, port: port)
+    let port = try given ?? freePort()
+    let file = try configure(limits, port: port, settings)
     return try start(
       limits == .unmet ? "watchpost" : "watchpost with default limits", port,
       wrapper + [watchpost.path, "agent", "--config", file], .ping(), patience: patience)
   }
 
   /// Writes a configuration: that of the host, other values where a second agent needs its own.
-  private func configure(_ limits: ControlLimits, port: UInt16) throws -> String {
-    let home = folder.appending(path: "agent-\(port)")
+  private func configure(
+    _ limits: ControlLimits, port: UInt16, _ other: [String: String]
+  ) throws -> String {
+    let home = folder.appending(path: "agent-\(UUID())")
     try FileManager.default.createDirectory(at: home, withIntermediateDirectories: true)
     let base = top.appending(path: "board/host/many.conf")
     var settings = try Workshop.settings(in: String(contentsOf: base, encoding: .utf8))
@@ -59,6 +63,7 @@ struct Workshop {
     settings["control.listen"] = "127.0.0.1:\(port)"
     settings["data.directory"] = "\(home.path)/data"
     settings["run.directory"] = "\(home.path)/run"
+    settings.merge(other) { $1 }
     let file = home.appending(path: "watchpost.conf")
     try settings.sorted { $0.key < $1.key }.map { "\($0.key) = \($0.value)\n" }.joined()
       .write(to: file, atomically: true, encoding: .utf8)
@@ -88,13 +93,14 @@ struct Workshop {
 
   /// Compiles a baseline with the toolchain's clang, whose code generator is that of the Swift
   /// compiler, or else with `cc`.
-  func compile(_ name: String) throws -> String {
+  func compile(_ name: String, _ options: [String] = []) throws -> String {
     let source = top.appending(path: "Tests/Benchmarks/\(name).c").path
     let program = folder.appending(path: name).path
     let clang = URL(filePath: try capture(["which", "swiftc"])).resolvingSymlinksInPath()
       .deletingLastPathComponent().appending(path: "clang").path
     let compiler = FileManager.default.isExecutableFile(atPath: clang) ? clang : "cc"
-    _ = try capture([compiler, "-O2", "-Wall", "-Wextra", "-Werror", "-o", program, source])
+    _ = try capture(
+      [compiler, "-O2", "-Wall", "-Wextra", "-Werror", "-o", program, source] + options)
     return program
   }
 
@@ -137,13 +143,25 @@ struct Workshop {
       "JSON-RPC", port, ["/usr/bin/python3", script, "\(port)"], .jsonRPCPing())
   }
 
-  private func start(
+  func start(
     _ name: String, _ port: UInt16, _ command: [String], _ probe: Dialect, patience: Double = 10
+  ) throws -> Server {
+    try start(name, port, command, patience: patience) { endpoint in
+      var load = try LoadGenerator(probe, to: endpoint, connections: 1)
+      return try load.connect(seconds: 1) == 0
+        && load.closedLoop(depth: 1, for: .requests(1)).answers == 1
+    }
+  }
+
+  /// Starts any server, which is there when `answers` says so.
+  func start(
+    _ name: String, _ port: UInt16, _ command: [String], patience: Double = 10,
+    answers: (Endpoint) throws -> Bool
   ) throws -> Server {
     let log = folder.appending(path: "\(name.replacing(" ", with: "-")).log")
     return try Server(
-      name, port: port, command: command, processor: processor, probe: probe, log: log,
-      patience: patience)
+      name, port: port, command: command, processor: processor, log: log, patience: patience,
+      answers: answers)
   }
 
   /// What a command prints, without the last line end.
