@@ -7,8 +7,10 @@ enum Answer: Equatable {
   case incomplete
   /// The awaited answer, of so many bytes.
   case accepted(size: Int)
-  /// A well-formed answer that says no: busy, a time-out, an error.
+  /// A well-formed answer that says no: a time-out, an error.
   case refused
+  /// The one that says that there is no place.
+  case busy
   /// Anything else.
   case wrong
 }
@@ -61,7 +63,7 @@ struct AnswerReader: ~Copyable {
     case .refused: return .wrong
     case .frame(let header, _, let size):
       guard header.isReply else { return .wrong }
-      guard header.status == 0 else { return .refused }
+      guard header.status == 0 else { return AnswerReader.no(header) }
       return header.kind == kind && header.requestID == UInt32(id) ? .accepted(size: size) : .wrong
     }
   }
@@ -71,8 +73,13 @@ struct AnswerReader: ~Copyable {
     switch Header.next(in: bytes, ignoringReserved: true) {
     case .incomplete: return .incomplete
     case .refused: return .wrong
-    case .frame(let header, _, _): return header.isReply && header.status != 0 ? .refused : .wrong
+    case .frame(let header, _, _):
+      return header.isReply && header.status != 0 ? AnswerReader.no(header) : .wrong
     }
+  }
+
+  private static func no(_ header: Header) -> Answer {
+    header.status == Status.busy.rawValue ? .busy : .refused
   }
 
   private func line(_ bytes: UnsafeRawBufferPointer) -> Answer {

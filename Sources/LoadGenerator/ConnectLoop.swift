@@ -122,6 +122,7 @@ public struct ConnectLoop: ~Copyable {
     switch reader.read(bytes, to: visit.id) {
     case .incomplete where count < buffer.count: return false
     case .incomplete, .wrong: leave(index, \.wrong)
+    case .busy: leave(index, \.busy)
     case .refused: leave(index, \.refused)
     case .accepted(let size):
       // Closing with unread bytes would reset the connection.

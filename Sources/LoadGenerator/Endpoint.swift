@@ -52,7 +52,9 @@ public enum LoadError: Error, Equatable {
 public struct Failures: Equatable, Sendable {
   /// Not connected, or its opening not answered.
   public var connect = 0
-  /// A well-formed answer said no: busy, for instance.
+  /// A well-formed answer said that there is no place.
+  public var busy = 0
+  /// A well-formed answer said no for another reason.
   public var refused = 0
   /// An answer that is none: unknown bytes, a wrong checksum, an id out of place.
   public var wrong = 0
@@ -63,7 +65,7 @@ public struct Failures: Equatable, Sendable {
 
   public init() {}
 
-  public var total: Int { connect + refused + wrong + closed + unanswered }
+  public var total: Int { connect + busy + refused + wrong + closed + unanswered }
 }
 
 /// A socket that connects without waiting, without Nagle's delay.

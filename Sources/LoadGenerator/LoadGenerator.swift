@@ -171,6 +171,9 @@ public struct LoadGenerator: ~Copyable {
         answered += 1
         continue
       case .incomplete where filled - offset < dialect.answerSize: break
+      case .busy:
+        fail(index, \.busy)
+        return 0
       case .refused:
         fail(index, \.refused)
         return 0

@@ -45,8 +45,11 @@ import Wire
 
   @Test func refusalsAreToldFromNonsense() {
     let busy = frame(.connection, id: 0, [UInt8](repeating: 0, count: 128), status: .busy)
-    #expect(read(busy, of: .ping(), to: 9) == .refused)
-    #expect(read(busy, of: .health, to: 9) == .refused)
+    #expect(read(busy, of: .ping(), to: 9) == .busy)
+    #expect(read(busy, of: .health, to: 9) == .busy)
+    let slow = frame(.connection, id: 0, [UInt8](repeating: 0, count: 128), status: .timeout)
+    #expect(read(slow, of: .ping(), to: 9) == .refused)
+    #expect(read(slow, of: .health, to: 9) == .refused)
     #expect(read(Array("HTTP/1.1 400 Bad Request\r\n\r\n and more".utf8), of: .ping()) == .wrong)
   }
 

@@ -30,7 +30,7 @@ import Testing
   }
 
   @Test func everyKindOfFailureIsCounted() throws {
-    #expect(try failures(of: .refuses).refused == 4)
+    #expect(try failures(of: .refuses).busy == 4)
     #expect(try failures(of: .damages).wrong == 4)
     #expect(try failures(of: .closes(after: 3)).closed == 4)
     #expect(try failures(of: .staysSilent).unanswered == 4)
@@ -100,7 +100,7 @@ import Testing
     var refused = try LoadGenerator(.ping(), to: busy.endpoint, connections: 120)
     let result = try refused.arrive()
     #expect(result.answers == 0)
-    #expect(result.failures.refused == 120)
+    #expect(result.failures.busy == 120)
     #expect(result.failures.total == 120)
   }
 
@@ -110,6 +110,6 @@ import Testing
     var load = try LoadGenerator(.ping(), to: servers.map(\.endpoint), connections: 50)
     let result = try load.arrive()
     #expect(result.answers == 25)
-    #expect(result.failures.refused == 25)
+    #expect(result.failures.busy == 25)
   }
 }

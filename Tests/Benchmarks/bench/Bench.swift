@@ -30,7 +30,11 @@ import Foundation
 
   func run() throws {
     if list {
-      for name in names(Contest.self) + names(Broadcasts.self) { say(name) }
+      let all = [
+        names(Contest.self), names(Broadcasts.self), names(Instances.self), names(Restarts.self),
+        names(Ladder.self),
+      ]
+      for name in all.joined() { say(name) }
       return
     }
     let workshop = try Workshop(
@@ -65,6 +69,9 @@ import Foundation
     var report = Report()
     try write(Contest.self, workshop, &report)
     try write(Broadcasts.self, workshop, &report)
+    try write(Instances.self, workshop, &report)
+    try write(Restarts.self, workshop, &report)
+    try write(Ladder.self, workshop, &report)
     guard !report.outcomes.isEmpty else {
       throw ValidationError("no row has such a name; see --list")
     }

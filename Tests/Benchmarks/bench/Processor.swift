@@ -39,6 +39,15 @@ enum ProcessFigures {
     throw BenchError("/proc/\(pid)/smaps_rollup tells no Rss")
   }
 
+  /// Open sockets of a process.
+  static func sockets(of pid: Int32) throws -> Int {
+    let folder = "/proc/\(pid)/fd"
+    return try FileManager.default.contentsOfDirectory(atPath: folder).count { name in
+      let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "\(folder)/\(name)")
+      return target?.hasPrefix("socket:") ?? false
+    }
+  }
+
   /// The most resident KiB of a process while `body` runs, looked at all the time.
   static func largestResidentKiB<Result>(
     of pid: Int32, during body: () throws -> Result

@@ -1,0 +1,105 @@
+import Foundation
+import LoadGenerator
+
+/// Several agents side by side: what a request costs all of them, and how evenly the kernel deals
+/// connections out among those that share a port.
+final class Instances: Chapter {
+  struct Entry: Named {
+    enum Question {
+      /// The connections of one agent, dealt out among several: what a request costs.
+      case cost(depth: Int)
+      /// Several agents on one port (SO_REUSEPORT, socket(7)): who gets how many connections.
+      case spread
+    }
+
+    let count: Int
+    let question: Question
+
+    var name: String {
+      switch question {
+      case .cost(let depth): "\(count) instances, ping, 1000 connections, depth \(depth)"
+      case .spread: "\(count) instances on one port, \(Instances.manyConnections) connections"
+      }
+    }
+  }
+
+  private static let connections = 1000
+  /// Enough for a spread that is no matter of luck: with four agents 20 % are 7 standard
+  /// deviations.
+  static let manyConnections = 4000
+  private static let costBar = 1.05
+  private static let spreadBar = 20.0
+
+  static let rows: [Entry] = [2, 4].flatMap { count in
+    [
+      Entry(count: count, question: .cost(depth: 1)),
+      Entry(count: count, question: .cost(depth: 16)),
+      Entry(count: count, question: .spread),
+    ]
+  }
+
+  private let workshop: Workshop
+  /// Each on a port of its own; the first is also the one that is alone.
+  private var agents: [Server] = []
+
+  init(_ workshop: Workshop, for rows: [Entry]) throws {
+    self.workshop = workshop
+    for _ in 0..<(rows.map(\.count).max() ?? 1) {
+      agents.append(try workshop.startWatchpost(limits: .unmet))
+    }
+    sleep(1)
+  }
+
+  func run(_ row: Entry, _ effort: Effort, _ report: inout Report) throws -> [Outcome] {
+    switch row.question {
+    case .cost(let depth): try [cost(row, depth, effort, &report)]
+    case .spread: try [spread(row, effort)]
+    }
+  }
+
+  private func cost(
+    _ row: Entry, _ depth: Int, _ effort: Effort, _ report: inout Report
+  ) throws -> Outcome {
+    let load = Load.closed(connections: Instances.connections, depth: depth)
+    var several: [Sample] = []
+    var one: [Sample] = []
+    for pair in 1...effort.pairs {
+      several.append(try Sample.take(of: Array(agents[..<row.count]), .ping(), load, effort))
+      one.append(try Sample.take(of: [agents[0]], .ping(), load, effort))
+      report.add(several[pair - 1], of: "\(row.count) instances", row.name, pair: pair)
+      report.add(one[pair - 1], of: "one instance", row.name, pair: pair)
+    }
+    return Outcome(
+      row.name, .cpu, against: "one instance", ours: several, theirs: one,
+      bar: .atMost(Instances.costBar))
+  }
+
+  /// How far the most favoured or the least favoured agent is from its share, in the worst round.
+  private func spread(_ row: Entry, _ effort: Effort) throws -> Outcome {
+    let port = try freePort()
+    let settings = ["control.share_port": "on"]
+    let sharing = try (0..<row.count).map { _ in
+      try workshop.startWatchpost(limits: .unmet, settings: settings, on: port)
+    }
+    // One that does not listen yet would be answered for by the others.
+    sleep(1)
+    let idle = try sharing.map { try ProcessFigures.sockets(of: $0.pid) }
+    let share = Double(Instances.manyConnections) / Double(row.count)
+    var worst = 0.0
+    var failures = 0
+    for _ in 1...effort.pairs {
+      var load = try LoadGenerator(
+        .ping(), to: Endpoint(port: port), connections: Instances.manyConnections,
+        from: .spread(250))
+      failures += try load.arrive().failures.total
+      let taken = try zip(sharing, idle).map { try ProcessFigures.sockets(of: $0.pid) - $1 }
+      guard taken.reduce(0, +) == load.connected else {
+        throw BenchError("\(row.name): \(taken) connections of \(load.connected)")
+      }
+      worst = taken.map { abs(Double($0) - share) / share * 100 }.reduce(worst, max)
+    }
+    return Outcome(
+      row.name, "farthest from its share", unit: "%", worst, bar: .atMost(Instances.spreadBar),
+      failures: failures, of: effort.pairs)
+  }
+}
