@@ -28,12 +28,14 @@ final class Restarts: Chapter {
   private static let pauseUs: UInt32 = 150_000
 
   private let reports: ReportSocket
+  private let runFolder: RunFolder
   private var supervisors: [Contestant: Server] = [:]
   private var children: [Contestant: Int32] = [:]
 
   init(_ workshop: Workshop, for rows: [Entry]) throws {
     let reports = try ReportSocket()
     self.reports = reports
+    runFolder = try RunFolder(workshop)
     let program = try workshop.compileFirstAct(reporting: reports.name)
     for contestant in Contestant.allCases {
       var child: Int32?
@@ -43,7 +45,7 @@ final class Restarts: Chapter {
       }
       supervisors[contestant] =
         switch contestant {
-        case .watchpost: try workshop.startSupervising(program, hasReported)
+        case .watchpost: try workshop.startSupervising(program, runFolder.path, hasReported)
         case .peer: try workshop.startSupervisor(program, hasReported)
         case .runsv: try workshop.startRunsv(program, hasReported)
         }
@@ -85,6 +87,22 @@ final class Restarts: Chapter {
     children[contestant] = next.pid
     return Double(next.ns - start)
   }
+}
+
+/// A folder in memory, as `run.directory` is on a board: a disk would take its time for the file
+/// that Watchpost writes for each life of MediaMTX.
+private final class RunFolder {
+  let path: String
+
+  init(_ workshop: Workshop) throws {
+    let memory = "/dev/shm"
+    let top =
+      FileManager.default.isWritableFile(atPath: memory) ? memory : workshop.folder.path
+    path = "\(top)/agent-bench-\(getpid())"
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+  }
+
+  deinit { try? FileManager.default.removeItem(atPath: path) }
 }
 
 /// Where supervised programs report that they run: an abstract UNIX socket for datagrams.
@@ -136,12 +154,14 @@ extension Workshop {
   private static let environment = ["env", "MTX_MOQ=no"]
 
   /// An agent with the program in place of MediaMTX.
-  func startSupervising(_ program: String, _ answers: () throws -> Bool) throws -> Server {
-    var settings = ["mediamtx.path": program]
+  func startSupervising(
+    _ program: String, _ runFolder: String, _ answers: () throws -> Bool
+  ) throws -> Server {
+    var settings = ["mediamtx.path": program, "run.directory": runFolder]
     for key in ["api", "metrics", "rtsp"] {
       settings["mediamtx.\(key)_port"] = "\(try freePort())"
     }
-    let agent = try startWatchpost(limits: .unmet, settings: settings)
+    let agent = try startWatchpost(limits: .defaults, settings: settings)
     guard try answers() else { throw BenchError("the agent has not started \(program)") }
     return agent
   }

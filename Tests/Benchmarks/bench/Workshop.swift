@@ -55,7 +55,10 @@ struct Workshop {
   private func configure(
     _ limits: ControlLimits, port: UInt16, _ other: [String: String]
   ) throws -> String {
-    let home = folder.appending(path: "agent-\(UUID())")
+    // Agents that share a port still have folders of their own; paths are bounded (README.md).
+    let homes = (1...).lazy.map { folder.appending(path: "agent-\(port)-\($0)") }
+    guard let home = homes.first(where: { !FileManager.default.fileExists(atPath: $0.path) })
+    else { throw BenchError("no folder for an agent") }
     try FileManager.default.createDirectory(at: home, withIntermediateDirectories: true)
     let base = top.appending(path: "board/host/many.conf")
     var settings = try Workshop.settings(in: String(contentsOf: base, encoding: .utf8))
