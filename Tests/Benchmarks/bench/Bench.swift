@@ -13,7 +13,7 @@ import Foundation
   @Option(help: "Only rows whose name contains this; may be repeated.") var only: [String] = []
   @Option(help: "The agent to measure [.build/image/host/watchpost].") var watchpost: String?
   @Option(help: "The checkout.") var top = "."
-  @Option(help: "Servers run on this processor, the load on another; -1: anywhere.")
+  @Option(help: "Servers run on this processor, the load on another; --processor=-1: anywhere.")
   var processor: Int?
   @Flag(
     help: "Counts instructions per request with callgrind and compares them with the committed.")
@@ -37,8 +37,12 @@ import Foundation
       for name in all.joined() { say(name) }
       return
     }
+    let processor = try serverProcessor()
     let workshop = try Workshop(
-      top: URL(filePath: top).absoluteURL, watchpost: watchpost, processor: try serverProcessor())
+      top: URL(filePath: top).absoluteURL, watchpost: watchpost, processor: processor)
+    if processor != nil, let last = try ProcessFigures.allowedProcessors().last {
+      _ = try workshop.capture(["taskset", "-a", "-c", "-p", "\(last)", "\(getpid())"])
+    }
     let isMet =
       instructions ? try InstructionCount(workshop).run(update: update) : try measure(workshop)
     if !isMet { throw ExitCode.failure }
@@ -61,9 +65,6 @@ import Foundation
   }
 
   private func measure(_ workshop: Workshop) throws -> Bool {
-    if workshop.processor != nil, let last = try ProcessFigures.allowedProcessors().last {
-      _ = try workshop.capture(["taskset", "-a", "-c", "-p", "\(last)", "\(getpid())"])
-    }
     let title = try self.title(workshop)
     say("\(title)\n\n\(Report.head)")
     var report = Report()

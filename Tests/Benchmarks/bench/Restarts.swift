@@ -32,7 +32,10 @@ final class Restarts: Chapter {
   private var supervisors: [Contestant: Server] = [:]
   private var children: [Contestant: Int32] = [:]
 
-  init(_ workshop: Workshop, for rows: [Entry]) throws {
+  /// A supervisor and what it starts run where the kernel wants: on one processor a program would
+  /// wait for what its supervisor does about it.
+  init(_ pinned: Workshop, for rows: [Entry]) throws {
+    let workshop = pinned.unpinned
     let reports = try ReportSocket()
     self.reports = reports
     runFolder = try RunFolder(workshop)

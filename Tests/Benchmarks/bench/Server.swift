@@ -10,14 +10,14 @@ final class Server {
 
   var pid: Int32 { process.processIdentifier }
 
-  /// Starts `command` on `processor` (nil: any) and waits until `answers` says that it is there.
+  /// Starts `command` on `processors` and waits until `answers` says that it is there.
   init(
-    _ name: String, port: UInt16, command: [String], processor: Int?, log: URL,
+    _ name: String, port: UInt16, command: [String], processors: [Int], log: URL,
     patience seconds: Double = 10, answers: (Endpoint) throws -> Bool
   ) throws {
     self.name = name
     endpoint = Endpoint(port: port)
-    let pinned = processor.map { ["taskset", "-c", "\($0)"] } ?? []
+    let pinned = ["taskset", "-c", processors.map { "\($0)" }.joined(separator: ",")]
     process.executableURL = URL(filePath: "/usr/bin/env")
     process.arguments = ["setpriv", "--pdeathsig", "KILL", "--"] + pinned + command
     try Data().write(to: log)

@@ -10,15 +10,18 @@ struct Workshop {
   let folder: URL
   /// The agent under measurement.
   let watchpost: URL
-  /// Servers run here; nil: anywhere.
-  let processor: Int?
+  /// Servers run here.
+  private(set) var processors: [Int]
+  /// All that there are.
+  private let allProcessors: [Int]
 
   init(top: URL, watchpost: String?, processor: Int?) throws {
     self.top = top
     folder = top.appending(path: ".build/benchmarks")
     self.watchpost =
       watchpost.map { URL(filePath: $0) } ?? top.appending(path: ".build/image/host/watchpost")
-    self.processor = processor
+    allProcessors = try ProcessFigures.allowedProcessors()
+    processors = processor.map { [$0] } ?? allProcessors
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     for name in try FileManager.default.contentsOfDirectory(atPath: folder.path)
     where name.hasPrefix("agent-") {
@@ -27,6 +30,13 @@ struct Workshop {
     guard FileManager.default.isExecutableFile(atPath: self.watchpost.path) else {
       throw BenchError("\(self.watchpost.path) is missing; run image/build host")
     }
+  }
+
+  /// The same, but the kernel chooses the processor.
+  var unpinned: Workshop {
+    var copy = self
+    copy.processors = allProcessors
+    return copy
   }
 
   // MARK: Watchpost
@@ -163,7 +173,7 @@ struct Workshop {
   ) throws -> Server {
     let log = folder.appending(path: "\(name.replacing(" ", with: "-")).log")
     return try Server(
-      name, port: port, command: command, processor: processor, log: log, patience: patience,
+      name, port: port, command: command, processors: processors, log: log, patience: patience,
       answers: answers)
   }
 
