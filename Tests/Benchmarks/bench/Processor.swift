@@ -30,6 +30,16 @@ enum ProcessFigures {
     return last
   }
 
+  /// Seconds that all processors together have been busy, in ticks (proc(5), `/proc/stat`).
+  static func busySeconds() throws -> Double {
+    let line = try String(contentsOfFile: "/proc/stat", encoding: .utf8).prefix { $0 != "\n" }
+    // user, nice, system, idle, iowait, irq, softirq, steal; guests are in user already.
+    let fields = line.split(separator: " ").dropFirst().compactMap { Double($0) }
+    guard fields.count >= 8 else { throw BenchError("/proc/stat begins with \(line)") }
+    let busy = fields[..<8].reduce(0, +) - fields[3] - fields[4]
+    return busy / Double(sysconf(Int32(_SC_CLK_TCK)))
+  }
+
   /// Resident KiB, counted page by page; `status` lags behind by some pages for each processor.
   static func residentKiB(of pid: Int32) throws -> Int {
     let text = try String(contentsOfFile: "/proc/\(pid)/smaps_rollup", encoding: .utf8)

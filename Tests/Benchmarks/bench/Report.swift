@@ -10,6 +10,10 @@ struct Report {
     samples.append((row, pair, who, sample))
   }
 
+  /// Measurements during which others had more of a processor than this.
+  static let disturbance = 0.1
+  var disturbed: Int { samples.count { $0.sample.othersBusy > Report.disturbance } }
+
   /// Demands that are not met.
   var broken: Int { outcomes.count { $0.verdict == .broken } }
 
@@ -79,7 +83,7 @@ struct Report {
   var samplesCSV: String {
     let head =
       "row,pair,server,requests,cpu_ns,generator_ns,per_second,p50_ns,p99_ns,lateness_p99_ns,"
-      + "server_busy,generator_busy,failures,resident_kib"
+      + "server_busy,generator_busy,others_busy,failures,resident_kib"
     let lines = samples.map { entry in
       let sample = entry.sample
       return [
@@ -87,7 +91,8 @@ struct Report {
         fixed(sample.cpuPerRequest, 1), fixed(sample.ownCPUPerRequest, 1),
         fixed(sample.perSecond, 0), fixed(sample.p50, 0), fixed(sample.p99, 0),
         fixed(sample.latenessP99, 0), fixed(sample.serverBusy, 3),
-        fixed(sample.generatorBusy, 3), "\(sample.failures)", "\(sample.residentKiB)",
+        fixed(sample.generatorBusy, 3), fixed(sample.othersBusy, 3), "\(sample.failures)",
+        "\(sample.residentKiB)",
       ].joined(separator: ",")
     }
     return ([head] + lines + [""]).joined(separator: "\n")

@@ -10,6 +10,8 @@ struct Sample {
   /// Shares of a processor, 0 … 1.
   let serverBusy: Double
   let generatorBusy: Double
+  /// What everybody else had, as a share of one processor: other programs, other machines.
+  let othersBusy: Double
   let perSecond: Double
   /// Nanoseconds.
   let p50: Double
@@ -58,7 +60,9 @@ struct Sample {
   /// Processor time and memory are those of all servers together.
   init(of servers: [Server], _ run: () throws -> LoadResult) throws {
     let before = try servers.map { try ProcessFigures.settledCPUNs(of: $0.pid) }.reduce(0, +)
+    let busyBefore = try ProcessFigures.busySeconds()
     let result = try run()
+    let busy = try ProcessFigures.busySeconds() - busyBefore
     let after = try servers.map { try ProcessFigures.settledCPUNs(of: $0.pid) }.reduce(0, +)
     guard result.answers > 0 else { throw BenchError("\(servers[0].name) has answered nothing") }
     requests = result.answers
@@ -66,6 +70,7 @@ struct Sample {
     ownCPUPerRequest = result.ownCPUSeconds * 1e9 / Double(result.answers)
     serverBusy = Double(after - before) / 1e9 / result.seconds
     generatorBusy = result.ownCPUSeconds / result.seconds
+    othersBusy = max(0, busy / result.seconds - serverBusy - generatorBusy)
     perSecond = result.answersPerSecond
     p50 = Double(result.latency.quantile(0.5))
     p99 = Double(result.latency.quantile(0.99))
