@@ -41,37 +41,48 @@ final class Instances: Chapter {
   private let workshop: Workshop
   /// Each on a port of its own; the first is also the one that is alone.
   private var agents: [Server] = []
+  /// What several processes on one processor cost a server that does nothing else.
+  private var peers: [Server] = []
 
   init(_ workshop: Workshop, for rows: [Entry]) throws {
     self.workshop = workshop
     for _ in 0..<(rows.map(\.count).max() ?? 1) {
       agents.append(try workshop.startWatchpost(limits: .unmet))
+      peers.append(try workshop.startPeer(health: Array(0...255)))
     }
     sleep(1)
   }
 
   func run(_ row: Entry, _ effort: Effort, _ report: inout Report) throws -> [Outcome] {
     switch row.question {
-    case .cost(let depth): try [cost(row, depth, effort, &report)]
+    case .cost(let depth): try cost(row, depth, effort, &report)
     case .spread: try [spread(row, effort)]
     }
   }
 
   private func cost(
     _ row: Entry, _ depth: Int, _ effort: Effort, _ report: inout Report
-  ) throws -> Outcome {
+  ) throws -> [Outcome] {
     let load = Load.closed(connections: Instances.connections, depth: depth)
-    var several: [Sample] = []
-    var one: [Sample] = []
+    var samples: [String: [Sample]] = [:]
     for pair in 1...effort.pairs {
-      several.append(try Sample.take(of: Array(agents[..<row.count]), .ping(), load, effort))
-      one.append(try Sample.take(of: [agents[0]], .ping(), load, effort))
-      report.add(several[pair - 1], of: "\(row.count) instances", row.name, pair: pair)
-      report.add(one[pair - 1], of: "one instance", row.name, pair: pair)
+      for (name, servers) in [("watchpost", agents), ("C server", peers)] {
+        for count in [row.count, 1] {
+          let sample = try Sample.take(of: Array(servers[..<count]), .ping(), load, effort)
+          samples["\(count) \(name)", default: []].append(sample)
+          report.add(sample, of: "\(count) \(name)", row.name, pair: pair)
+        }
+      }
     }
-    return Outcome(
-      row.name, .cpu, against: "one instance", ours: several, theirs: one,
-      bar: .atMost(Instances.costBar))
+    func outcome(_ row: String, _ name: String, count: Int, bar: Outcome.Bar) -> Outcome {
+      Outcome(
+        row, .cpu, against: "one instance", ours: samples["\(count) \(name)", default: []],
+        theirs: samples["1 \(name)", default: []], bar: bar)
+    }
+    return [
+      outcome(row.name, "watchpost", count: row.count, bar: .atMost(Instances.costBar)),
+      outcome("\(row.name): C server", "C server", count: row.count, bar: .none),
+    ]
   }
 
   /// How far the most favoured or the least favoured agent is from its share, in the worst round.
