@@ -7,25 +7,8 @@ import Wire
 @Suite struct BroadcastTests {
   private let message = (0..<40_000).map { UInt8(truncatingIfNeeded: $0 &* 7) }
 
-  /// The frames of a message, as a device sends them.
   private func frames(_ sequence: UInt64, _ message: [UInt8]) -> [UInt8] {
-    var all: [UInt8] = []
-    for offset in stride(from: 0, to: message.count, by: MessagePart.capacity) {
-      var part = MessagePart()
-      part.sequence = sequence
-      part.total = UInt32(message.count)
-      part.offset = UInt32(offset)
-      part.count = UInt32(min(MessagePart.capacity, message.count - offset))
-      var frame = [UInt8](repeating: 0, count: Limits.frameSize)
-      let size = frame.withUnsafeMutableBytes {
-        var writer = FrameWriter($0)
-        part.encode(into: &writer.payload)
-        message[offset..<offset + Int(part.count)].withUnsafeBytes { writer.payload.write($0) }
-        return writer.seal(Header(kind: Kind.message.rawValue, requestID: 0))
-      }
-      all += frame[..<size]
-    }
-    return all
+    LoopbackBroadcaster.frames(sequence, message)
   }
 
   /// Feeds pieces to two subscribers in turn; where the first wrong one was, nil: nowhere.
@@ -115,6 +98,42 @@ import Wire
       rest = rest.dropFirst(size)
     }
     #expect(offset == message.count)
+  }
+
+  /// Publishes to five subscribers for a moment.
+  private func result(
+    of conduct: LoopbackBroadcaster.Conduct, bytes: Int, seconds: Double = 0.1
+  ) throws -> LoadResult {
+    let server = try LoopbackBroadcaster(conduct)
+    var load = try BroadcastLoad(.watchpost, to: server.endpoint, subscribers: 5, bytes: bytes)
+    #expect(try load.connect() == 0)
+    return try load.run(seconds: seconds)
+  }
+
+  @Test(arguments: [1, 64, 100_000, 1_380_000]) func everybodyGetsEverything(bytes: Int) throws {
+    let result = try result(of: .delivers, bytes: bytes)
+    #expect(result.failures == Failures())
+    #expect(result.latency.count >= 1)
+    #expect(result.answers == 5 * Int(result.latency.count))
+    #expect(result.latency.max <= UInt64(result.seconds * 1e9))
+  }
+
+  @Test func everyKindOfFailureIsCounted() throws {
+    // One message each. Whoever got something wrong or was closed is lost, the others go on.
+    let damaged = try result(of: .damages, bytes: 40_000, seconds: 0)
+    #expect(damaged.failures.wrong == 1)
+    #expect(damaged.failures.total == 1)
+    #expect(damaged.answers == 4)
+    let closed = try result(of: .closes, bytes: 64, seconds: 0)
+    #expect(closed.failures.closed == 1)
+    #expect(closed.failures.total == 1)
+    #expect(closed.answers == 4)
+    let forgotten = try result(of: .forgets, bytes: 64, seconds: 0)
+    #expect(forgotten.failures.unanswered == 1)
+    #expect(forgotten.failures.total == 1)
+    let refused = try result(of: .refuses, bytes: 64, seconds: 0)
+    #expect(refused.answers == 0)
+    #expect(refused.failures.unanswered == 5)
   }
 
   @Test func nobodyListens() throws {

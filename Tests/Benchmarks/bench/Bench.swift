@@ -88,9 +88,10 @@ import Foundation
       ("samples.csv", report.samplesCSV),
     ] { try text.write(to: folder.appending(path: name), atomically: true, encoding: .utf8) }
     if report.disturbed > 0 {
+      let share = fixed(Report.disturbance * 100, 0)
       say(
-        "\nNot undisturbed: in \(report.disturbed) of \(report.samples.count) measurements others had "
-          + "more than \(fixed(Report.disturbance * 100, 0)) % of a processor.")
+        "\nNot undisturbed: others had more than \(share) % of a processor in \(report.disturbed) "
+          + "of \(report.samples.count) measurements.")
     }
     say("\n\(report.broken) of \(report.outcomes.count) bars broken; all of it: \(folder.path)/")
     return report.broken == 0
