@@ -74,11 +74,11 @@ import Foundation
     let title = try self.title(workshop)
     say("\(title)\n\n\(Report.head)")
     var report = Report()
-    try write(Contest.self, workshop, &report)
-    try write(Broadcasts.self, workshop, &report)
-    try write(Instances.self, workshop, &report)
-    try write(Restarts.self, workshop, &report)
-    try write(Ladder.self, workshop, &report)
+    write(Contest.self, workshop, &report)
+    write(Broadcasts.self, workshop, &report)
+    write(Instances.self, workshop, &report)
+    write(Restarts.self, workshop, &report)
+    write(Ladder.self, workshop, &report)
     guard !report.outcomes.isEmpty else {
       throw ValidationError("no row has such a name; see --list")
     }
@@ -97,19 +97,25 @@ import Foundation
     return report.broken == 0
   }
 
-  /// Measures the rows of a chapter that are wanted; its servers end with it.
-  private func write<C: Chapter>(
-    _: C.Type, _ workshop: Workshop, _ report: inout Report
-  ) throws {
+  /// Measures the rows of a chapter that are wanted; its servers end with it. A row that cannot be
+  /// measured is a broken one, and the others go on.
+  private func write<C: Chapter>(_: C.Type, _ workshop: Workshop, _ report: inout Report) {
     let rows = C.rows.filter { isWanted($0.name) }
     guard !rows.isEmpty else { return }
     let effort = Effort(pairs: pairs, seconds: seconds, spinning: spinning)
-    let chapter = try C(workshop, for: rows)
     func tell(_ outcomes: [Outcome]) {
       for outcome in outcomes { say(Report.line(outcome)) }
       report.outcomes += outcomes
     }
-    for row in rows { tell(try chapter.run(row, effort, &report)) }
+    let chapter: C
+    do { chapter = try C(workshop, for: rows) } catch {
+      return tell(rows.map { .unmeasured($0.name, error) })
+    }
+    for row in rows {
+      do { tell(try chapter.run(row, effort, &report)) } catch {
+        tell([.unmeasured(row.name, error)])
+      }
+    }
     tell(chapter.conclude())
   }
 

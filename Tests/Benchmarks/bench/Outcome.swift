@@ -106,6 +106,11 @@ struct Outcome {
     self.pairs = pairs
   }
 
+  /// A row that ended with an error.
+  static func unmeasured(_ row: String, _ error: any Error) -> Outcome {
+    Outcome(row, "not measured: \(error)", 1, bar: .exactly(0), failures: 1)
+  }
+
   /// By how much resident memory has grown, KiB.
   static func growth(_ row: String, from idle: Int, to largest: Int, atMost bar: Int) -> Outcome {
     Outcome(

@@ -68,7 +68,7 @@ struct Report {
     let head = "row,measure,against,unit,watchpost,other,result,ratio_min,ratio_max,bar,verdict,"
     let lines = outcomes.map { outcome in
       [
-        quoted(outcome.row), outcome.measure, outcome.against, outcome.unit,
+        quoted(outcome.row), quoted(outcome.measure), outcome.against, outcome.unit,
         fixed(outcome.ours, 4), outcome.theirs.map { fixed($0, 4) } ?? "",
         fixed(outcome.result, 4), outcome.range.map { fixed($0.lowerBound, 4) } ?? "",
         outcome.range.map { fixed($0.upperBound, 4) } ?? "",
@@ -101,4 +101,6 @@ struct Report {
 
 func fixed(_ value: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", value) }
 
-private func quoted(_ text: String) -> String { "\"\(text)\"" }
+private func quoted(_ text: String) -> String {
+  "\"\(text.replacing("\"", with: "\"\"").replacing("\n", with: " "))\""
+}
