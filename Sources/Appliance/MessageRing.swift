@@ -20,7 +20,7 @@ public struct MessageRing: ~Copyable {
   /// Bytes of the ring: two of the largest messages and some.
   public static let memory = 4608 * 1024
 
-  private struct Entry {
+  public struct Entry: Sendable {
     var start = 0
     var size = 0
     /// Subscribers in the middle of one of its frames.
@@ -39,8 +39,8 @@ public struct MessageRing: ~Copyable {
     /// Messages lost and not told yet.
     var missed: UInt32 = 0
     var joined = false
-    /// There is something for it.
-    var isBehind = false
+    /// It is known to have everything before the message with this number.
+    var caughtUp: UInt64 = 0
   }
 
   /// A message that comes in part by part. One at a time.
@@ -55,7 +55,7 @@ public struct MessageRing: ~Copyable {
 
   private let bytes: UnsafeMutableRawBufferPointer
   private let places: Table<Place>
-  private var entries = InlineArray<256, Entry>(repeating: Entry())
+  private let entries: Table<Entry>
   private var upload: Upload?
   /// The oldest message that is there, and the number the next one will have.
   public private(set) var oldest: UInt64 = 1
@@ -63,20 +63,26 @@ public struct MessageRing: ~Copyable {
   /// Subscribers in all, and those for whom there is something.
   public private(set) var subscribers = 0
   public private(set) var behind = 0
+  /// Subscribers in the middle of a frame.
+  private var pins = 0
   public private(set) var deliveredTotal: UInt64 = 0
   public private(set) var missedTotal: UInt64 = 0
-  /// Bytes of the ring that may have been written to since it was last empty.
+  /// Bytes of the ring that may have been written to since its memory was last given back.
   public private(set) var touched = 0
 
   /// - Parameters:
   ///   - bytes: `memory` bytes.
   ///   - places: one for each slot.
+  ///   - entries: `capacity` of them.
   public init(
-    _ bytes: UnsafeMutableRawBufferPointer, places: UnsafeMutableBufferPointer<Place>
+    _ bytes: UnsafeMutableRawBufferPointer, places: UnsafeMutableBufferPointer<Place>,
+    entries: UnsafeMutableBufferPointer<Entry>
   ) {
     precondition(bytes.count >= MessagePart.wireSize(Limits.messageSize), "too small a ring")
     self.bytes = bytes
+    precondition(entries.count == MessageRing.capacity, "one entry a message")
     self.places = Table(places, repeating: Place())
+    self.entries = Table(entries, repeating: Entry())
   }
 
   // MARK: Publishing
@@ -185,10 +191,7 @@ public struct MessageRing: ~Copyable {
     touched = max(touched, place)
     self.upload = nil
     next += 1
-    for slot in places.indices where places[slot].joined && !places[slot].isBehind {
-      places[slot].isBehind = true
-      behind += 1
-    }
+    behind = subscribers
     return next - 1
   }
 
@@ -199,6 +202,7 @@ public struct MessageRing: ~Copyable {
     guard !places[slot].joined else { return }
     places[slot] = Place()
     places[slot].sequence = next
+    places[slot].caughtUp = next
     places[slot].joined = true
     subscribers += 1
   }
@@ -206,9 +210,9 @@ public struct MessageRing: ~Copyable {
   /// It wants none any more. The rest of a frame that was begun stays pinned.
   public mutating func leave(_ slot: Int) {
     guard places[slot].joined else { return }
+    catchUp(slot)
     places[slot].joined = false
     subscribers -= 1
-    catchUp(slot)
   }
 
   /// What is next for a slot.
@@ -260,7 +264,8 @@ public struct MessageRing: ~Copyable {
       rest = end - sent
       places[slot].pinned = sequence
       places[slot].pinnedAt = entry.start + sent
-      self[sequence].pins += 1
+      entries[place(of: sequence)].pins += 1
+      pins += 1
       whole = end
     }
     places[slot].offset = whole
@@ -283,33 +288,38 @@ public struct MessageRing: ~Copyable {
   public mutating func unpin(_ slot: Int) {
     let sequence = places[slot].pinned
     precondition(sequence > 0, "nothing was pinned")
-    self[sequence].pins -= 1
+    entries[place(of: sequence)].pins -= 1
+    pins -= 1
     places[slot].pinned = 0
   }
 
-  /// Nobody needs what is in the ring any more: its memory may be given back.
-  public var isIdle: Bool {
-    guard behind == 0, upload == nil else { return false }
-    for sequence in oldest..<next where self[sequence].pins > 0 { return false }
-    return true
-  }
+  /// Nobody needs what is in the ring any more.
+  public var isIdle: Bool { behind == 0 && pins == 0 && upload == nil }
 
-  /// Forgets all messages, once the ring is idle. Returns the memory that may be given back.
-  public mutating func clear() -> UnsafeMutableRawBufferPointer {
+  /// Forgets all messages, once the ring is idle: the next one finds all of it free.
+  public mutating func clear() {
     precondition(isIdle, "somebody needs it")
     oldest = next
+  }
+
+  /// The memory that an empty ring has no use for.
+  public mutating func giveBack() -> UnsafeMutableRawBufferPointer {
+    precondition(isIdle && oldest == next, "somebody needs it")
     defer { touched = 0 }
     return UnsafeMutableRawBufferPointer(rebasing: bytes[..<touched])
   }
 
+  /// The slot has everything there is, or wants nothing any more.
   private mutating func catchUp(_ slot: Int) {
-    guard places[slot].isBehind else { return }
-    places[slot].isBehind = false
+    guard places[slot].caughtUp < next else { return }
+    places[slot].caughtUp = next
     behind -= 1
   }
 
+  private func place(of sequence: UInt64) -> Int { Int(sequence % UInt64(MessageRing.capacity)) }
+
   private subscript(sequence: UInt64) -> Entry {
-    get { entries[Int(sequence % UInt64(MessageRing.capacity))] }
-    set { entries[Int(sequence % UInt64(MessageRing.capacity))] = newValue }
+    get { entries[place(of: sequence)] }
+    nonmutating set { entries[place(of: sequence)] = newValue }
   }
 }

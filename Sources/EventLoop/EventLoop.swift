@@ -48,6 +48,8 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
   var second = Sample()
   var cpuPermille: UInt32 = 0
   var acceptedPerSecond: UInt64 = 0
+  /// The number that the next message had then.
+  var sampledMessage: UInt64 = 0
   /// The last line that MediaMTX printed before it ended last.
   var lastExitLine = Text<120>()
   /// The answer to `health`, when it was made (`.never`: it must be made anew), and with how many
@@ -93,7 +95,8 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
       memory.sessions, limits: configuration.control, seed: UInt32(truncatingIfNeeded: startUs),
       now: now)
     events = EventRing(frames: memory.events, topics: memory.topics)
-    messages = MessageRing(memory.messages, places: memory.places)
+    messages = MessageRing(
+      memory.messages, places: memory.places, entries: memory.messageEntries)
     logs = LogRings(agent: memory.agentLog, mediaServer: memory.mediaServerLog)
     buffers = Buffers(
       own: memory.slotBuffers, pool: memory.pool, scratch: memory.scratch, queue: memory.queue)
@@ -187,7 +190,7 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
       step(.tick)
     }
     deliverEvents()
-    giveBackMessages()
+    forgetMessages()
     if now.since(sampledAt) >= Self.sampleMs { takeSample() }
     pictureWake = sendPictures()
     watchBacklog()
@@ -279,6 +282,7 @@ public struct LoopMemory {
   let topics: UnsafeMutableBufferPointer<UInt8>
   let messages: UnsafeMutableRawBufferPointer
   let places: UnsafeMutableBufferPointer<MessageRing.Place>
+  let messageEntries: UnsafeMutableBufferPointer<MessageRing.Entry>
   let agentLog: UnsafeMutableBufferPointer<UInt8>
   let mediaServerLog: UnsafeMutableBufferPointer<UInt8>
   let effects: UnsafeMutableBufferPointer<Effect>
@@ -309,6 +313,8 @@ public struct LoopMemory {
       "event ring: frames", EventRing.capacity * EventRing.frameSize, of: UInt8.self)
     topics = arena.claim("event ring: topics", EventRing.history, of: UInt8.self)
     places = arena.claim("messages: places of slots", slots, of: MessageRing.Place.self)
+    messageEntries = arena.claim(
+      "messages: index", MessageRing.capacity, of: MessageRing.Entry.self)
     agentLog = arena.claim("log of the agent", LogRings.size, of: UInt8.self)
     mediaServerLog = arena.claim("log of MediaMTX", LogRings.size, of: UInt8.self)
     effects = arena.claim("effects of one step", Effects.capacity, of: Effect.self)

@@ -102,9 +102,18 @@ extension EventLoop where System: ~Copyable {
     }
   }
 
-  /// Gives the ring's memory back once everybody has got everything.
+  /// Forgets messages once everybody has got everything.
+  mutating func forgetMessages() {
+    if messages.oldest < messages.next && messages.isIdle { messages.clear() }
+  }
+
+  /// Gives the ring's memory back when there was no message for a second: taking it anew for each
+  /// costs as much as copying the message.
   mutating func giveBackMessages() {
-    guard messages.touched > Self.keptBytes, messages.isIdle else { return }
-    system.discard(messages.clear())
+    defer { sampledMessage = messages.next }
+    guard messages.next == sampledMessage, messages.touched > Self.keptBytes,
+      messages.isIdle, messages.oldest == messages.next
+    else { return }
+    system.discard(messages.giveBack())
   }
 }

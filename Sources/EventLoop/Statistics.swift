@@ -164,6 +164,7 @@ extension EventLoop where System: ~Copyable {
     sampledCounters = Totals(counters, accepted: sessions.acceptedTotal)
     sampledAt = now
     statistics.turnWindow(now: now)
+    giveBackMessages()
     let came = sampledCounters - past
     let busy = resources.busyMs &- before.busyMs
     let whole = resources.wholeMs &- before.wholeMs

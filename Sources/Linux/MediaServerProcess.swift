@@ -56,7 +56,7 @@ extension LinuxSystem {
       configuration, streams: appliance.streams, credentials: mediaCredentials,
       life: MediaConfigurationFile.Life(bootID: boot.bootID, number: number), into: scratch)
     guard let count else { preconditionFailure("the file of MediaMTX outgrew its bound") }
-    return file.withCString { lx_replace_file($0, scratch.baseAddress!, count, false) }
+    return file.withCString { lx_write_fresh_file($0, scratch.baseAddress!, count) }
   }
 
   // MARK: Its API
