@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <link.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,9 +44,24 @@ static void place(int from, int to) {
   }
 }
 
+/// The signals that we ignore, a bit each: all that exec does not put back to their defaults. Asked
+/// once, for vfork's child has no time for it.
+static uint64_t ignored_signals(void) {
+  static uint64_t ignored;
+  static bool known;
+  for (int number = 1; number < NSIG && !known; number++) {
+    struct sigaction action;
+    if (sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN)
+      ignored |= UINT64_C(1) << (number - 1);
+  }
+  known = true;
+  return ignored;
+}
+
 /// What a child starts with, all above the numbers that it will have.
 struct descriptors {
   int null, output, error, extra, more;
+  uint64_t ignored;
 };
 
 /// The child's side of vfork: only system calls until exec.
@@ -54,7 +70,8 @@ static void become(const struct lx_child *child, char *const *arguments, char *c
   setpgid(0, 0);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(127);
-  for (int number = 1; number < NSIG; number++) signal(number, SIG_DFL);
+  for (uint64_t left = given->ignored; left != 0; left &= left - 1)
+    signal(__builtin_ctzll(left) + 1, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
@@ -83,7 +100,7 @@ int32_t lx_spawn(const struct lx_child *child) {
 
   int opened = open("/dev/null", O_RDWR | O_CLOEXEC);
   if (opened < 0) return -errno;
-  struct descriptors given = {.null = lift(opened)};
+  struct descriptors given = {.null = lift(opened), .ignored = ignored_signals()};
   close(opened);
   if (given.null < 0) return -errno;
   given.output = lift(child->output >= 0 ? child->output : given.null);

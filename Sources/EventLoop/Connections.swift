@@ -101,7 +101,7 @@ extension EventLoop where System: ~Copyable {
     case .moved(let count):
       counters[.bytesReceived] &+= UInt64(count)
       filled += count
-      answerAll(index, filled: filled)
+      answerAll(index, filled: filled, isFull: filled == room)
     case .wouldBlock: keep(index, consumed: 0, filled: filled, unsent: 0, wait: false)
     case .end, .broken:
       counters[.closedByPeer] &+= 1
@@ -109,48 +109,94 @@ extension EventLoop where System: ~Copyable {
     }
   }
 
-  /// Answers the whole frames in the input, and keeps what is left.
-  mutating func answerAll(_ index: Int, filled: Int) {
+  /// What is being done for one connection: input up to `filled`, of which `consumed` is done, and
+  /// answers up to `output`.
+  private struct Batch {
+    var filled: Int
     var consumed = 0
     var output = 0
-    var wait = false
+    /// The next frame waits for a large buffer; the connection ends.
+    var waits = false
     var ends = false
-    frames: while consumed < filled {
-      let input = UnsafeRawBufferPointer(rebasing: buffers.input[consumed..<filled])
+  }
+
+  /// Answers the whole frames in the input, reads on where there may be more (`isFull`), and keeps
+  /// what is left.
+  mutating func answerAll(_ index: Int, filled: Int, isFull: Bool = false) {
+    var batch = Batch(filled: filled)
+    var isFull = isFull
+    var readings = 1
+    guard answerFrames(index, &batch) else { return }
+    while isFull, readings < Self.readings, !batch.waits, !batch.ends {
+      isFull = readOn(index, &batch)
+      readings += 1
+      guard answerFrames(index, &batch) else { return }
+    }
+    guard let unsent = send(index, batch.output) else { return }
+    keep(
+      index, consumed: batch.consumed, filled: batch.filled, unsent: unsent, of: batch.output,
+      wait: batch.waits && !batch.ends)
+    if batch.ends { end(index) }
+  }
+
+  /// Takes more of the same connection behind what is left of the input; true when there may be
+  /// still more. An end is heard of again in the next turn, behind the answers.
+  private mutating func readOn(_ index: Int, _ batch: inout Batch) -> Bool {
+    let left = batch.filled - batch.consumed
+    let room = buffers.room(held: left)
+    guard left < room else { return false }
+    if left > 0 && batch.consumed > 0 {
+      buffers.input.baseAddress!.copyMemory(
+        from: buffers.input.baseAddress! + batch.consumed, byteCount: left)
+    }
+    (batch.consumed, batch.filled) = (0, left)
+    let space = UnsafeMutableRawBufferPointer(rebasing: buffers.input[left..<room])
+    guard case .moved(let count) = system.receive(sessions.slots[index].descriptor, into: space)
+    else { return false }
+    counters[.bytesReceived] &+= UInt64(count)
+    batch.filled += count
+    return batch.filled == room
+  }
+
+  /// Answers whole frames; false when nothing is left to be done for the connection.
+  private mutating func answerFrames(_ index: Int, _ batch: inout Batch) -> Bool {
+    while batch.consumed < batch.filled {
+      let input = UnsafeRawBufferPointer(
+        rebasing: buffers.input[batch.consumed..<batch.filled])
       let size: Int
       let largest: Int
       let frame = Header.next(in: input)
       switch frame {
-      case .incomplete: break frames
+      case .incomplete: return true
       case .refused(_, _, let bytes): (size, largest) = (bytes, Self.refusalSize)
       case .frame(let header, _, let bytes):
         (size, largest) = (bytes, Self.largestAnswer(to: header.kind))
       }
-      guard buffers.fits(input: filled - consumed - size, output: output + largest) else {
-        guard output > 0 else {
-          wait = true
-          break frames
+      let left = batch.filled - batch.consumed - size
+      guard buffers.fits(input: left, output: batch.output + largest) else {
+        guard batch.output > 0 else {
+          batch.waits = true
+          return true
         }
-        guard let unsent = send(index, output) else { return }
+        guard let unsent = send(index, batch.output) else { return false }
         if unsent > 0 {
-          keep(index, consumed: consumed, filled: filled, unsent: unsent, of: output, wait: false)
-          return
+          keep(
+            index, consumed: batch.consumed, filled: batch.filled, unsent: unsent,
+            of: batch.output, wait: false)
+          return false
         }
-        output = 0
+        batch.output = 0
         continue
       }
-      let room = UnsafeMutableRawBufferPointer(rebasing: buffers.output[output...])
-      output += answer(index, frame, into: room, ends: &ends)
-      consumed += size
-      if ends {
-        consumed = filled
-        break
+      let room = UnsafeMutableRawBufferPointer(rebasing: buffers.output[batch.output...])
+      batch.output += answer(index, frame, into: room, ends: &batch.ends)
+      batch.consumed += size
+      if batch.ends {
+        batch.consumed = batch.filled
+        return true
       }
     }
-    guard let unsent = send(index, output) else { return }
-    keep(
-      index, consumed: consumed, filled: filled, unsent: unsent, of: output, wait: wait && !ends)
-    if ends { end(index) }
+    return true
   }
 
   /// The last `unsent` of `output` bytes and the input from `consumed` on stay with the slot.
@@ -249,62 +295,6 @@ extension EventLoop where System: ~Copyable {
     sessions.setInterest(index, wanted.rawValue)
     system.change(
       session.descriptor, slot: index, generation: session.generation, wanted)
-  }
-
-  // MARK: Events
-
-  mutating func beginSweep() {
-    guard sessions.subscribers > 0 else { return }
-    if sweep == nil { sweep = 0 } else { sweepAgain = true }
-  }
-
-  /// Hands events to a bounded number of subscribers.
-  mutating func deliverEvents() {
-    guard var position = sweep else { return }
-    let stop = position + Self.sweepBatch
-    let sentBefore = counters[.bytesSent]
-    while position < min(stop, sessions.subscribers),
-      counters[.bytesSent] - sentBefore < Self.sweepBytes
-    {
-      let index = sessions.subscriber(at: position)
-      deliver(to: index)
-      // A subscriber that broke has made room for the last one of the list.
-      if position < sessions.subscribers && sessions.subscriber(at: position) == index {
-        position += 1
-      }
-    }
-    if position < sessions.subscribers {
-      sweep = position
-    } else {
-      sweep = sweepAgain ? 0 : nil
-      sweepAgain = false
-    }
-  }
-
-  /// Hands events and messages to one subscriber, unless it has not yet taken what it got before.
-  private mutating func deliver(to index: Int) {
-    deliverEvents(to: index)
-    deliverMessages(to: index)
-  }
-
-  private mutating func deliverEvents(to index: Int) {
-    while true {
-      let session = sessions.slots[index]
-      guard session.phase == .open, session.isSubscribed, session.rest == 0,
-        session.cursor < events.next
-      else { return }
-      // What is held stays where it is: the rest must find room beside it.
-      let room = Buffers.slotSize - (session.heldPlace == .own ? Int(session.held) : 0)
-      let space = UnsafeMutableRawBufferPointer(rebasing: buffers.output[..<room])
-      let size = events.gather(for: index, sessions, into: space)
-      guard size > 0 else { return }
-      guard let unsent = send(index, size) else { return }
-      guard unsent > 0 else { continue }
-      let rest = UnsafeRawBufferPointer(rebasing: buffers.output[(size - unsent)..<size])
-      let start = buffers.keepBeside(index, rest: rest)
-      sessions.keepRest(index, start: start, count: unsent, now: now)
-      updateInterest(index)
-    }
   }
 
   // MARK: Ending

@@ -68,6 +68,8 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
   /// Connections accepted in one turn, deadlines executed in one turn, inputs taken from one source
   /// and subscribers served in one turn: the rest comes in the next turn, after everybody else.
   static var batch: Int { 64 }
+  /// Readings of one connection in one turn, each of a frame's size.
+  static var readings: Int { 4 }
   static var sweepBatch: Int { 256 }
   /// Bytes after which subscribers wait for the next turn.
   static var sweepBytes: UInt64 { 4 * 1024 * 1024 }
@@ -149,16 +151,24 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
   /// their share of the turn.
   private mutating func drainSources(_ ready: Int) {
     let limitUs = system.nowUs() + Self.sourcesUs
-    while let effect = spawns.removeFirst() {
-      system.execute(effect, for: appliance)
-      if system.nowUs() >= limitUs { return }
-    }
+    guard startProcesses(until: limitUs) else { return }
     for index in 0..<ready {
       if case .source(let source) = system.ready(index) {
         drain(source, until: limitUs)
         if system.nowUs() >= limitUs { return }
       }
     }
+    // What a source has told may call for a process at once: MediaMTX has ended.
+    _ = startProcesses(until: limitUs)
+  }
+
+  /// False when the time is over.
+  private mutating func startProcesses(until limitUs: UInt64) -> Bool {
+    while let effect = spawns.removeFirst() {
+      system.execute(effect, for: appliance)
+      if system.nowUs() >= limitUs { return false }
+    }
+    return true
   }
 
   /// Decodes what `source` has to tell, at most one batch. On a small board it takes milliseconds

@@ -5,8 +5,7 @@ import Wire
 
 /// Levels, thresholds and hysteresis, sample by sample.
 @Suite struct AlertTests {
-  private static func world(_ change: @escaping (inout Configuration) -> Void = { _ in }) -> World
-  {
+  private static func world(_ change: @escaping (inout Configuration) -> Void = { _ in }) -> World {
     World.up {
       ($0.alerts.raiseS, $0.alerts.clearS) = (3, 10)
       change(&$0)
