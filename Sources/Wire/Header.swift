@@ -89,6 +89,7 @@ extension Header {
   ///
   /// A device refuses reserved bits so that they can be given a meaning later; a client ignores
   /// them in answers (`ignoringReserved`), which is how they get one.
+  @inline(__always)
   public static func next(
     in buffer: UnsafeRawBufferPointer, ignoringReserved: Bool = false
   ) -> FrameStep {
@@ -143,6 +144,7 @@ extension Header {
 
   /// Writes the header with both checksums in front of `payloadSize` bytes that already stand at
   /// offset 32 of `frame`. Returns the size of the whole frame.
+  @inline(__always)
   public func seal(_ frame: UnsafeMutableRawBufferPointer, payloadSize: Int) -> Int {
     precondition(payloadSize <= Limits.payloadSize, "payload larger than a frame")
     let size = Limits.headerSize + payloadSize
