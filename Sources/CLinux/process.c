@@ -247,6 +247,12 @@ uint64_t lx_program_bytes(void) { return segments(0); }
 
 void lx_program_populate(void) { segments(1); }
 
+__attribute__((noinline)) void lx_stack_populate(void) {
+  // Below this function, where the calls to come will lie.
+  volatile char deep[LX_STACK_BYTES];
+  for (size_t offset = 0; offset < sizeof deep; offset += 4096) deep[offset] = 0;
+}
+
 uint64_t lx_resident_bytes(void) {
   char text[128];
   int64_t count = lx_read_file("/proc/self/statm", text, sizeof text - 1);

@@ -19,6 +19,7 @@ public enum AgentRole {
     // Without the right to it (on a host, in a test) it works at the usual priority.
     _ = lx_prefer_us()
     lx_program_populate()
+    lx_stack_populate()
     // First of all: from here on a start that hangs ends in a reset.
     var boot = BootFacts()
     let watchdog = openWatchdog(configuration.watchdog, &boot)

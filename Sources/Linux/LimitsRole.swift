@@ -7,7 +7,7 @@ import Wire
 /// and what it needs besides. Nothing is added to it later, whatever the load.
 public enum LimitsRole {
   /// The stack is touched down to its deepest call, and libudev and the C library keep some pages.
-  private static let stack = 192 * 1024
+  private static let stack = Int(LX_STACK_BYTES) + 32 * 1024
 
   /// Prints the sum for a configuration. The process's exit code.
   public static func run(_ configuration: Configuration) -> Int32 {

@@ -52,6 +52,9 @@ int32_t lx_pipe(int32_t *reading, int32_t *writing);
 uint64_t lx_program_bytes(void);
 /// Brings all of that in, so that no use of it waits for storage later.
 void lx_program_populate(void);
+/// Touches the stack down to the deepest call that there is, so that it does not grow later.
+#define LX_STACK_BYTES (160 * 1024)
+void lx_stack_populate(void);
 /// Resident bytes of this process.
 uint64_t lx_resident_bytes(void);
 /// The most resident bytes this process has had.
