@@ -9,6 +9,9 @@ public struct EventDocument: Codable, Sendable {
   public var topics: [String]
   public var event: String
   public var value: UInt32
+  /// Of `alertChanged`: which alert, and its level from now on. nil with other events.
+  public var alert: String?
+  public var level: String?
   public var missed: UInt32
   public var subject: String
   public var detail: String
@@ -20,6 +23,10 @@ public struct EventDocument: Codable, Sendable {
     topics = event.topic.names
     self.event = event.code.name
     value = event.value
+    if event.code == .alertChanged {
+      alert = Code<Alert>(rawValue: UInt8(truncatingIfNeeded: event.value)).name
+      level = Code<AlertLevel>(rawValue: UInt8(truncatingIfNeeded: event.value >> 8)).name
+    }
     missed = event.missed
     subject = event.subject.string
     detail = event.detail.string

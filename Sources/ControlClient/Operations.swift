@@ -80,6 +80,11 @@ extension ControlConnection {
   public func mediaServer() async throws -> MediaServerReport { try await ask(.mediaServer) }
   public func metrics() async throws -> MetricValues { try await ask(.metrics) }
 
+  /// What the device watches of itself: one entry for each alert that it knows.
+  public func alerts() async throws -> [AlertEntry] {
+    try await list(.alertList, AlertListHead.self).1
+  }
+
   public func cameras() async throws -> CameraList {
     let (head, cameras) = try await list(.cameraList, CameraListHead.self)
     return CameraList(slots: Int(head.slots), cameras: cameras)

@@ -81,11 +81,18 @@ extension HealthReasons {
     ("dataReadOnly", "the data partition cannot be written"),
     ("storageLow", "at least 90 % of the data partition is used"),
     ("storageCritical", "at least 95 % of the data partition is used"),
-    ("slotsNearlyFull", "at least 90 % of the connection slots are used"),
+    ("slotsNearlyFull", "most of the connection slots are used"),
     ("childQuarantined", "a child process ignores SIGKILL"),
     ("udevUnavailable", "udev does not work: cameras cannot be noticed"),
     ("noCameraSlot", "more cameras are plugged in than there are slots"),
     ("cameraSlow", "a camera delivers fewer pictures than its mode promises"),
+    ("latencyHigh", "answers take long"),
+    ("errorsMany", "many requests are answered with an error of the device's"),
+    ("cpuBusy", "the processors are busy"),
+    ("memoryShort", "little memory is left"),
+    ("connectionsFailing", "many connections are refused or time out"),
+    ("queueLong", "most of the large buffers are lent"),
+    ("throughputLow", "fewer requests come than the configuration expects"),
   ]
 
   private var bits: [Int] { (0..<64).filter { rawValue & 1 << UInt64($0) != 0 } }

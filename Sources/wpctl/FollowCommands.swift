@@ -38,7 +38,8 @@ struct EventsCommand: AsyncParsableCommand {
     let time =
       document.unixMs.map { spoken(unixMs: $0) } ?? "\(Double(document.uptimeMs) / 1000) s"
     let words = [time, document.event, document.subject, document.detail].filter { !$0.isEmpty }
-    let value = document.value == 0 ? "" : "  (\(document.value))"
+    // The value of an alert's change is two numbers in one, which its detail says in words.
+    let value = document.value == 0 || document.alert != nil ? "" : "  (\(document.value))"
     Console.line(words.map(\.printable).joined(separator: "  ") + value)
   }
 }

@@ -32,3 +32,13 @@ func spoken(unixMs: UInt64) -> String {
     Date.ISO8601FormatStyle(dateTimeSeparator: .space).year().month().day()
       .time(includingFractionalSeconds: false))
 }
+
+/// Microseconds for a person, who thinks in milliseconds: `0.012 ms`, `3.4 ms`, `1000 ms`.
+func spoken(us: UInt64) -> String {
+  let ms = Double(us) / 1000
+  return switch us {
+  case ..<1000: String(format: "%.3f ms", ms)
+  case ..<100_000: String(format: "%.1f ms", ms)
+  default: String(format: "%.0f ms", ms)
+  }
+}

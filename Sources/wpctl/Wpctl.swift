@@ -17,7 +17,7 @@ struct Wpctl: AsyncParsableCommand {
       StatusCommand.self, CamerasCommand.self, CameraCommand.self, StreamsCommand.self,
       SnapshotCommand.self, StreamCommand.self, SourceCommand.self,
       PublishCommand.self, MessagesCommand.self, EventsCommand.self, LogsCommand.self,
-      MetricsCommand.self, SubscriptionsCommand.self,
+      MetricsCommand.self, AlertsCommand.self, SubscriptionsCommand.self,
       PingCommand.self, DiscoverCommand.self, IdentifyCommand.self, RebootCommand.self,
       ShutdownCommand.self,
     ])

@@ -21,11 +21,12 @@ import Testing
 @Suite struct WordsTests {
   /// Every bit that the protocol names has words here, in the same order.
   @Test func reasonsAndTopicsAreAllNamed() throws {
-    let source = try String(
-      contentsOf: sourceFolder.appending(path: "Wire/Vocabulary.swift"), encoding: .utf8)
-    for (type, names) in [
-      ("Topics", Topics.named.map(\.name)), ("HealthReasons", HealthReasons.named.map(\.name)),
+    for (file, type, names) in [
+      ("Vocabulary", "Topics", Topics.named.map(\.name)),
+      ("HealthVocabulary", "HealthReasons", HealthReasons.named.map(\.name)),
     ] {
+      let source = try String(
+        contentsOf: sourceFolder.appending(path: "Wire/\(file).swift"), encoding: .utf8)
       let start = try #require(source.range(of: "public struct \(type): Flags {"))
       let end = try #require(source.range(of: "\n}", range: start.upperBound..<source.endIndex))
       let bits = source[start.upperBound..<end.lowerBound]

@@ -8,7 +8,8 @@ import Testing
 @Suite(.timeLimit(.minutes(2))) struct JSONTests {
   @Test(arguments: [
     ("status", ["status"]), ("cameras", ["cameras"]), ("camera", ["camera", "cam-front"]),
-    ("streams", ["streams"]), ("metrics", ["metrics"]), ("subscriptions", ["subscriptions"]),
+    ("streams", ["streams"]), ("metrics", ["metrics"]), ("alerts", ["alerts"]),
+    ("subscriptions", ["subscriptions"]),
     ("sources", ["source", "ls"]), ("done", ["source", "rm", "yard"]),
     ("done", ["source", "add", "yard", "rtsp://10.0.0.9/live"]),
     ("done", ["stream", "start", "cam-front"]), ("done", ["stream", "stop", "cam-front"]),
@@ -48,7 +49,7 @@ import Testing
     let files = try FileManager.default.contentsOfDirectory(atPath: folder.path)
     let used = [
       "status", "cameras", "camera", "streams", "metrics", "subscriptions", "ping", "done",
-      "event", "log-line", "discover", "snapshot", "sources", "publish", "message",
+      "event", "log-line", "discover", "snapshot", "sources", "publish", "message", "alerts",
     ]
     #expect(Set(files) == Set(used.map { $0 + ".json" }))
   }
