@@ -106,11 +106,3 @@ public struct DeviceDocument: Codable, Sendable {
     texts = device.texts
   }
 }
-
-extension MetricValues {
-  /// Names and values in the order of their places; reserved places are left out.
-  public var named: [(name: String, value: UInt64)] {
-    (0..<UInt16(Metric.count)).compactMap { Metric(rawValue: $0) }
-      .map { (name: "\($0)", value: self[$0]) }
-  }
-}

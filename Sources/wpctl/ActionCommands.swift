@@ -3,25 +3,6 @@ import ControlClient
 import Foundation
 import Wire
 
-struct MetricsCommand: AsyncParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "metrics", abstract: "Prints counters and gauges.")
-
-  @OptionGroup var options: GlobalOptions
-
-  func run() async throws {
-    let connection = try await options.connect()
-    let values = try await connection.metrics().named
-    await connection.close()
-    if options.json {
-      return try Console.document(Dictionary(uniqueKeysWithValues: values.map { ($0, $1) }))
-    }
-    var table = TextTable("METRIC", "VALUE")
-    for (name, value) in values { table.add(.init(name), .init("\(value)")) }
-    table.print()
-  }
-}
-
 struct SubscriptionsCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "subscriptions", abstract: "Shows how events are delivered on the device.")
