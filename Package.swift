@@ -77,6 +77,7 @@ let package = Package(
         "Wire", .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
       ], exclude: ["Schemas"]),
     .executableTarget(
       name: "wpctl",
@@ -103,6 +104,7 @@ let package = Package(
         "ControlClient", "Wire", "Appliance", "wpctl",
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
       ]),
     .testTarget(name: "FeedTests", dependencies: ["Feed", "Wire"]),
     .testTarget(name: "ApplianceTests", dependencies: ["Appliance", "Wire"]),

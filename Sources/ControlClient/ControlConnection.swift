@@ -14,6 +14,8 @@ public final class ControlConnection: Sendable {
 
   private let channel: any Channel
   private let timeout: TimeAmount
+  /// When everything must be over, if there is such a time.
+  private let deadline: NIODeadline?
   private let ending: NIOLockedValueBox<ControlError?>
 
   /// Events that wait for a slow reader at most; later ones are dropped and counted as missed.
@@ -23,13 +25,15 @@ public final class ControlConnection: Sendable {
 
   private init(
     device: DeviceAddress, events: AsyncStream<EventMessage>, messages: AsyncStream<Message>,
-    channel: any Channel, timeout: TimeAmount, ending: NIOLockedValueBox<ControlError?>
+    channel: any Channel, timeout: TimeAmount, deadline: NIODeadline?,
+    ending: NIOLockedValueBox<ControlError?>
   ) {
     self.device = device
     self.events = events
     self.messages = messages
     self.channel = channel
     self.timeout = timeout
+    self.deadline = deadline
     self.ending = ending
   }
 
@@ -37,6 +41,19 @@ public final class ControlConnection: Sendable {
   public static func open(_ device: DeviceAddress, timeout: Duration = .seconds(5)) async throws
     -> ControlConnection
   {
+    try await open(device, timeout: timeout, deadline: nil)
+  }
+
+  /// Connects. `limit` bounds the connecting and all answers together.
+  public static func open(_ device: DeviceAddress, within limit: Duration) async throws
+    -> ControlConnection
+  {
+    try await open(device, timeout: limit, deadline: .now() + TimeAmount(limit))
+  }
+
+  private static func open(
+    _ device: DeviceAddress, timeout: Duration, deadline: NIODeadline?
+  ) async throws -> ControlConnection {
     let amount = TimeAmount(timeout)
     let (events, continuation) = AsyncStream.makeStream(
       of: EventMessage.self, bufferingPolicy: .bufferingOldest(eventQueue))
@@ -58,7 +75,7 @@ public final class ControlConnection: Sendable {
         .connect(host: device.host, port: device.port).get()
       return ControlConnection(
         device: device, events: events, messages: messages, channel: channel, timeout: amount,
-        ending: ending)
+        deadline: deadline, ending: ending)
     } catch {
       continuation.finish()
       messageContinuation.finish()
@@ -74,7 +91,8 @@ public final class ControlConnection: Sendable {
   /// Sends a request and returns the payload of its answer.
   func call(_ kind: Kind, _ body: [UInt8] = []) async throws -> [UInt8] {
     let promise = channel.eventLoop.makePromise(of: Answer.self)
-    let call = Call(kind: kind, body: body, timeout: timeout, answer: promise)
+    let left = deadline.map { min(timeout, $0 - .now()) } ?? timeout
+    let call = Call(kind: kind, body: body, timeout: left, answer: promise)
     let (device, ending) = (device, ending)
     channel.writeAndFlush(call).whenFailure { _ in
       promise.fail(ending.withLockedValue { $0 } ?? ControlError.closed(device))
@@ -130,8 +148,11 @@ extension ControlError {
 }
 
 extension IOError {
-  fileprivate var reasonText: String {
+  var reasonText: String {
     switch errnoCode {
+    case EACCES: "permission denied"
+    case EADDRINUSE: "address in use"
+    case EADDRNOTAVAIL: "no address of this machine"
     case ECONNREFUSED: "connection refused"
     case EHOSTUNREACH: "no route to host"
     case ENETUNREACH: "network unreachable"

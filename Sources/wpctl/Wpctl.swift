@@ -17,7 +17,7 @@ struct Wpctl: AsyncParsableCommand {
       StatusCommand.self, CamerasCommand.self, CameraCommand.self, StreamsCommand.self,
       SnapshotCommand.self, StreamCommand.self, SourceCommand.self,
       PublishCommand.self, MessagesCommand.self, EventsCommand.self, LogsCommand.self,
-      MetricsCommand.self, AlertsCommand.self, SubscriptionsCommand.self,
+      MetricsCommand.self, AlertsCommand.self, ExporterCommand.self, SubscriptionsCommand.self,
       PingCommand.self, DiscoverCommand.self, IdentifyCommand.self, RebootCommand.self,
       ShutdownCommand.self,
     ])
@@ -73,7 +73,7 @@ enum Outcome: Int32 {
       case .busy: self = .busy
       case .refused, .protocolViolation, .malformedAnswer: self = .refused
       }
-    case is Unwritable: self = .refused
+    case is Unwritable, is CannotListen: self = .refused
     case is DiscoveryError: self = .noConnection
     case is NothingCame: self = .timeout
     default: return nil

@@ -46,7 +46,9 @@ import Testing
       "EmulatedBoard", "Wire", "Foundation", "ArgumentParser", "Glibc", "Dispatch",
     ],
     "usbcam": ["EmulatedBoard", "Foundation", "ArgumentParser", "Glibc", "Dispatch"],
-    "ControlClient": ["Wire", "NIOCore", "NIOPosix", "NIOConcurrencyHelpers", "Foundation"],
+    "ControlClient": [
+      "Wire", "NIOCore", "NIOPosix", "NIOConcurrencyHelpers", "NIOHTTP1", "Foundation",
+    ],
     "wpctl": ["ControlClient", "Wire", "ArgumentParser", "Foundation", "NIOCore", "NIOPosix"],
   ]
 

@@ -1,0 +1,134 @@
+import NIOCore
+import NIOHTTP1
+
+/// Ends connections on which more comes than a request for metrics has, before anything keeps it.
+final class RequestLimit: ChannelDuplexHandler {
+  typealias InboundIn = ByteBuffer
+  typealias InboundOut = ByteBuffer
+  typealias OutboundIn = IOData
+  typealias OutboundOut = IOData
+
+  /// Bytes from one answer to the next.
+  static let bytes = 16 * 1024
+
+  private var received = 0
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    received += unwrapInboundIn(data).readableBytes
+    guard received > Self.bytes else { return context.fireChannelRead(data) }
+    let answer = ByteBuffer(
+      string: "HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\n"
+        + "Content-Length: 0\r\n\r\n")
+    context.writeAndFlush(wrapOutboundOut(.byteBuffer(answer)), promise: nil)
+    context.close(promise: nil)
+  }
+
+  func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+    received = 0
+    context.write(data, promise: promise)
+  }
+}
+
+/// One connection to the exporter: a request, its answer, the next request.
+///
+/// ```
+///   reading ──request──▶ answering ──answer──▶ sending ──sent──▶ reading, or the end
+///      └── patience over ──▶ the end ◀── patience over ──┘
+/// ```
+/// NIOHTTP1's pipelining assistance holds back the next request while an answer is due.
+final class Scrape: ChannelInboundHandler {
+  typealias InboundIn = HTTPServerRequestPart
+  typealias OutboundOut = HTTPServerResponsePart
+
+  private enum State {
+    /// With the head of the request once it has come.
+    case reading(HTTPRequestHead?, until: Scheduled<Void>)
+    case answering(HTTPRequestHead)
+    case sending(until: Scheduled<Void>)
+    case ended
+  }
+
+  private let probes: Probes
+  private let patience: TimeAmount
+  private var state = State.ended
+
+  init(_ probes: Probes, patience: TimeAmount) {
+    (self.probes, self.patience) = (probes, patience)
+  }
+
+  func channelActive(context: ChannelHandlerContext) {
+    state = .reading(nil, until: deadline(context))
+    context.fireChannelActive()
+  }
+
+  private func deadline(_ context: ChannelHandlerContext) -> Scheduled<Void> {
+    context.eventLoop.assumeIsolated().scheduleTask(in: patience) { context.close(promise: nil) }
+  }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    guard case .reading(let known, let deadline) = state else { return }
+    switch (unwrapInboundIn(data), known) {
+    case (.head(let head), _): state = .reading(head, until: deadline)
+    case (.body, _), (.end, nil): break
+    case (.end, let head?):
+      deadline.cancel()
+      state = .answering(head)
+      probes.answerAwaited()
+      answer(head, context)
+    }
+  }
+
+  private func answer(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+    let promise = context.eventLoop.makePromise(of: ExporterReply.self)
+    let (request, probes) = (ExporterRequest(head), probes)
+    promise.completeWithTask { await probes.answer(request) }
+    promise.futureResult.assumeIsolated().whenSuccess { self.send($0, context) }
+  }
+
+  private func send(_ reply: ExporterReply, _ context: ChannelHandlerContext) {
+    guard case .answering(let request) = state else { return }
+    state = .sending(until: deadline(context))
+    let staysOpen = request.isKeepAlive && request.version == .http1_1
+    var headers = reply.headers
+    if !staysOpen { headers.add(name: "Connection", value: "close") }
+    let head = HTTPResponseHead(version: .http1_1, status: reply.status, headers: headers)
+    context.write(wrapOutboundOut(.head(head)), promise: nil)
+    if request.method != .HEAD {
+      let body = ByteBuffer(string: reply.body)
+      context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
+    }
+    context.writeAndFlush(wrapOutboundOut(.end(nil))).assumeIsolated().whenComplete { _ in
+      self.sent(staysOpen: staysOpen, context)
+    }
+  }
+
+  private func sent(staysOpen: Bool, _ context: ChannelHandlerContext) {
+    guard case .sending(let deadline) = state else { return }
+    deadline.cancel()
+    probes.answerSent()
+    if staysOpen {
+      state = .reading(nil, until: self.deadline(context))
+    } else {
+      state = .ended
+      context.close(promise: nil)
+    }
+  }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    switch state {
+    case .reading(_, let deadline): deadline.cancel()
+    case .answering: probes.answerSent()
+    case .sending(let deadline):
+      deadline.cancel()
+      probes.answerSent()
+    case .ended: break
+    }
+    state = .ended
+    context.fireChannelInactive()
+  }
+
+  /// What is no HTTP was answered by NIOHTTP1 with 400.
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    context.close(promise: nil)
+  }
+}
