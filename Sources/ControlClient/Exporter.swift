@@ -67,11 +67,17 @@ public final class Exporter: Sendable {
   public static func start(
     on address: ListenAddress = ListenAddress(), limit: Duration = .seconds(5)
   ) async throws -> Exporter {
+    try await start(on: address, limit: limit, patience: patience)
+  }
+
+  static func start(
+    on address: ListenAddress, limit: Duration, patience: TimeAmount
+  ) async throws -> Exporter {
     let probes = Probes(limit: limit)
     do {
       let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
         .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-        .childChannelInitializer { channel in configure(channel, probes) }
+        .childChannelInitializer { channel in configure(channel, probes, patience) }
         .bind(host: address.host, port: address.port).get()
       var bound = address
       bound.port = listener.localAddress?.port ?? address.port
@@ -82,7 +88,9 @@ public final class Exporter: Sendable {
     }
   }
 
-  private static func configure(_ channel: any Channel, _ probes: Probes) -> EventLoopFuture<Void> {
+  private static func configure(
+    _ channel: any Channel, _ probes: Probes, _ patience: TimeAmount
+  ) -> EventLoopFuture<Void> {
     channel.eventLoop.makeCompletedFuture {
       let hasRoom = probes.connectionOpened(of: connections)
       channel.closeFuture.whenComplete { _ in probes.connectionClosed() }

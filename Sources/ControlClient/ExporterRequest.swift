@@ -66,6 +66,7 @@ extension DeviceAddress {
   init?(target: String) {
     guard target.utf8.count <= 260, let device = DeviceAddress(target) else { return nil }
     let isIPv6 = device.host.contains(":")
+    guard isIPv6 || !target.hasPrefix("[") else { return nil }
     let allowed = device.host.utf8.allSatisfy { byte in
       switch byte {
       case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),

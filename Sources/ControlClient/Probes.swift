@@ -12,8 +12,10 @@ final class Probes: Sendable {
     var failed: UInt64 = 0
     var refused: UInt64 = 0
     var inFlight = 0
-    /// Open connections of those who ask, and those of them that wait for an answer.
+    /// Open connections of those who ask, those that there was no room for, and those that wait
+    /// for an answer.
     var connections = 0
+    var connectionsRefused: UInt64 = 0
     var awaited = 0
   }
 
@@ -98,6 +100,9 @@ final class Probes: Sendable {
     text.single(
       "watchpost_exporter_connections", .gauge, "Connections to the exporter.",
       UInt64(now.connections))
+    text.single(
+      "watchpost_exporter_connections_refused_total", .counter,
+      "Connections closed at once because too many were open.", now.connectionsRefused)
     return text
   }
 
@@ -107,6 +112,7 @@ final class Probes: Sendable {
   func connectionOpened(of most: Int) -> Bool {
     counts.withLockedValue { counts in
       counts.connections += 1
+      if counts.connections > most { counts.connectionsRefused += 1 }
       return counts.connections <= most
     }
   }

@@ -32,10 +32,12 @@ final class RequestLimit: ChannelDuplexHandler {
 /// One connection to the exporter: a request, its answer, the next request.
 ///
 /// ```
-///   reading ──request──▶ answering ──answer──▶ sending ──sent──▶ reading, or the end
+///   reading ──request──▶ answering ──answer──▶ sending ──sent──▶ reading, answering, or the end
 ///      └── patience over ──▶ the end ◀── patience over ──┘
 /// ```
-/// NIOHTTP1's pipelining assistance holds back the next request while an answer is due.
+/// NIOHTTP1's pipelining assistance holds back requests while an answer is due, and lets the next
+/// one pass as soon as the answer was written. It waits here until the client has taken the answer:
+/// one who asks and does not read gets no second answer.
 final class Scrape: ChannelInboundHandler {
   typealias InboundIn = HTTPServerRequestPart
   typealias OutboundOut = HTTPServerResponsePart
@@ -44,7 +46,8 @@ final class Scrape: ChannelInboundHandler {
     /// With the head of the request once it has come.
     case reading(HTTPRequestHead?, until: Scheduled<Void>)
     case answering(HTTPRequestHead)
-    case sending(until: Scheduled<Void>)
+    /// With the head of a next request, and whether all of it is there.
+    case sending(next: HTTPRequestHead?, isWhole: Bool, until: Scheduled<Void>)
     case ended
   }
 
@@ -66,16 +69,24 @@ final class Scrape: ChannelInboundHandler {
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-    guard case .reading(let known, let deadline) = state else { return }
-    switch (unwrapInboundIn(data), known) {
-    case (.head(let head), _): state = .reading(head, until: deadline)
-    case (.body, _), (.end, nil): break
-    case (.end, let head?):
+    switch (unwrapInboundIn(data), state) {
+    case (.head(let head), .reading(_, let deadline)): state = .reading(head, until: deadline)
+    case (.head(let head), .sending(_, _, let deadline)):
+      state = .sending(next: head, isWhole: false, until: deadline)
+    case (.end, .reading(let head?, let deadline)):
       deadline.cancel()
-      state = .answering(head)
-      probes.answerAwaited()
-      answer(head, context)
+      begin(head, context)
+    case (.end, .sending(let head, _, let deadline)):
+      state = .sending(next: head, isWhole: true, until: deadline)
+    // Bodies mean nothing here; the rest does not come, or comes after the end.
+    case (.body, _), (_, .answering), (_, .ended), (.end, .reading(nil, _)): break
     }
+  }
+
+  private func begin(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+    state = .answering(head)
+    probes.answerAwaited()
+    answer(head, context)
   }
 
   private func answer(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
@@ -87,7 +98,7 @@ final class Scrape: ChannelInboundHandler {
 
   private func send(_ reply: ExporterReply, _ context: ChannelHandlerContext) {
     guard case .answering(let request) = state else { return }
-    state = .sending(until: deadline(context))
+    state = .sending(next: nil, isWhole: false, until: deadline(context))
     let staysOpen = request.isKeepAlive && request.version == .http1_1
     var headers = reply.headers
     if !staysOpen { headers.add(name: "Connection", value: "close") }
@@ -103,14 +114,16 @@ final class Scrape: ChannelInboundHandler {
   }
 
   private func sent(staysOpen: Bool, _ context: ChannelHandlerContext) {
-    guard case .sending(let deadline) = state else { return }
+    guard case .sending(let next, let isWhole, let deadline) = state else { return }
     deadline.cancel()
     probes.answerSent()
-    if staysOpen {
-      state = .reading(nil, until: self.deadline(context))
-    } else {
+    if !staysOpen {
       state = .ended
       context.close(promise: nil)
+    } else if let next, isWhole {
+      begin(next, context)
+    } else {
+      state = .reading(next, until: self.deadline(context))
     }
   }
 
@@ -118,7 +131,7 @@ final class Scrape: ChannelInboundHandler {
     switch state {
     case .reading(_, let deadline): deadline.cancel()
     case .answering: probes.answerSent()
-    case .sending(let deadline):
+    case .sending(_, _, let deadline):
       deadline.cancel()
       probes.answerSent()
     case .ended: break

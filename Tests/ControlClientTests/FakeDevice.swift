@@ -1,6 +1,7 @@
 import Foundation
 import NIOCore
 import NIOPosix
+import Synchronization
 
 @testable import Wire
 
@@ -28,14 +29,24 @@ final class FakeDevice: Sendable {
   }
 
   let channel: any Channel
+  private let connections = Connections()
+  /// Connections that it has now.
+  var openConnections: Int { connections.open.withLock { $0 } }
   var port: Int { channel.localAddress!.port! }
   var name: String { "127.0.0.1:\(port)" }
 
+  private final class Connections: Sendable {
+    let open = Mutex(0)
+  }
+
   init(_ behaviour: Behaviour) async throws {
+    let connections = connections
     channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .childChannelInitializer { channel in
-        channel.eventLoop.makeCompletedFuture {
+        connections.open.withLock { $0 += 1 }
+        channel.closeFuture.whenComplete { _ in connections.open.withLock { $0 -= 1 } }
+        return channel.eventLoop.makeCompletedFuture {
           try channel.pipeline.syncOperations.addHandler(Answering(behaviour))
         }
       }

@@ -9,17 +9,19 @@ struct WpctlRun {
   var lines: [String] { output.split(separator: "\n").map(String.init) }
 }
 
-/// Runs `wpctl`; `until` interrupts it (SIGINT) as soon as its output satisfies the condition.
+/// Runs `wpctl`; `until` interrupts it with `signal` as soon as its output satisfies the condition.
 func wpctl(
   _ arguments: String..., environment: [String: String] = [:],
-  interruptedWhen until: (@Sendable (String) -> Bool)? = nil
+  interruptedWhen until: (@Sendable (String) -> Bool)? = nil,
+  by signal: Int32 = SIGINT
 ) async throws -> WpctlRun {
-  try await wpctl(arguments, environment: environment, interruptedWhen: until)
+  try await wpctl(arguments, environment: environment, interruptedWhen: until, by: signal)
 }
 
 func wpctl(
   _ arguments: [String], environment: [String: String] = [:],
-  interruptedWhen until: (@Sendable (String) -> Bool)? = nil
+  interruptedWhen until: (@Sendable (String) -> Bool)? = nil,
+  by signal: Int32 = SIGINT
 ) async throws -> WpctlRun {
   let folder = FileManager.default.temporaryDirectory.appending(path: "wpctl-\(UUID())")
   try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -43,7 +45,7 @@ func wpctl(
       if until(try String(contentsOf: files[0], encoding: .utf8)) { break }
       try await Task.sleep(for: .milliseconds(20))
     }
-    process.interrupt()
+    kill(process.processIdentifier, signal)
   }
   for await _ in ended.stream {}
   return WpctlRun(

@@ -84,7 +84,39 @@ import Testing
     #expect(try await against(.golden, "shutdown").output.contains("switches off"))
     let metrics = try await against(.golden, "metrics")
     #expect(metrics.lines.contains { $0.hasPrefix("longestTurnUs ") && $0.hasSuffix(" 830") })
+    #expect(
+      metrics.output.hasSuffix(
+        """
+
+        OPERATION    REQUESTS  ERRORS  P50       P95       P99       MAX
+        ping         1000000   0       0.012 ms  0.000 ms  0.140 ms  3.0 ms
+        mediaServer  12        0       –         –         –         –
+
+        """))
     #expect(try await against(.golden, "subscriptions").lines.contains("Published    43 events"))
+  }
+
+  @Test func alerts() async throws {
+    let run = try await against(.golden, "alerts")
+    #expect(run.code == 0)
+    #expect(
+      run.output == """
+        ALERT       LEVEL    VALUE          WARNING  CRITICAL  FOR        RAISED
+        slots       warning  91.2 %         90.0 %   95.0 %    1 min 1 s  2
+        throughput  none     14 requests/s  –        –         0 ms       0
+
+        """)
+    let old = try await against(.refusing([.alertList: .unknownOperation]), "alerts")
+    #expect(old.code == 1)
+  }
+
+  @Test func metricsForPrometheus() async throws {
+    let run = try await against(.golden, "metrics", "--prometheus")
+    #expect(run.code == 0)
+    let reading = ExpositionReading(run.output)
+    #expect(reading.faults == [])
+    #expect(reading.values[#"watchpost_requests_total{operation="ping"}"#] == "1000000")
+    #expect(reading.values[#"watchpost_alert_level{alert="slots"}"#] == "1")
   }
 
   @Test func events() async throws {
@@ -154,7 +186,8 @@ import Testing
   @Test(arguments: [
     ["status", "--timeout", "0"], ["camera"], ["camera", "No Name"], ["events", "--topic", "x"],
     ["nonsense"], ["identify", "--seconds", "601"], ["ping", "--size", "65"],
-    ["status", "--device", "box:0"],
+    ["status", "--device", "box:0"], ["metrics", "--json", "--prometheus"],
+    ["exporter", "--listen", "9710"], ["exporter", "--timeout", "0"],
   ])
   func usage(arguments: [String]) async throws {
     let run = try await wpctl(arguments)
