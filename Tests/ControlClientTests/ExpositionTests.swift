@@ -44,8 +44,10 @@ import Testing
       metrics: metrics, alerts: [latency, slots, newer], health: health, info: info)
   }()
 
+  private static let reading = ExpositionReading(readings.prometheusText)
+
   @Test func theTextIsTheFormat() {
-    let reading = ExpositionReading(Self.readings.prometheusText)
+    let reading = Self.reading
     #expect(reading.faults == [])
     #expect(reading.types.count > 60)
     #expect(reading.types.keys.allSatisfy { $0.hasPrefix("watchpost_") })
@@ -95,13 +97,13 @@ import Testing
     (#"watchpost_alert_raised_total{alert="latency"}"#, "4"),
   ])
   func sample(name: String, value: String) {
-    #expect(ExpositionReading(Self.readings.prometheusText).values[name] == value)
+    #expect(Self.reading.values[name] == value)
   }
 
   private static let zeros = String(repeating: "0", count: 32)
 
   @Test func whatIsNotThereHasNoSample() {
-    let values = ExpositionReading(Self.readings.prometheusText).values
+    let values = Self.reading.values
     #expect(values[#"watchpost_core_busy_seconds_total{core="2"}"#] == nil)
     #expect(values[#"watchpost_alert_threshold{alert="slots",level="warning"}"#] == nil)
     #expect(
