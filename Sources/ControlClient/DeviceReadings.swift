@@ -115,13 +115,12 @@ public struct DeviceReadings: Sendable {
     let requests = "watchpost_requests_total"
     text.family(requests, .counter, "Requests by operation.")
     for use in operations {
-      text.sample(requests, [("operation", "\(use.operation)")], use.requests)
+      text.sample(requests, [("operation", use.operation)], use.requests)
     }
-    text.sample(requests, [("operation", "unknown")], metrics[.requestsUnknown])
     let errors = "watchpost_request_errors_total"
     text.family(errors, .counter, "Requests answered with another status than ok, by operation.")
     for use in operations {
-      text.sample(errors, [("operation", "\(use.operation)")], use.statistics.errors)
+      text.sample(errors, [("operation", use.operation)], use.statistics.errors)
     }
   }
 
@@ -134,7 +133,7 @@ public struct DeviceReadings: Sendable {
       "Time from noticing a request until its answer was handed to the kernel; quantiles of the "
         + "last 30 to 60 seconds, at most 1/16 off.")
     for use in used {
-      let operation = ("operation", "\(use.operation)")
+      let operation = ("operation", use.operation)
       let statistics = use.statistics
       for (quantile, us) in [
         ("0.5", statistics.p50Us), ("0.95", statistics.p95Us), ("0.99", statistics.p99Us),
@@ -160,7 +159,7 @@ public struct DeviceReadings: Sendable {
     text.family(name, .gauge, help)
     for use in used {
       let seconds = Double(us(use.statistics)) / 1_000_000
-      text.sample(name, [("operation", "\(use.operation)")], seconds)
+      text.sample(name, [("operation", use.operation)], seconds)
     }
   }
 

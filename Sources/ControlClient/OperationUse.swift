@@ -2,19 +2,22 @@ import Wire
 
 /// How an operation was used in this life of the agent.
 public struct OperationUse: Sendable {
-  public let operation: Kind
+  /// `unknown`: operations that the device does not know. A number: one that this build does not.
+  public let operation: String
   public let requests: UInt64
   public let statistics: OperationStatistics
 }
 
 extension MetricValues {
-  /// Every operation that this build knows, in the order of their numbers.
+  /// Every operation that this build knows and those others that were used, in the order of their
+  /// numbers, then `unknown`.
   public var operations: [OperationUse] {
-    (1..<32).compactMap { number in
-      guard let operation = Kind(rawValue: UInt16(number)) else { return nil }
+    (Array(1..<32) + [0]).compactMap { number in
+      let known = number == 0 ? "unknown" : Kind(rawValue: UInt16(number)).map { "\($0)" }
+      let requests = requests(of: number)
+      guard known != nil || requests > 0 else { return nil }
       return OperationUse(
-        operation: operation, requests: self[.requests(operation)],
-        statistics: self[operation: number])
+        operation: known ?? "\(number)", requests: requests, statistics: self[operation: number])
     }
   }
 
@@ -42,7 +45,7 @@ public struct MetricsDocument: Encodable, Sendable {
     public var longestUs: UInt64
 
     public init(_ use: OperationUse) {
-      operation = "\(use.operation)"
+      operation = use.operation
       requests = use.requests
       errors = use.statistics.errors
       p50Us = use.statistics.p50Us

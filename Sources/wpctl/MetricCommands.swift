@@ -45,7 +45,7 @@ struct MetricsCommand: AsyncParsableCommand {
       // Without a request of late there is nothing to tell.
       let time = { (us: UInt64) in statistics.largestUs == 0 ? "–" : spoken(us: us) }
       table.add(
-        .init("\(use.operation)"), .init("\(use.requests)"), .init("\(statistics.errors)"),
+        .init(use.operation), .init("\(use.requests)"), .init("\(statistics.errors)"),
         .init(time(statistics.p50Us)), .init(time(statistics.p95Us)),
         .init(time(statistics.p99Us)), .init(time(statistics.largestUs)))
     }

@@ -21,6 +21,7 @@ import Testing
     (ping.errors, ping.p50Us, ping.p95Us, ping.p99Us) = (2, 12, 95, 1_500_000)
     (ping.largestUs, ping.longestUs) = (2_000_000, 3_000_000)
     metrics[operation: Int(Kind.ping.rawValue)] = ping
+    for _ in 0..<4 { metrics.count(requestOf: 31) }
 
     var latency = AlertEntry()
     (latency.alert, latency.level) = (Code(.latency), Code(.critical))
@@ -79,6 +80,7 @@ import Testing
     (#"watchpost_requests_total{operation="ping"}"#, "7"),
     (#"watchpost_requests_total{operation="cameraList"}"#, "0"),
     (#"watchpost_requests_total{operation="unknown"}"#, "3"),
+    (#"watchpost_requests_total{operation="31"}"#, "4"),
     (#"watchpost_request_errors_total{operation="ping"}"#, "2"),
     (#"watchpost_request_duration_seconds{operation="ping",quantile="0.5"}"#, "1.2e-05"),
     (#"watchpost_request_duration_seconds{operation="ping",quantile="0.95"}"#, "9.5e-05"),
@@ -104,6 +106,7 @@ import Testing
 
   @Test func whatIsNotThereHasNoSample() {
     let values = Self.reading.values
+    #expect(values[#"watchpost_requests_total{operation="30"}"#] == nil)
     #expect(values[#"watchpost_core_busy_seconds_total{core="2"}"#] == nil)
     #expect(values[#"watchpost_alert_threshold{alert="slots",level="warning"}"#] == nil)
     #expect(

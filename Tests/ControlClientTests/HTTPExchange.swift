@@ -25,7 +25,8 @@ extension Exporter {
 
   /// A value of its own metrics.
   func own(_ name: String) async throws -> String? {
-    ExpositionReading(try await get("/metrics").body).values[name]
+    let lines = try await get("/metrics").body.split(separator: "\n")
+    return lines.first { $0.hasPrefix(name + " ") }.map { String($0.dropFirst(name.count + 1)) }
   }
 
   /// Sends bytes and reads until the other side closes.
