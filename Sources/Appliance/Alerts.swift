@@ -58,6 +58,11 @@ public struct Alerts: Sendable {
 
   init(_ configuration: Configuration.Alerts) { self.configuration = configuration }
 
+  /// Levels are counted from the agent's start.
+  mutating func start(now: Instant) {
+    for number in 0..<Alert.count { states[number].since = now }
+  }
+
   func level(of alert: Alert) -> AlertLevel { states[Int(alert.rawValue)].level }
 
   /// Takes the sample of one more second.

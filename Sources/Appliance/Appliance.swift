@@ -135,6 +135,7 @@ public struct Appliance: ~Copyable {
     guard boot.state == .idle else { return }
     self.facts = facts
     boot.started(now: now)
+    alerts.start(now: now)
     watchdog.start(facts, now: now)
     guard !isSafeMode else { return }
     cameras.start(now: now)

@@ -77,6 +77,8 @@ public final class Exporter: Sendable {
     do {
       let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
         .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+        // A burst beyond the backlog leaves clients connected to nobody, for as long as they wait.
+        .serverChannelOption(.backlog, value: 4 * Int32(connections))
         .childChannelInitializer { channel in configure(channel, probes, patience) }
         .bind(host: address.host, port: address.port).get()
       var bound = address

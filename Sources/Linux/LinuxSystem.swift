@@ -297,7 +297,8 @@ extension LinuxSystem: OperatingSystem {
   public mutating func resources() -> Resources {
     var resources = Resources()
     resources.memoryKiB = lx_resident_bytes() / 1024
-    resources.memoryPeakKiB = lx_peak_resident_bytes() / 1024
+    // The kernel brings the two up to date at different times.
+    resources.memoryPeakKiB = max(lx_peak_resident_bytes() / 1024, resources.memoryKiB)
     resources.cpuMs = lx_cpu_ms()
     var usage = lx_usage()
     lx_usage_read(&usage)
