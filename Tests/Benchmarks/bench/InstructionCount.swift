@@ -23,7 +23,7 @@ struct InstructionCount {
     let depth: Int
     /// Enough to drown what happens once or by the clock.
     var requests: Int { depth == 1 ? 60_000 : 300_000 }
-    /// The report of health is made anew by the clock: how often, depends on how slow the machine is.
+    /// The report of health is made anew by the clock: how often, depends on the machine's speed.
     var isJudged: Bool { operation == .ping }
     var name: String { "\(operation.rawValue), depth \(depth)" }
   }
