@@ -63,8 +63,6 @@ public struct Alerts: Sendable {
     for number in 0..<Alert.count { states[number].since = now }
   }
 
-  func level(of alert: Alert) -> AlertLevel { states[Int(alert.rawValue)].level }
-
   /// Takes the sample of one more second.
   mutating func take(_ sample: Sample, now: Instant, _ effects: inout Effects) {
     for number in 0..<Alert.count {
@@ -104,7 +102,8 @@ public struct Alerts: Sendable {
     _ state: inout State, of alert: Alert, now: Instant, _ effects: inout Effects
   ) {
     if state.level == .none { state.raised &+= 1 }
-    let threshold = threshold(of: alert, max(state.level, state.called))
+    // The one that the new level has, or had until now.
+    let threshold = threshold(of: alert, state.called == .none ? state.level : state.called)
     state.level = state.called
     state.since = now
     state.calls = 0
@@ -115,10 +114,6 @@ public struct Alerts: Sendable {
           .alertChanged, value: UInt32(alert.rawValue) | UInt32(state.level.rawValue) << 8,
           detail: words)))
     effects.append(.log(LogLine(state.level == .none ? .info : .warning, Text<160>(words))))
-  }
-
-  private func max(_ left: AlertLevel, _ right: AlertLevel) -> AlertLevel {
-    left.rawValue > right.rawValue ? left : right
   }
 
   /// The level that a value calls for: a worse one from its threshold on, a better one only when it

@@ -8,7 +8,7 @@ public struct AlertDocument: Codable, Sendable {
   /// where the alert is newer than this build.
   public var unit: String?
   public var value: UInt32
-  /// From here on it is raised (`throughput`: up to here); nil: never.
+  /// From here on it is raised (`throughput`: below); nil: never.
   public var warning: UInt32?
   public var critical: UInt32?
   /// Milliseconds in this level.

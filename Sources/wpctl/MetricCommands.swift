@@ -58,7 +58,7 @@ struct AlertsCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "alerts", abstract: "Shows what the device watches of itself.",
     discussion: """
-      An alert is raised from its threshold on (throughput: up to it); `–` is no threshold. \
+      An alert is raised from its threshold on (throughput: below it); `–` is no threshold. \
       `events --topic health` tells when one changes.
       """)
 

@@ -76,6 +76,10 @@ import Wire
     // Below nine tenths of 950, but not of 900.
     send([UInt32](repeating: 850, count: 10), to: world)
     #expect(levels(world) == [2, 1])
+    #expect(
+      world.events(.alertChanged).map { String($0.event.detail) } == [
+        "slots: critical, 100.0 % (from 95.0 %)", "slots: warning, 85.0 % (from 90.0 %)",
+      ])
     send([UInt32](repeating: 0, count: 10), to: world)
     #expect(levels(world) == [2, 1, 0])
   }

@@ -21,19 +21,7 @@ final class LoopbackBroadcaster: Sendable {
   private let listener: Int32
 
   init(_ conduct: Conduct) throws {
-    listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let listens = withUnsafeMutablePointer(to: &address) { [listener] in
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        bind(listener, $0, size) == 0 && listen(listener, 128) == 0
-          && getsockname(listener, $0, &size) == 0
-      }
-    }
-    guard listens else { throw LoadError.system("listen", errno) }
-    endpoint = Endpoint(port: UInt16(bigEndian: address.sin_port))
+    (listener, endpoint) = try listenOnLoopback()
     Thread.detachNewThread { [listener] in
       var service = Service(listener: listener, conduct: conduct)
       service.run()
