@@ -177,7 +177,7 @@ public struct DeviceReadings: Sendable {
     }
     let threshold = "watchpost_alert_threshold"
     text.family(
-      threshold, .gauge, "From here on (throughput: up to here) the alert is raised to a level.")
+      threshold, .gauge, "From here on (throughput: below) the alert is raised to a level.")
     for entry in alerts {
       for (level, value) in [("warning", entry.warning), ("critical", entry.critical)]
       where value > 0 {
