@@ -37,6 +37,8 @@ let package = Package(
       swiftSettings: device + noAllocations),
     .target(name: "Feed", dependencies: ["Wire"], swiftSettings: device + noAllocations + compact),
     .target(
+      name: "Archive", dependencies: ["Wire"], swiftSettings: device + noAllocations + compact),
+    .target(
       name: "Appliance", dependencies: ["Wire"], swiftSettings: device + noAllocations + compact),
 
     // Device, with the kernel.
@@ -47,10 +49,11 @@ let package = Package(
       linkerSettings: [
         .linkedLibrary("udev"), .linkedLibrary("gpiod"), .linkedLibrary("yajl"),
         .linkedLibrary("http_parser"), .linkedLibrary("inih"), .linkedLibrary("v4lconvert"),
-        .linkedLibrary("jpeg"),
+        .linkedLibrary("jpeg"), .linkedLibrary("openh264"), .linkedLibrary("stdc++"),
       ]),
     .target(
-      name: "Linux", dependencies: ["EventLoop", "Appliance", "Feed", "Wire", "CLinux"],
+      name: "Linux",
+      dependencies: ["EventLoop", "Appliance", "Archive", "Feed", "Wire", "CLinux"],
       swiftSettings: device),
     .executableTarget(
       name: "watchpost", dependencies: ["Linux", "EventLoop", "Appliance", "Wire", "CLinux"],
@@ -106,16 +109,22 @@ let package = Package(
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"),
       ]),
+    .target(name: "MadeFilms", path: "Tests/MadeFilms"),
+    .testTarget(name: "ArchiveTests", dependencies: ["Archive", "Wire", "MadeFilms"]),
     .testTarget(name: "FeedTests", dependencies: ["Feed", "Wire"]),
     .testTarget(name: "ApplianceTests", dependencies: ["Appliance", "Wire"]),
     .testTarget(name: "EventLoopTests", dependencies: ["EventLoop", "Appliance", "Wire"]),
     .testTarget(
-      name: "AgentTests", dependencies: ["watchpost", "StandIn", "ControlClient", "Wire"]),
+      name: "AgentTests",
+      dependencies: ["watchpost", "StandIn", "ControlClient", "Wire", "StandInDriver"]),
     .testTarget(name: "TidyTests"),
     .target(name: "StandInDriver", path: "Tests/StandInDriver"),
     .testTarget(name: "StandInTests", dependencies: ["StandIn", "StandInDriver"]),
     .testTarget(
-      name: "LinuxTests", dependencies: ["Linux", "Appliance", "Wire", "StandInDriver"]),
+      name: "LinuxTests",
+      dependencies: [
+        "Linux", "Appliance", "Archive", "Feed", "Wire", "StandInDriver", "MadeFilms", "watchpost",
+      ]),
   ],
   swiftLanguageModes: [.v6]
 )

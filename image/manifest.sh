@@ -11,8 +11,15 @@ http-parser libhttp-parser-dev MIT
 inih libinih-dev BSD-3-Clause
 libv4lconvert libv4l-dev LGPL-2.1-or-later
 libjpeg-turbo libjpeg62-turbo-dev BSD-3-Clause_AND_IJG
+openh264 libopenh264-dev BSD-2-Clause
+libstdc++ libstdc++ GPL-3.0-or-later_WITH_GCC-exception-3.1
 glibc libc6-dev-arm64-cross LGPL-2.1-or-later
 swift-runtime swift Apache-2.0_WITH_Swift-exception"
+
+# cxx_package: the package of the C++ compiler's library; its name has the compiler's version.
+cxx_package() {
+  dpkg-query -S "$(readlink -f "$(cxx_runtime)")" | cut -d: -f1
+}
 
 # version_of PACKAGE: the version of a package of the sysroot, of the cache or of this machine.
 version_of() {
@@ -28,6 +35,7 @@ version_of() {
   case $1 in
     swift) version=$(swiftc -print-target-info | sed -n 's/.*"swiftCompilerTag": "\(.*\)".*/\1/p') ;;
     libc6-dev-arm64-cross) [ "$(debian_architecture)" = arm64 ] || set -- libc6-dev ;;
+    libstdc++) set -- "$(cxx_package)" ;;
   esac
   [ -n "$version" ] || version=$(dpkg-query -W -f '${Version}' "$1")
   # apt writes an epoch's colon as %3a into file names.

@@ -29,7 +29,17 @@ debian_architecture() {
 
 # Libraries that the device code links, by the name after -l: FILE in the system's library folder.
 static_libraries="gpiod:libgpiod.a yajl:libyajl_s.a http_parser:libhttp_parser.a inih:libinih.a
-  sodium:libsodium.a v4l2:libv4l2.a v4lconvert:libv4lconvert.a jpeg:libjpeg.a"
+  sodium:libsodium.a v4l2:libv4l2.a v4lconvert:libv4lconvert.a jpeg:libjpeg.a
+  openh264:libopenh264.a"
+
+# cxx_runtime: the C++ compiler's own part of its library, which OpenH264 needs: memory, type
+# information and the frame of exceptions, without streams, locales and the rest of libstdc++.
+cxx_runtime() {
+  case $architecture in
+    aarch64) aarch64-linux-gnu-g++ -print-file-name=libsupc++.a ;;
+    *) g++ -print-file-name=libsupc++.a ;;
+  esac
+}
 
 # link_libraries: a folder in which -lNAME finds nothing but static archives. Its name changes with
 # what it holds: the build system does not see that an archive behind the same path is another one.
@@ -40,7 +50,7 @@ link_libraries() {
     *) system=/usr/lib/x86_64-linux-gnu ;;
   esac
   udev=$(item_path "libudev-$(debian_architecture)")/lib/libudev.a
-  local -a archives=("udev:$udev")
+  local -a archives=("udev:$udev" "stdc++:$(cxx_runtime)")
   for pair in $static_libraries; do
     file=$system/${pair#*:}
     [ -e "$file" ] || fail "$file is missing; run board/setup --update."

@@ -27,8 +27,8 @@ extension Appliance {
     report.mediaPid = UInt32(max(0, mediaServer.child.pid))
     report.slotsTotal = UInt32(configuration.control.slots)
     report.slotsUsed = UInt32(max(0, connections))
-    report.dataTotalBytes = storage.totalBytes
-    report.dataFreeBytes = storage.freeBytes
+    report.dataTotalBytes = storage.facts.totalBytes
+    report.dataFreeBytes = storage.facts.freeBytes
     report.configurationErrorLine = facts.configurationError.line
     report.configurationErrorColumn = facts.configurationError.column
     report.bootID = BootID(facts.bootID)

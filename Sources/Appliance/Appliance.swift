@@ -15,12 +15,13 @@ public struct Appliance: ~Copyable {
   public internal(set) var streams: Streams
   public internal(set) var sources: ExternalSources
   public internal(set) var cameras: Cameras
-  public private(set) var clock = Clock()
+  public internal(set) var clock = Clock()
   private var watchdog: Watchdog
   public private(set) var alerts: Alerts
   private var leds = LEDs()
   public private(set) var facts = BootFacts()
-  public private(set) var storage = StorageFacts()
+  public internal(set) var storage: DataPartition
+  public internal(set) var recordings: Recordings
   public private(set) var address = IPv4.any
   public private(set) var linkUp = false
   /// Connection slots in use.
@@ -40,6 +41,8 @@ public struct Appliance: ~Copyable {
     cameras = Cameras(
       configuration.cameras, table: tables.cameras, reports: tables.reports,
       waiting: tables.waiting, known: tables.known)
+    storage = DataPartition(configuration.storage)
+    recordings = Recordings(tables.recordings)
     watchdog = Watchdog(configuration.watchdog)
     alerts = Alerts(configuration.alerts)
   }
@@ -55,7 +58,9 @@ public struct Appliance: ~Copyable {
     guard boot.state != .stopped else { return .never }
     return min(
       min(boot.nextDeadline, mediaServer.nextDeadline(streams: streams)),
-      min(cameras.nextDeadline, min(watchdog.nextDeadline, leds.nextDeadline)))
+      min(
+        min(cameras.nextDeadline, min(recordings.nextDeadline, storage.nextDeadline)),
+        min(watchdog.nextDeadline, leds.nextDeadline)))
   }
 
   public var isSafeMode: Bool { watchdog.mode == .safe }
@@ -119,8 +124,18 @@ public struct Appliance: ~Copyable {
       mediaServer.socketsChecked(life: life, asWanted: asWanted, &effects)
     case .networkChanged(let address, let linkUp):
       networkChanged(address: address, linkUp: linkUp, &effects)
-    case .clockTrusted(let unixMs): clock.told(unixMs: unixMs, now: now, &effects)
-    case .storageChanged(let storage): storageChanged(storage, now: now, &effects)
+    case .clockTrusted(let unixMs):
+      clock.told(unixMs: unixMs, now: now, &effects)
+      if clock.isTrusted { effects.append(.tellClock) }
+    case .storageStarted: storageStarted(&effects)
+    case .storageChanged(let facts): storageChanged(facts, now: now, &effects)
+    case .retentionLoaded(let policy): storage.retention = policy
+    case .archiveChanged(let totals): storage.totals = totals
+    case .segment(let news): recordings.took(news, streams: &streams, now: now, &effects)
+    case .recordingsLoaded(let known, let lastNumber):
+      guard !isSafeMode else { return }
+      recordings.loaded(known, lastNumber: lastNumber, now: now, &effects)
+    case .noticed(let event): effects.append(.publish(event))
     case .identitiesLoaded(let known):
       guard !isSafeMode else { return }
       cameras.identitiesLoaded(known, streams: &streams, now: now, &effects)
@@ -169,6 +184,8 @@ public struct Appliance: ~Copyable {
       cameras.probeStarted(slot: slot, life: life, pid: pid, now: now, &effects)
     case .feed(let slot):
       cameras.feedStarted(slot: slot, life: life, pid: pid, now: now, &effects)
+    case .recovery(let slot):
+      cameras.recoveryStarted(slot: slot, life: life, pid: pid, now: now, &effects)
     }
   }
 
@@ -184,6 +201,9 @@ public struct Appliance: ~Copyable {
     case .feed(let slot):
       cameras.feedEnded(
         slot: slot, life: life, exit, streams: &streams, now: now, &effects)
+    case .recovery(let slot):
+      cameras.recoveryEnded(
+        slot: slot, life: life, exit, streams: &streams, now: now, &effects)
     }
   }
 
@@ -195,19 +215,6 @@ public struct Appliance: ~Copyable {
     self.linkUp = linkUp
     effects.append(
       .publish(Event(.networkChanged, value: linkUp ? 1 : 0, detail: Text(address.text))))
-  }
-
-  private mutating func storageChanged(
-    _ storage: StorageFacts, now: Instant, _ effects: inout Effects
-  ) {
-    let before = self.storage.state
-    self.storage = storage
-    guard storage.state != before else { return }
-    effects.append(.publish(Event(.storageChanged, value: UInt32(storage.state.rawValue))))
-    // Without a data partition there is no memory of cameras to wait for.
-    if storage.state == .missing {
-      cameras.openNaming(streams: &streams, now: now, &effects)
-    }
   }
 
   private mutating func stopInOrder(
@@ -227,11 +234,14 @@ public struct Appliance: ~Copyable {
     guard boot.state != .idle else { return }
     // Cameras first: the paths they want are asked for in the same step.
     cameras.tick(streams: &streams, now: now, &effects)
+    storage.tick(now: now, &effects)
+    recordings.tick(recordingSurroundings, streams: &streams, now: now, &effects)
     mediaServer.tick(streams: &streams, now: now, &effects)
     cameras.follow(&streams, now: now, &effects)
     watchdog.tick(now: now, &effects)
     if cameras.takeIdentityChange() { effects.append(.rememberIdentities) }
     if sources.takeChange() { effects.append(.rememberSources) }
+    if recordings.takeChange() { effects.append(.rememberRecordings) }
     let isReady = boot.settle(
       camerasEnumerated: camerasEnumerated, mediaServerSettled: mediaServerSettled, now: now)
     if isReady {
@@ -242,6 +252,7 @@ public struct Appliance: ~Copyable {
     tellHealth(&effects)
     let childrenGone =
       mediaServer.isGone && cameras.probesRunning == 0 && cameras.feedsRunning == 0
+      && cameras.stepsRunning == 0
     let power = boot.finish(childrenGone: childrenGone, now: now)
     leds.update(situation, now: now, &effects)
     if let power { effects.append(.stop(power)) }

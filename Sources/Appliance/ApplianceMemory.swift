@@ -17,7 +17,7 @@ public enum ApplianceMemory {
     public var bytes: Int { count * size }
   }
 
-  public static let itemCount = 7
+  public static let itemCount = 8
 
   /// The lines of the sum, 0 ..< `itemCount`.
   public static func item(_ index: Int) -> Item {
@@ -28,7 +28,8 @@ public enum ApplianceMemory {
     case 3: item("known cameras", knownCameras, KnownCamera.self)
     case 4: item("streams", Limits.streams, Stream.self)
     case 5: item("external sources", Limits.sources, KnownSource.self)
-    case 6: item("effects", Effects.capacity, Effect.self)
+    case 6: item("recordings", Limits.cameras, Recording.self)
+    case 7: item("effects", Effects.capacity, Effect.self)
     default: preconditionFailure("no such line of the memory sum")
     }
   }
@@ -48,6 +49,7 @@ public enum ApplianceMemory {
     let known: Table<KnownCamera>
     let streams: Table<Stream>
     let sources: Table<KnownSource>
+    let recordings: Table<Recording>
 
     /// Lays the tables out in `memory` of at least `tableBytes` bytes, and touches all of it.
     public init(_ memory: UnsafeMutableRawBufferPointer) {
@@ -58,6 +60,7 @@ public enum ApplianceMemory {
       known = region.table(knownCameras, KnownCamera())
       streams = region.table(Limits.streams, Stream())
       sources = region.table(Limits.sources, KnownSource())
+      recordings = region.table(Limits.cameras, Recording())
     }
   }
 

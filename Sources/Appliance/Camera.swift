@@ -71,6 +71,8 @@ public struct Camera: Sendable {
   private(set) var nodeCount = 0
   var probe = Child(.probe)
   public internal(set) var feed = Feed()
+  /// What is done to get its pictures back.
+  public internal(set) var recovery = Recovery()
   /// What its feed is to capture, once the probe has told the modes.
   var choice = ModeChoice.unusable
   /// Its stream was stopped by request.
@@ -226,6 +228,13 @@ public struct Camera: Sendable {
     return action
   }
 
+  /// Nothing is in the slot and nothing is left of what was: every step passes over most slots.
+  /// `mutating`, so that nothing is copied.
+  mutating func isUnused() -> Bool {
+    guard case .free = state else { return false }
+    return probe.phase == .idle && feed.child.phase == .idle
+  }
+
   /// A process that held the device has ended after all.
   mutating func released(now: Instant) {
     guard case .present(.failed(.quarantined), _) = state, isVacant else { return }
@@ -318,9 +327,10 @@ extension Camera {
   public var nextAttempt: Instant {
     switch state {
     case .present(_, .due(let at)): at
-    case .present(_, .closing(_, let retryAt)): retryAt
-    case .present(_, .idle): feed.nextAttempt
-    case .free, .absent, .present(_, .running): .never
+    case .present(_, .closing(_, let retryAt)): min(retryAt, recovery.restsUntil)
+    case .present(_, .idle): min(feed.nextAttempt, recovery.restsUntil)
+    case .absent: recovery.restsUntil
+    case .free, .present(_, .running): .never
     }
   }
 

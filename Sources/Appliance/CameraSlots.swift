@@ -28,7 +28,8 @@ extension Cameras {
 
   var oldestAbsentSlot: Int? {
     var oldest: (slot: Int, since: Instant)?
-    for index in table.indices where table[index].isVacant {
+    for index in table.indices
+    where table[index].isVacant && !table[index].recovery.isOurDoing {
       guard case .absent(let since) = table[index].state else { continue }
       if let known = oldest, known.since <= since { continue }
       oldest = (index, since)
@@ -82,10 +83,11 @@ extension Cameras {
     table[index].arrival = arrivals
     table[index].device = device
     table[index].connectedAt = now
-    table[index].attempts = 0
+    if !table[index].recovery.isOurDoing { table[index].attempts = 0 }
     table[index].removeNodes()
     table[index].addNode(device, sweep: sweep)
     table[index].state = .present(.undecided, .due(now))
+    table[index].recovery.returned()
     if let identity { identify(index, as: identity) }
   }
 
@@ -112,6 +114,7 @@ extension Cameras {
     // The process slot goes on: its lives are counted over all cameras it serves.
     fresh.probe = table[index].probe
     fresh.feed = table[index].feed
+    fresh.recovery = Recovery(after: table[index].recovery)
     fresh.faults = table[index].faults
     table[index] = fresh
   }
@@ -160,7 +163,11 @@ extension Cameras {
     let wasAnnounced = table[index].isAnnounced
     let isKnown = known.index(named: table[index].name) != nil
     apply(table[index].abandonProbe(now: now), index, &effects)
-    applyFeed(table[index].feed.unwant(with: .kill, now: now), index, &effects)
+    let isOurDoing = table[index].recovery.isOurDoing
+    applyFeed(
+      table[index].feed.unwant(with: .kill, keepingAttempts: isOurDoing, now: now), index,
+      &effects)
+    table[index].recovery.left(now: now)
     table[index].removeNodes()
     table[index].state = wasAnnounced || isKnown ? .absent(since: now) : .free
     if wasAnnounced {

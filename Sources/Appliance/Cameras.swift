@@ -205,7 +205,9 @@ public struct Cameras {
     guard (0...Limits.modesPerCamera).contains(report.pointee.modeCount) else { return }
     if report.pointee.outcome == .capture { reports[slot] = report.pointee }
     let before = Shown(table[slot])
+    let faults = table[slot].faults
     if table[slot].answered(report.pointee, now: now) {
+      probeFailed(slot, since: faults, now: now)
       chooseMode(slot, &effects)
       tell(slot, before, streams: &streams, now: now, &effects)
     } else {
@@ -219,7 +221,9 @@ public struct Cameras {
   ) {
     guard table.indices.contains(slot), table[slot].probe.isCurrent(life) else { return }
     let before = Shown(table[slot])
+    let faults = table[slot].faults
     apply(table[slot].probeEnded(.ended(exit), now: now), slot, &effects)
+    probeFailed(slot, since: faults, now: now)
     tell(slot, before, streams: &streams, now: now, &effects)
     admitWaiting(streams: &streams, now: now, &effects)
   }
@@ -228,9 +232,12 @@ public struct Cameras {
     if case .waiting(let until) = naming, now >= until {
       openNaming(streams: &streams, now: now, &effects)
     }
-    for index in table.indices {
+    for index in table.indices where !table[index].isUnused() {
       let before = Shown(table[index])
+      let faults = table[index].faults
       apply(table[index].tick(now: now), index, &effects)
+      probeFailed(index, since: faults, now: now)
+      recover(index, now: now, &effects)
       supervise(index, now: now, &effects)
       tell(index, before, streams: &streams, now: now, &effects)
     }
@@ -238,6 +245,7 @@ public struct Cameras {
     guard naming == .open else { return }
     for _ in 0..<max(0, CameraTiming.probesAtOnce - probesRunning) {
       guard let index = nextDue, table[index].examinationDue <= now else { return }
+      table[index].recovery.tried(now: now)
       apply(table[index].examine(timeoutMs: settings.probeTimeoutMs, now: now), index, &effects)
     }
   }
@@ -255,6 +263,7 @@ public struct Cameras {
     var deadline = Instant.never
     for index in table.indices {
       deadline = min(deadline, min(table[index].nextDeadline, feedDeadline(index)))
+      deadline = min(deadline, recoveryDeadline(index))
     }
     switch naming {
     case .waiting(let until): return min(deadline, until)

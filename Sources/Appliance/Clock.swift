@@ -55,5 +55,10 @@ public struct Clock: Equatable {
     }
   }
 
+  /// Unix time at monotonic time 0, in milliseconds; 0 while the clock is not trusted.
+  public var originMs: UInt64 {
+    if case .trusted(let origin) = state { origin } else { 0 }
+  }
+
   public var isTrusted: Bool { state != .untrusted }
 }

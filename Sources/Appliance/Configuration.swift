@@ -18,6 +18,7 @@ public struct Configuration: Equatable, Sendable {
   public var leds = InlineArray<3, LEDMapping>(repeating: .none)
   public var watchdog = WatchdogSettings()
   public var alerts = Alerts()
+  public var storage = Storage()
   public var mdns = true
   /// SNTP servers, numeric; an unset one is all zeros.
   public var timeServers = InlineArray<2, IPv4>(repeating: .any)
@@ -133,6 +134,21 @@ public struct Configuration: Equatable, Sendable {
     }
   }
 
+  /// Room on the data partition.
+  public struct Storage: Equatable, Sendable {
+    /// Used space, percent: from here on it warns, no new recording starts, running ones wait.
+    public var warningPercent: UInt64 = 80
+    public var lowPercent: UInt64 = 90
+    public var criticalPercent: UInt64 = 95
+    /// Bytes held for each running recording.
+    public var reserveBytes: UInt64 = 64 * 1024 * 1024
+    /// When files may go, until somebody says something else over the wire.
+    public var retention = RetentionPolicy()
+    /// Processes that do what takes long: reading and checking files, decoding.
+    public var workers = 2
+    public init() {}
+  }
+
   public struct Network: Equatable, Sendable {
     public enum Mode: UInt8, Sendable { case off, dhcp, fixed, linkLocal }
     public var mode = Mode.dhcp
@@ -221,7 +237,7 @@ public struct Configuration: Equatable, Sendable {
       && left.runDirectory == right.runDirectory && left.control == right.control
       && left.network == right.network && left.mediaServer == right.mediaServer
       && left.cameras == right.cameras && left.watchdog == right.watchdog
-      && left.mdns == right.mdns
+      && left.mdns == right.mdns && left.alerts == right.alerts && left.storage == right.storage
   }
 }
 

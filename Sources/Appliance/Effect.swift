@@ -13,6 +13,10 @@ public enum Effect: Equatable, Sendable {
   case publishFeed(slot: Int, life: UInt32)
   /// Tells a feed that MediaMTX is down: it goes on capturing.
   case silenceFeed(slot: Int, life: UInt32)
+  /// Takes the USB device at a port path from its driver and gives it back.
+  case reauthorise(slot: Int, life: UInt32, port: Text<32>)
+  /// Switches the USB port off and on.
+  case cyclePower(slot: Int, life: UInt32, port: Text<32>)
   case signal(ChildKind, life: UInt32, Signal)
   /// Sends the next call to MediaMTX's API; never while one is outstanding.
   case media(MediaRequest)
@@ -29,6 +33,16 @@ public enum Effect: Equatable, Sendable {
   case rememberIdentities
   /// Hands the external sources to the storage worker.
   case rememberSources
+  /// Hands the recordings that are asked for to the storage worker.
+  case rememberRecordings
+  /// The segments of a camera that begin from now on belong to this recording.
+  case tagRecording(Name, number: UInt32)
+  /// Tells the storage worker when files may go; `keep`: also after a reboot.
+  case setRetention(RetentionPolicy, keep: Bool)
+  /// Has init check and mount the data partition anew; nothing where no init of ours runs.
+  case remountData
+  /// Tells the storage worker the wall clock.
+  case tellClock
   case log(LogLine)
   /// Leaves a mark that the next life finds in its `BootFacts`.
   case breadcrumb(Breadcrumb)
@@ -62,6 +76,9 @@ public enum MediaRequest: Equatable, Sendable {
   case listPaths(life: UInt32, page: UInt16)
   case addPath(life: UInt32, Name)
   case removePath(life: UInt32, Name)
+  /// Switches the recording of a path on or off; nothing else of it changes, so that its publisher
+  /// stays.
+  case recordPath(life: UInt32, Name, on: Bool)
 }
 
 /// What became of a call.

@@ -2,13 +2,6 @@ import Wire
 
 // Health is derived from the machines whenever somebody asks; it is never stored.
 
-/// The thresholds of health that are not configuration keys.
-public enum HealthLimits {
-  /// Used space, percent.
-  public static let storageLowPercent: UInt64 = 90
-  public static let storageCriticalPercent: UInt64 = 95
-}
-
 /// A state with its reasons.
 public struct Health: Equatable, Sendable {
   public var state: HealthState
@@ -36,7 +29,7 @@ extension HealthReasons {
   }
 
   /// Bits that have a name.
-  static let names = 30
+  static let names = 35
 
   private static func name(ofBit bit: Int) -> StaticString {
     switch HealthReasons.bit(bit) {
@@ -70,6 +63,11 @@ extension HealthReasons {
     case .connectionsFailing: "connectionsFailing"
     case .queueLong: "queueLong"
     case .throughputLow: "throughputLow"
+    case .dataFailing: "dataFailing"
+    case .dataHanging: "dataHanging"
+    case .storageWarning: "storageWarning"
+    case .recordingStalled: "recordingStalled"
+    case .recordingSuspended: "recordingSuspended"
     default: "unknown"
     }
   }
@@ -86,7 +84,8 @@ extension Appliance {
   }
 
   private var reasons: HealthReasons {
-    boardReasons | mediaServerReasons | cameraReasons | storageReasons | alerts.reasons
+    boardReasons | mediaServerReasons | cameraReasons | storage.reasons | recordings.reasons
+      | alerts.reasons
   }
 
   private var boardReasons: HealthReasons {
@@ -144,24 +143,6 @@ extension Appliance {
       case .absent, .probing, .ready, .starting, .streaming: break
       }
     }
-    return reasons
-  }
-
-  private var storageReasons: HealthReasons {
-    var reasons = HealthReasons.none
-    switch storage.state {
-    case .unknown, .writable: break
-    case .missing: reasons.insert(.dataMissing)
-    case .readOnly: reasons.insert(.dataReadOnly)
-    }
-    guard storage.state == .writable || storage.state == .readOnly, storage.totalBytes > 0 else {
-      return reasons
-    }
-    let used = storage.totalBytes - min(storage.freeBytes, storage.totalBytes)
-    // Dividing first keeps the largest sizes within 64 bits.
-    let percent = used / max(storage.totalBytes / 100, 1)
-    reasons.set(.storageLow, percent >= HealthLimits.storageLowPercent)
-    reasons.set(.storageCritical, percent >= HealthLimits.storageCriticalPercent)
     return reasons
   }
 }

@@ -42,7 +42,18 @@ public enum Input {
   case networkChanged(address: IPv4, linkUp: Bool)
   /// Wall-clock time as `unixMs` at this instant; from then on the clock is trusted.
   case clockTrusted(unixMs: UInt64)
+  /// A storage worker has begun, and knows nothing yet.
+  case storageStarted
   case storageChanged(StorageFacts)
+  /// When files may go, as it was kept.
+  case retentionLoaded(RetentionPolicy)
+  case archiveChanged(ArchiveTotals)
+  case segment(SegmentNews)
+  /// Recordings that earlier lives were asked for, read some time after the start, and the number
+  /// that was given last; valid during the call.
+  case recordingsLoaded(UnsafeBufferPointer<KnownRecording>, lastNumber: UInt32)
+  /// Something that clients may want to hear of, and that changes nothing here.
+  case noticed(Event)
   /// Remembered camera identities, read from the data partition some time after the start; valid
   /// during the call. Empty where there is no file yet. Until then nothing is remembered.
   case identitiesLoaded(UnsafeBufferPointer<KnownCamera>)
@@ -158,6 +169,8 @@ public enum ChildKind: Equatable, Sendable {
   case mediaServer
   case probe(slot: Int)
   case feed(slot: Int)
+  /// A step at the USB for a camera's sake.
+  case recovery(slot: Int)
 }
 
 public enum ExitStatus: Equatable, Sendable {
@@ -221,7 +234,7 @@ public struct KnownCamera: Equatable, Sendable {
 }
 
 public struct StorageFacts: Equatable, Sendable {
-  public enum State: UInt8, Sendable { case unknown, missing, readOnly, writable }
+  public enum State: UInt8, Sendable { case unknown, missing, readOnly, writable, failing, hanging }
   public var state = State.unknown
   public var totalBytes: UInt64 = 0
   public var freeBytes: UInt64 = 0
@@ -239,4 +252,40 @@ public struct Vitals: Flags {
   public static let effects = bit(2)
   public static let accept = bit(3)
   public static let all = turn | deadlines | effects | accept
+}
+
+/// What the storage worker has seen of a camera's segments.
+public struct SegmentNews: Equatable, Sendable {
+  public enum What: UInt8, Sendable {
+    /// A file was begun, and has bytes.
+    case began
+    case grew
+    /// It was closed.
+    case closed
+  }
+  public var camera = Name()
+  public var what = What.began
+  /// MediaMTX's life, as its name tells; 0: it does not.
+  public var life: UInt32 = 0
+  /// Its size.
+  public var bytes: UInt64 = 0
+
+  public init() {}
+}
+
+/// All recordings and snapshots on the data partition together.
+public struct ArchiveTotals: Equatable, Sendable {
+  public var recordingBytes: UInt64 = 0
+  public var snapshotBytes: UInt64 = 0
+  public var recordingFiles: UInt32 = 0
+  public var snapshotFiles: UInt32 = 0
+  /// In the folders of cameras, but none of ours.
+  public var foreignFiles: UInt32 = 0
+  /// Repaired or set aside in this life of the storage worker.
+  public var repairedFiles: UInt32 = 0
+  /// Removed by retention, likewise.
+  public var removedFiles: UInt32 = 0
+  public var removedBytes: UInt64 = 0
+
+  public init() {}
 }

@@ -80,6 +80,8 @@ public struct LEDPattern: Equatable, Sendable {
 /// | power | failed | 2 flashes | it does not do its job; see health |
 /// | power | configurationInvalid | 3 flashes | wrong configuration; the last good one holds |
 /// | power | safeMode | 4 flashes | safe mode after repeated watchdog resets |
+/// | power | dataUnavailable | 5 flashes | the data partition cannot be used; see health |
+/// | power | storageFull | 6 flashes | no room for recordings, or nothing is written |
 /// | power | stopping | 500 ms on, 500 ms off | stopping; cut the power when it is off |
 /// | power | off | off | no power, or stopped |
 /// | camera | noCamera | off | no camera is plugged in |
@@ -95,13 +97,14 @@ public struct LEDPattern: Equatable, Sendable {
 /// | link | client | 900 ms on, 100 ms off | reachable, and a client is connected |
 /// | all | identify | 600 ms on, 100 ms off, 100 ms on, 100 ms off | `identify`: this is the box |
 public enum LEDCode: UInt8, Equatable, Sendable {
-  case starting, healthy, degraded, failed, configurationInvalid, safeMode, stopping, off
+  case starting, healthy, degraded, failed, configurationInvalid, safeMode
+  case dataUnavailable, storageFull, stopping, off
   case noCamera, probing, ready, cameraAbsent, cameraFailed, cameraBusy, noCameraSlot
   case noLink, noAddress, address, client
   case identify
 
   /// Codes there are; raw values count from 0.
-  public static let count: UInt8 = 20
+  public static let count: UInt8 = 22
 
   /// The code's name in documents.
   public var label: StaticString {
@@ -126,6 +129,8 @@ public enum LEDCode: UInt8, Equatable, Sendable {
     case .address: "address"
     case .client: "client"
     case .identify: "identify"
+    case .dataUnavailable: "dataUnavailable"
+    case .storageFull: "storageFull"
     }
   }
 
@@ -140,6 +145,8 @@ public enum LEDCode: UInt8, Equatable, Sendable {
     case .failed, .cameraFailed: .count(2)
     case .configurationInvalid, .cameraBusy: .count(3)
     case .safeMode, .noCameraSlot: .count(4)
+    case .dataUnavailable: .count(5)
+    case .storageFull: .count(6)
     case .identify: .identify
     }
   }
@@ -148,7 +155,7 @@ public enum LEDCode: UInt8, Equatable, Sendable {
   public var led: LED? {
     switch self {
     case .starting, .healthy, .degraded, .failed, .configurationInvalid, .safeMode,
-      .stopping, .off:
+      .stopping, .off, .dataUnavailable, .storageFull:
       .power
     case .noCamera, .probing, .ready, .cameraAbsent, .cameraFailed, .cameraBusy, .noCameraSlot:
       .camera

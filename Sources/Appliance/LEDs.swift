@@ -106,7 +106,10 @@ public struct LEDs {
       // The code that needs a person's hand comes first.
       if situation.reasons.contains(.safeMode) { return .safeMode }
       if situation.reasons.contains(.configurationInvalid) { return .configurationInvalid }
-      return situation.health == .failed ? .failed : .degraded
+      if situation.health == .failed { return .failed }
+      if situation.reasons.intersects(.dataUnavailable) { return .dataUnavailable }
+      if situation.reasons.intersects(.noRoom) { return .storageFull }
+      return .degraded
     }
   }
 
@@ -125,4 +128,12 @@ public struct LEDs {
     guard situation.hasAddress else { return .noAddress }
     return situation.clients > 0 ? .client : .address
   }
+}
+
+extension HealthReasons {
+  /// The data partition cannot be used.
+  fileprivate static let dataUnavailable = dataMissing | dataReadOnly | dataFailing | dataHanging
+  /// Recordings have no room, or cannot be written.
+  fileprivate static let noRoom =
+    storageLow | storageCritical | recordingStalled | recordingSuspended
 }

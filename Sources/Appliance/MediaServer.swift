@@ -111,7 +111,7 @@ public struct MediaServer {
     streams.serverDown(&effects)
     enter(.down, now: now)
     effects.append(.publish(Event(.mediaServerExited, value: exit.value, detail: exit.text)))
-    apply(child.step(.ended(exit), now: now), &effects)
+    applyStart(child.step(.ended(exit), now: now), &streams, &effects)
   }
 
   mutating func socketsChecked(life: UInt32, asWanted: Bool, _ effects: inout Effects) {
@@ -134,16 +134,22 @@ public struct MediaServer {
       missed(sentAt: sent(until), &streams, now: now, &effects)
     case (.listPaths(_, let page), .paths(let pages)):
       streams.listed(page: page, of: pages, paths, now: now, &effects)
-      let again = streams.listInterval(settings.probeIntervalMs, now: now)
-      heard(next: now + again, now: now, &effects)
+      heard(next: now + again(streams, now: now), now: now, &effects)
     case (.info, .info(let version)):
       self.version = version
       heard(next: now, now: now, &effects)
     case (.info, .rejected), (.info, .done), (.info, .paths):
       heard(next: now, now: now, &effects)
-    case (.addPath, .rejected(400)), (.removePath, .rejected(400)):
+    case (.recordPath(_, let name, let on), .done):
+      streams.recordingTold(name, on: on, taken: true, now: now)
+      heard(next: now + again(streams, now: now), now: now, &effects)
+    case (.addPath, .rejected(400)), (.removePath, .rejected(400)), (.recordPath, .rejected(400)):
       heard(next: now, now: now, &effects)
       poisoned(&streams, now: now, &effects)
+    case (.recordPath(_, let name, let on), .rejected),
+      (.recordPath(_, let name, let on), .info), (.recordPath(_, let name, let on), .paths):
+      streams.recordingTold(name, on: on, taken: false, now: now)
+      heard(next: now + again(streams, now: now), now: now, &effects)
     case (.addPath, .rejected), (.removePath, .rejected), (.addPath, .done), (.removePath, .done),
       (.addPath, .info), (.removePath, .info), (.addPath, .paths), (.removePath, .paths):
       heard(next: now + Streams.awaitMs, now: now, &effects)
@@ -151,8 +157,13 @@ public struct MediaServer {
     converse(&streams, now: now, &effects)
   }
 
+  /// Milliseconds to the next list.
+  private func again(_ streams: Streams, now: Instant) -> UInt64 {
+    streams.listInterval(settings.probeIntervalMs, now: now)
+  }
+
   mutating func tick(streams: inout Streams, now: Instant, _ effects: inout Effects) {
-    apply(child.step(.tick, now: now), &effects)
+    applyStart(child.step(.tick, now: now), &streams, &effects)
     if case .waiting(_, let until) = call, now >= until {
       effects.append(.cancelMedia)
       set(.free(next: now))
@@ -202,6 +213,7 @@ public struct MediaServer {
       switch streams.nextChange(now: now) {
       case .add(let name): request = .addPath(life: life, name)
       case .remove(let name): request = .removePath(life: life, name)
+      case .record(let name, let on): request = .recordPath(life: life, name, on: on)
       case nil:
         guard now >= next else { return }
         request = list
@@ -311,6 +323,14 @@ public struct MediaServer {
   private mutating func enter(_ state: State, now: Instant) {
     self.state = state
     since = now
+  }
+
+  /// The same where it may mean a start.
+  private func applyStart(
+    _ action: ChildAction, _ streams: inout Streams, _ effects: inout Effects
+  ) {
+    if case .spawn = action { streams.serverStarts() }
+    apply(action, &effects)
   }
 
   private func apply(_ action: ChildAction, _ effects: inout Effects) {

@@ -61,10 +61,12 @@ public struct Session: Sendable {
   public var heldPlace = Place.own
   public var restPlace = Place.own
   public internal(set) var phase = Phase.free
-  /// The peer may do everything; otherwise ping and health only.
+  /// Its address is one that the configuration trusts.
   public internal(set) var trusted = false
   /// It is trusted or has sent a whole request.
   public internal(set) var proven = false
+  /// What the peer may do: until keys exist, addresses decide.
+  public var role: Role { trusted ? .admin : .anybody }
   /// It stands in the queue for a pool buffer and is not read from.
   public internal(set) var waiting = false
   /// What the system watches the connection for, in the loop's own numbers.

@@ -12,7 +12,7 @@ extension Appliance {
   }
 
   /// Where the newest picture of a camera is found. `.unknownCamera`, `.cameraNotStreaming`
-  /// (absent, stalled, no feed), `.notSupported` (its stream is H.264).
+  /// (absent, stalled, no feed, no key frame yet).
   public func pictureSource(of name: Name) throws(Status) -> PictureSource {
     guard let slot = cameras.index(of: name) else { throw .unknownCamera }
     let camera = cameras.table[slot]
@@ -20,11 +20,11 @@ extension Appliance {
       throw .cameraNotStreaming
     }
     let report = camera.feed.report
-    guard report.granted.format != PixelFormat.h264 else { throw .notSupported }
     guard report.hasPicture else { throw .cameraNotStreaming }
+    let isKeyFrame = report.granted.format == PixelFormat.h264
     return PictureSource(
       slot: slot, life: camera.feed.child.life, intervalUs: report.intervalUs,
-      transcoded: report.deliveryReason == .rawFormat)
+      transcoded: isKeyFrame || report.deliveryReason == .rawFormat, isKeyFrame: isKeyFrame)
   }
 
   // MARK: Cameras

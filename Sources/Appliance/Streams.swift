@@ -30,6 +30,12 @@ public struct Stream: Sendable {
   /// Where MediaMTX pulls it from; empty: a feed publishes it.
   public internal(set) var url = Text<160>()
   var state = State.free
+  /// It is to be recorded.
+  public internal(set) var records = false
+  /// MediaMTX was told to record it: by its file, when it was added, or since.
+  public internal(set) var recordsTold = false
+  /// A change of it that was not taken is asked for again from then on.
+  var recordAt = Instant(ms: 0)
   /// The sweep of the list that showed it last.
   var sweep: UInt32 = 0
 
@@ -62,6 +68,8 @@ public struct Streams {
   /// An unseen change is asked for again after this time, doubled each time up to the cap.
   static let retryMs: UInt64 = 2000
   static let retryCapMs: UInt64 = 300_000
+  /// A recording that could not be switched is tried again after this time.
+  static let recordRetryMs: UInt64 = 500
   /// While a change is awaited the list is asked this often.
   static let awaitMs: UInt64 = 50
   /// While the bytes of a fresh publisher are awaited the list is asked this often.
@@ -122,6 +130,34 @@ public struct Streams {
     return now < watchUntil ? min(Streams.watchMs, intervalMs) : intervalMs
   }
 
+  /// The path is to be recorded, or no longer.
+  mutating func record(_ name: Name, _ on: Bool) {
+    guard let index = index(of: name), table[index].records != on else { return }
+    table[index].records = on
+    table[index].recordAt = Instant(ms: 0)
+  }
+
+  /// What MediaMTX was told of a path's recording has had no effect: it is told anew.
+  mutating func tellAgain(_ name: Name) {
+    guard let index = index(of: name) else { return }
+    table[index].recordsTold = !table[index].records
+  }
+
+  /// What became of telling it.
+  mutating func recordingTold(_ name: Name, on: Bool, taken: Bool, now: Instant) {
+    guard let index = index(of: name) else { return }
+    if taken {
+      table[index].recordsTold = on
+    } else {
+      table[index].recordAt = now + Streams.recordRetryMs
+    }
+  }
+
+  /// A server is started: its file says what is to be recorded now, as `recordsTold`.
+  mutating func serverStarts() {
+    for index in table.indices { table[index].recordsTold = table[index].records }
+  }
+
   /// The path is to go.
   mutating func unwant(_ name: Name) {
     guard let index = index(of: name), table[index].isWanted else { return }
@@ -170,6 +206,7 @@ public struct Streams {
       case .missing(let retryAt, let attempts) where now >= retryAt:
         table[index].state = .missing(retryAt: later(now, attempts), attempts: attempts + 1)
         hurryUntil = now + Streams.retryMs
+        table[index].recordsTold = table[index].records
         return .add(table[index].name)
       case .leaving(let retryAt, let attempts) where now >= retryAt:
         table[index].state = .leaving(retryAt: later(now, attempts), attempts: attempts + 1)
@@ -179,6 +216,11 @@ public struct Streams {
         table[index].state = .replacing(retryAt: later(now, attempts), attempts: attempts + 1)
         hurryUntil = now + Streams.retryMs
         return .remove(table[index].name)
+      case .listed
+      where table[index].records != table[index].recordsTold && now >= table[index].recordAt:
+        // Until the answer: it may be lost.
+        table[index].recordAt = now + Streams.retryMs
+        return .record(table[index].name, on: table[index].records)
       case .free, .down, .missing, .listed, .leaving, .replacing: continue
       }
     }
@@ -202,6 +244,7 @@ public struct Streams {
   enum Change: Equatable {
     case add(Name)
     case remove(Name)
+    case record(Name, on: Bool)
   }
 
   /// When the next change is due.
@@ -210,7 +253,11 @@ public struct Streams {
     var due = Instant.never
     for index in table.indices {
       switch table[index].state {
-      case .free, .down, .listed: continue
+      case .free, .down: continue
+      case .listed:
+        if table[index].records != table[index].recordsTold {
+          due = min(due, table[index].recordAt)
+        }
       case .missing(let retryAt, _), .leaving(let retryAt, _), .replacing(let retryAt, _):
         due = min(due, retryAt)
       }

@@ -207,3 +207,15 @@ int32_t lx_capture_give_back(int32_t index) {
   struct v4l2_buffer given = buffer(index, &plane);
   return ask(VIDIOC_QBUF, &given);
 }
+
+void lx_capture_close(void) {
+  int type = (int)device.type;
+  ask(VIDIOC_STREAMOFF, &type);
+  for (int index = 0; index < BUFFERS; index++) {
+    if (device.buffers[index].start != NULL)
+      munmap(device.buffers[index].start, device.buffers[index].length);
+    device.buffers[index].start = NULL;
+  }
+  close(device.fd);
+  device.fd = -1;
+}

@@ -15,7 +15,10 @@
 
 _Static_assert(LX_ENOENT == ENOENT && LX_EIO == EIO && LX_EAGAIN == EAGAIN, "errno numbers");
 _Static_assert(LX_EBUSY == EBUSY && LX_ENFILE == ENFILE && LX_EMFILE == EMFILE, "errno numbers");
+_Static_assert(LX_ELOOP == ELOOP && LX_ENOTSUP == ENOTSUP, "errno numbers");
+_Static_assert(LX_EEXIST == EEXIST && LX_ENOSPC == ENOSPC && LX_EDQUOT == EDQUOT, "errno numbers");
 _Static_assert(LX_EPIPE == EPIPE && LX_ENOBUFS == ENOBUFS, "errno numbers");
+_Static_assert(LX_ESHUTDOWN == ESHUTDOWN && LX_EUCLEAN == EUCLEAN, "errno numbers");
 
 int32_t lx_open(const char *path, enum lx_open_mode mode, int32_t nonblocking) {
   static const int flags[] = {

@@ -37,6 +37,10 @@ int32_t lx_unmount(const char *target) {
   return umount2(target, MNT_DETACH) < 0 ? -errno : 0;
 }
 
+int32_t lx_unmount_unused(const char *target) {
+  return umount2(target, 0) < 0 ? -errno : 0;
+}
+
 int32_t lx_make_folder(const char *path, uint32_t mode) {
   if (mkdir(path, mode) == 0) return chmod(path, mode) < 0 ? -errno : 0;
   return errno == EEXIST ? 0 : -errno;

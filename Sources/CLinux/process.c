@@ -156,6 +156,8 @@ void lx_give_way(void) { setpriority(PRIO_PROCESS, 0, CODING_NICENESS); }
 
 int32_t lx_pid(void) { return getpid(); }
 
+int32_t lx_parent_pid(void) { return getppid(); }
+
 uint64_t lx_process_start(int32_t pid) {
   char path[32], text[512];
   snprintf(path, sizeof path, "/proc/%d/stat", pid);

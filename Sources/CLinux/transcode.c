@@ -11,6 +11,7 @@
 #include <jpeglib.h>
 #include <libv4lconvert.h>
 
+#include "jpeg.h"
 #include "retry.h"
 
 /// How libjpeg leaves what it cannot go on with.
@@ -243,6 +244,77 @@ int32_t lx_transcode_raw(const void *bytes, size_t count, void *out, size_t capa
     coder.raw_data_in = TRUE;
     jpeg_start_compress(&coder, TRUE);
     write_blocks(width, height);
+    finish_coding(coded);
+  }
+  jpeg_abort_compress(&coder);
+  return failure;
+}
+
+// MARK: Decoded pictures
+
+/// What stretches the levels of television to those of JPEG (H.273, equations 20 and 39 solved for
+/// the sample), by the byte.
+static const uint8_t *levels(int is_chroma) {
+  static uint8_t tables[2][256];
+  static int is_made;
+  for (int level = 0; level < 256 && !is_made; level++) {
+    int luma = ((level - 16) * 255 + 109) / 219;
+    int offset = (level - 128) * 255, chroma = 128 + (offset + (offset < 0 ? -112 : 112)) / 224;
+    tables[0][level] = (uint8_t)(level < 16 ? 0 : luma > 255 ? 255 : luma);
+    tables[1][level] = (uint8_t)(chroma < 0 ? 0 : chroma > 255 ? 255 : chroma);
+  }
+  is_made = 1;
+  return tables[is_chroma];
+}
+
+/// Copies a line and repeats its last sample up to `padded`, which is read in whole blocks.
+static void copy_line(uint8_t *to, const uint8_t *from, size_t count, size_t padded,
+    const uint8_t *table) {
+  if (table == NULL) {
+    memcpy(to, from, count);
+  } else {
+    for (size_t column = 0; column < count; column++) to[column] = table[from[column]];
+  }
+  memset(to + count, to[count - 1], padded - count);
+}
+
+/// Hands the picture to the coder, 16 lines at a time, which are copied into `lines`.
+static void write_planes(const struct lx_planes *planes) {
+  JSAMPROW rows[3][16];
+  JSAMPARRAY arrays[3] = {rows[0], rows[1], rows[2]};
+  while (coder.next_scanline < coder.image_height) {
+    uint32_t top = coder.next_scanline;
+    uint8_t *to = lines;
+    for (int plane = 0; plane < 3; plane++) {
+      uint32_t half = plane > 0 ? 2 : 1, count = 16 / half;
+      uint32_t width = (planes->width + half - 1) / half;
+      uint32_t height = (planes->height + half - 1) / half;
+      uint32_t padded = (planes->width + 15) / 16 * count;
+      const uint8_t *table = planes->is_limited ? levels(plane > 0) : NULL;
+      for (uint32_t row = 0; row < count; row++, to += padded) {
+        uint32_t y = top / half + row < height ? top / half + row : height - 1;
+        copy_line(to, planes->bytes[plane] + planes->strides[plane] * y, width, padded, table);
+        rows[plane][row] = to;
+      }
+    }
+    jpeg_write_raw_data(&coder, arrays, 16);
+  }
+}
+
+int32_t lx_code_planes(const struct lx_planes *planes, int quality, void *out, size_t capacity,
+    struct lx_coded *coded) {
+  size_t padded = ((size_t)planes->width + 15) / 16 * 16;
+  if (make_lines(padded * (16 + 8)) < 0) return -ENOMEM;
+  prepare_coder(out, capacity);
+  int failure = 0;
+  if (setjmp(coder_trap.exit) != 0) {
+    failure = coder_trap.failure;
+  } else {
+    begin_coding(planes->width, planes->height, 3, JCS_YCbCr);
+    jpeg_set_quality(&coder, quality, TRUE);
+    coder.raw_data_in = TRUE;
+    jpeg_start_compress(&coder, TRUE);
+    write_planes(planes);
     finish_coding(coded);
   }
   jpeg_abort_compress(&coder);

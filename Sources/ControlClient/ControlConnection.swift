@@ -41,20 +41,26 @@ public final class ControlConnection: Sendable {
   public static func open(_ device: DeviceAddress, timeout: Duration = .seconds(5)) async throws
     -> ControlConnection
   {
-    try await open(device, timeout: timeout, deadline: nil)
+    try await open(device, timeout: timeout, answers: timeout, deadline: nil)
+  }
+
+  /// Connects. `timeout` bounds the connecting, `answers` each answer.
+  static func open(_ device: DeviceAddress, timeout: Duration, answers: Duration) async throws
+    -> ControlConnection
+  {
+    try await open(device, timeout: timeout, answers: answers, deadline: nil)
   }
 
   /// Connects. `limit` bounds the connecting and all answers together.
   public static func open(_ device: DeviceAddress, within limit: Duration) async throws
     -> ControlConnection
   {
-    try await open(device, timeout: limit, deadline: .now() + TimeAmount(limit))
+    try await open(device, timeout: limit, answers: limit, deadline: .now() + TimeAmount(limit))
   }
 
   private static func open(
-    _ device: DeviceAddress, timeout: Duration, deadline: NIODeadline?
+    _ device: DeviceAddress, timeout: Duration, answers: Duration, deadline: NIODeadline?
   ) async throws -> ControlConnection {
-    let amount = TimeAmount(timeout)
     let (events, continuation) = AsyncStream.makeStream(
       of: EventMessage.self, bufferingPolicy: .bufferingOldest(eventQueue))
     let (messages, messageContinuation) = AsyncStream.makeStream(
@@ -62,7 +68,7 @@ public final class ControlConnection: Sendable {
     let ending = NIOLockedValueBox<ControlError?>(nil)
     do {
       let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-        .connectTimeout(amount)
+        .connectTimeout(TimeAmount(timeout))
         .channelOption(.tcpOption(.tcp_nodelay), value: 1)
         .channelInitializer { channel in
           channel.eventLoop.makeCompletedFuture {
@@ -74,8 +80,8 @@ public final class ControlConnection: Sendable {
         }
         .connect(host: device.host, port: device.port).get()
       return ControlConnection(
-        device: device, events: events, messages: messages, channel: channel, timeout: amount,
-        deadline: deadline, ending: ending)
+        device: device, events: events, messages: messages, channel: channel,
+        timeout: TimeAmount(answers), deadline: deadline, ending: ending)
     } catch {
       continuation.finish()
       messageContinuation.finish()
@@ -88,10 +94,14 @@ public final class ControlConnection: Sendable {
   /// Why the connection has ended; nil while it is open, or when it was closed on this side.
   public var endReason: ControlError? { ending.withLockedValue { $0 } }
 
-  /// Sends a request and returns the payload of its answer.
-  func call(_ kind: Kind, _ body: [UInt8] = []) async throws -> [UInt8] {
+  /// Sends a request and returns the payload of its answer, for which the device may take `least`
+  /// even where the connection's time-out is shorter.
+  func call(_ kind: Kind, _ body: [UInt8] = [], atLeast least: Duration = .zero) async throws
+    -> [UInt8]
+  {
     let promise = channel.eventLoop.makePromise(of: Answer.self)
-    let left = deadline.map { min(timeout, $0 - .now()) } ?? timeout
+    let time = max(timeout, TimeAmount(least))
+    let left = deadline.map { min(time, $0 - .now()) } ?? time
     let call = Call(kind: kind, body: body, timeout: left, answer: promise)
     let (device, ending) = (device, ending)
     channel.writeAndFlush(call).whenFailure { _ in
@@ -104,13 +114,15 @@ public final class ControlConnection: Sendable {
     return answer.payload
   }
 
-  func call<Body: Payload>(_ kind: Kind, sending body: Body) async throws -> [UInt8] {
+  func call<Body: Payload>(_ kind: Kind, sending body: Body, atLeast least: Duration = .zero)
+    async throws -> [UInt8]
+  {
     let bytes = [UInt8](unsafeUninitializedCapacity: Body.size) { buffer, count in
       var writer = ByteWriter(UnsafeMutableRawBufferPointer(buffer))
       body.encode(into: &writer)
       count = writer.count
     }
-    return try await call(kind, bytes)
+    return try await call(kind, bytes, atLeast: least)
   }
 
   private func refusal(_ kind: Kind, _ answer: Answer) -> ControlError {
@@ -118,7 +130,8 @@ public final class ControlConnection: Sendable {
       return .malformedAnswer(kind)
     }
     if answer.header.status == Status.busy.rawValue {
-      return .busy(device, retryAfterMs: refusal.retryAfterMs)
+      return .overloaded(
+        operation: kind, retryAfterMs: refusal.retryAfterMs, message: refusal.message.string)
     }
     return .refused(
       operation: kind, status: answer.header.status, detail: refusal.detail,

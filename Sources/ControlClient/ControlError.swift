@@ -8,6 +8,8 @@ public enum ControlError: Error, Equatable, Sendable {
   case connectTimeout(DeviceAddress, seconds: Double)
   /// The device has no connection slot free, or this address has too many.
   case busy(DeviceAddress, retryAfterMs: UInt32)
+  /// The device is doing too much of the kind that the operation is; `message` says of what.
+  case overloaded(operation: Kind, retryAfterMs: UInt32, message: String)
   /// The connection ended while an answer was due.
   case closed(DeviceAddress)
   /// An answer did not come in time.
@@ -26,7 +28,7 @@ extension ControlError {
   /// The status of a refusal, if this is one and the status is known to this build.
   public var status: Status? {
     switch self {
-    case .busy: .busy
+    case .busy, .overloaded: .busy
     case .refused(_, let status, _, _), .ended(let status, _): Status(rawValue: status)
     case .unreachable, .connectTimeout, .closed, .timeout, .protocolViolation, .malformedAnswer:
       nil
@@ -46,15 +48,18 @@ extension ControlError: CustomStringConvertible {
     case .busy(let device, let retryAfterMs):
       "\(device) has no connection slot free; try again in "
         + "\((Double(max(retryAfterMs, 100)) / 1000).brief) s or close other clients."
+    case .overloaded(let operation, let retryAfterMs, let message):
+      "The device refused `\(operation)` (busy): \(message.printable)"
+        + (retryAfterMs == 0 ? "" : " Try again in \((Double(retryAfterMs) / 1000).brief) s.")
     case .closed(let device):
       "\(device) closed the connection before it answered; it may be restarting, try again."
     case .timeout(let device, let operation, let seconds):
       "\(device) did not answer `\(operation)` within \(seconds.brief) s; look at its LEDs, or "
         + "allow more time with `--timeout SECONDS`."
     case .refused(let operation, let status, _, let message):
-      "The device refused `\(operation)` (\(Status.name(status))): \(message)"
+      "The device refused `\(operation)` (\(Status.name(status))): \(message.printable)"
     case .ended(let status, let message):
-      "The device ended the connection (\(Status.name(status))): \(message)"
+      "The device ended the connection (\(Status.name(status))): \(message.printable)"
     case .protocolViolation(let device, .badMagic):
       "What answers at \(device) is no Watchpost device; check host and port."
     case .protocolViolation(let device, let error):

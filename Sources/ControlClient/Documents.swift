@@ -138,6 +138,9 @@ public struct CameraDocument: Codable, Sendable {
   public var driver: String?
   public var modes: [Mode]?
   public var modesTruncated: Bool?
+  /// Likewise, where there is something to tell.
+  public var recovery: RecoveryDocument?
+  public var recording: RecordingDocument?
 }
 
 extension CameraDocument {

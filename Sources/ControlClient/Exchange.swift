@@ -28,8 +28,10 @@ final class Exchange: ChannelDuplexHandler {
   private struct Pending {
     let call: Call
     var deadline: Scheduled<Void>
-    /// The parts of a picture that have come: the first one's head, then its bytes.
-    var picture: [UInt8] = []
+    /// The parts of a long answer that have come.
+    var parts: PartedAnswer?
+    /// When something of the answer came last, or the request went out.
+    var progress: NIODeadline
   }
 
   private let device: DeviceAddress
@@ -40,6 +42,8 @@ final class Exchange: ChannelDuplexHandler {
   private var received = ByteBuffer()
   private var pending: [UInt32: Pending] = [:]
   private var nextID: UInt32 = 1
+  /// When a part of any long answer came last: requests behind it have to wait for their turn.
+  private var lastPart: NIODeadline = .uptimeNanoseconds(0)
   /// Events that the reader was too slow for; told in the next one's `missed`.
   private var dropped: UInt32 = 0
   /// The message whose parts are coming, and messages lost since the last one that was passed on.
@@ -61,14 +65,16 @@ final class Exchange: ChannelDuplexHandler {
     let id = nextID
     // Ids of four billion requests ago are free again.
     nextID = nextID == .max ? 1 : nextID + 1
-    pending[id] = Pending(call: call, deadline: deadline(of: call, id, context))
+    pending[id] = Pending(
+      call: call, deadline: deadline(in: call.timeout, id, context.eventLoop),
+      parts: PartedAnswer(to: call.kind), progress: .now())
     context.write(wrapOutboundOut(frame(of: call, id: id, context)), promise: promise)
   }
 
-  private func deadline(of call: Call, _ id: UInt32, _ context: ChannelHandlerContext)
+  private func deadline(in time: TimeAmount, _ id: UInt32, _ loop: any EventLoop)
     -> Scheduled<Void>
   {
-    context.eventLoop.assumeIsolated().scheduleTask(in: call.timeout) { self.expire(id) }
+    loop.assumeIsolated().scheduleTask(in: time) { self.expire(id, loop) }
   }
 
   private func frame(of call: Call, id: UInt32, _ context: ChannelHandlerContext) -> ByteBuffer {
@@ -124,8 +130,8 @@ final class Exchange: ChannelDuplexHandler {
         let waiting = pending[answer.header.requestID],
         waiting.call.kind.rawValue == answer.header.kind
       else { return }
-      if waiting.call.kind == .snapshot, answer.header.status == Status.ok.rawValue {
-        return takePart(answer, waiting, context)
+      if waiting.parts != nil, answer.header.status == Status.ok.rawValue {
+        return takePart(answer)
       }
       finish(answer, waiting)
     }
@@ -137,27 +143,22 @@ final class Exchange: ChannelDuplexHandler {
     waiting.call.answer.succeed(answer)
   }
 
-  /// Adds a part to its picture; the last one completes the answer. Each part has the whole time.
-  private func takePart(
-    _ answer: Answer, _ waiting: Pending, _ context: ChannelHandlerContext
-  ) {
-    var waiting = waiting
-    if waiting.picture.isEmpty { waiting.picture = Array(answer.payload.prefix(SnapshotPart.size)) }
-    let held = waiting.picture.count - SnapshotPart.size
-    guard let part = try? answer.payload.withUnsafeBytes({ try SnapshotPart.open($0).0 }),
-      Int(part.offset) == held
-    else {
-      pending[answer.header.requestID] = nil
+  /// Adds a part to its answer; the last one completes it. Each part has the whole time.
+  private func takePart(_ answer: Answer) {
+    // Taken out of the table, so that what has come is not copied for each part.
+    guard var waiting = pending.removeValue(forKey: answer.header.requestID) else { return }
+    do {
+      guard try waiting.parts?.take(answer.payload) == true else {
+        waiting.progress = .now()
+        lastPart = waiting.progress
+        pending[answer.header.requestID] = waiting
+        return
+      }
+      finish(Answer(header: answer.header, payload: waiting.parts?.bytes ?? []), waiting)
+    } catch {
       waiting.deadline.cancel()
-      return waiting.call.answer.fail(ControlError.malformedAnswer(.snapshot))
+      waiting.call.answer.fail(ControlError.malformedAnswer(waiting.call.kind))
     }
-    waiting.picture += answer.payload.dropFirst(SnapshotPart.size)
-    if part.isLast {
-      return finish(Answer(header: answer.header, payload: waiting.picture), waiting)
-    }
-    waiting.deadline.cancel()
-    waiting.deadline = deadline(of: waiting.call, answer.header.requestID, context)
-    pending[answer.header.requestID] = waiting
   }
 
   private func refusal(in answer: Answer) -> ControlError {
@@ -199,12 +200,21 @@ final class Exchange: ChannelDuplexHandler {
     if case .dropped = messages.yield(whole) { lostMessages += 1 } else { lostMessages = 0 }
   }
 
-  private func expire(_ id: UInt32) {
-    guard let late = pending.removeValue(forKey: id) else { return }
-    late.call.answer.fail(
+  /// Ends the waiting for an answer, unless the silence is shorter than it may be: a part came, or
+  /// – the device answers reads one after the other – one of the answers before it.
+  private func expire(_ id: UInt32, _ loop: any EventLoop) {
+    guard let waiting = pending[id] else { return }
+    let last = waiting.parts == nil ? waiting.progress : max(waiting.progress, lastPart)
+    let left = last + waiting.call.timeout - .now()
+    guard left <= .nanoseconds(0) else {
+      pending[id]?.deadline = deadline(in: left, id, loop)
+      return
+    }
+    pending[id] = nil
+    waiting.call.answer.fail(
       ControlError.timeout(
-        device, operation: late.call.kind,
-        seconds: Double(late.call.timeout.nanoseconds) / 1_000_000_000))
+        device, operation: waiting.call.kind,
+        seconds: Double(waiting.call.timeout.nanoseconds) / 1_000_000_000))
   }
 
   private func end(_ error: ControlError, _ context: ChannelHandlerContext) {

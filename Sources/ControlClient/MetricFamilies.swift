@@ -47,7 +47,7 @@ struct MetricFamily {
   private static let thousandths = 1000.0
 
   /// Every value but those by operation and by core, which have families of their own.
-  static let all = agent + requests + connections + subscriptions + media + machine + load
+  static let all = agent + requests + connections + subscriptions + media + machine + load + jobs
 
   private static let agent: [MetricFamily] = [
     gauge("uptime_seconds", .uptimeMs, "Time since the kernel started.", per: milliseconds),
@@ -181,5 +181,25 @@ struct MetricFamily {
       "answers_p95_seconds", .answersP95Us,
       "95th percentile of the time that answers of all operations took of late.",
       per: microseconds),
+  ]
+
+  private static let jobs: [MetricFamily] = [
+    gauge("jobs_waiting", .jobsWaiting, "Jobs that wait for a worker, of 100."),
+    gauge("jobs_running", .jobsRunning, "Jobs that a worker is at."),
+    counter("jobs_done_total", .jobsDone, "Jobs that a worker has answered."),
+    counter(
+      "jobs_failed_total", .jobsFailed,
+      "Jobs that took longer than they may, or whose worker died."),
+    counters(
+      "jobs_refused_total", by: "reason",
+      "Jobs refused: the queue was full, or those of their camera had failed too often.",
+      [(.jobsRefused, "queue"), (.jobsBroken, "camera")]),
+    gauge(
+      "job_wait_seconds", .jobWaitMs, "Time that the last job waited for its worker.",
+      per: milliseconds),
+    gauge(
+      "job_wait_longest_seconds", .jobWaitLongestMs,
+      "The longest time that a job of this life waited for its worker.", per: milliseconds),
+    counter("file_read_bytes_total", .fileBytesRead, "Bytes of files that clients have read."),
   ]
 }

@@ -12,7 +12,7 @@ extension MetricValues {
   /// Every operation that this build knows and those others that were used, in the order of their
   /// numbers, then `unknown`.
   public var operations: [OperationUse] {
-    (Array(1..<32) + [0]).compactMap { number in
+    (Array(1..<64) + [0]).compactMap { number in
       let known = number == 0 ? "unknown" : Kind(rawValue: UInt16(number)).map { "\($0)" }
       let requests = requests(of: number)
       guard known != nil || requests > 0 else { return nil }

@@ -168,39 +168,4 @@ extension ControlConnection {
 
   public func reboot() async throws { _ = try await call(.reboot) }
   public func shutdown() async throws { _ = try await call(.shutdown) }
-
-  // MARK: -
-
-  private func ask<Reply: Payload>(_ kind: Kind) async throws -> Reply {
-    let payload = try await call(kind)
-    return try decode(kind, payload) { try Reply.decode($0) }
-  }
-
-  private func ask<Body: Payload, Reply: Payload>(_ kind: Kind, _ body: Body) async throws -> Reply
-  {
-    let payload = try await call(kind, sending: body)
-    return try decode(kind, payload) { try Reply.decode($0) }
-  }
-
-  private func list<Head: ListHead, Body: Payload>(
-    _ kind: Kind, _: Head.Type, sending body: Body = Empty()
-  ) async throws -> (Head, [Head.Entry]) {
-    let payload = try await call(kind, sending: body)
-    return try decode(kind, payload) { bytes in
-      var (head, reader) = try Head.open(bytes)
-      var entries: [Head.Entry] = []
-      for _ in 0..<head.count { entries.append(try Head.Entry(from: &reader)) }
-      return (head, entries)
-    }
-  }
-
-  private func decode<Value>(
-    _ kind: Kind, _ payload: [UInt8], _ body: (UnsafeRawBufferPointer) throws -> Value
-  ) throws -> Value {
-    do {
-      return try payload.withUnsafeBytes(body)
-    } catch {
-      throw ControlError.malformedAnswer(kind)
-    }
-  }
 }

@@ -93,6 +93,11 @@ extension HealthReasons {
     ("connectionsFailing", "many connections are refused or time out"),
     ("queueLong", "most of the large buffers are lent"),
     ("throughputLow", "fewer requests come than the configuration expects"),
+    ("dataFailing", "the data partition fails when it is read or written"),
+    ("dataHanging", "the data partition does not answer"),
+    ("storageWarning", "at least 80 % of the data partition is used"),
+    ("recordingStalled", "a recording is not written although its stream flows"),
+    ("recordingSuspended", "recordings wait for the data partition, or for room on it"),
   ]
 
   private var bits: [Int] { (0..<64).filter { rawValue & 1 << UInt64($0) != 0 } }

@@ -16,7 +16,7 @@ public struct Arena: ~Copyable {
   private let capacity: Int
   /// Bytes claimed so far.
   public private(set) var claimed = 0
-  private var items = InlineArray<32, Item>(
+  private var items = InlineArray<48, Item>(
     repeating: Item(holder: "", count: 0, bytes: 0))
   public private(set) var itemCount = 0
 

@@ -329,6 +329,7 @@ extension EventLoop where System: ~Copyable {
     messages.leave(index)
     messages.forgetUpload(of: index)
     dropPictures(of: index)
+    dropJobs(of: index)
     noteSubscriberLeft(index)
     sessions.free(index)
     system.close(descriptor)

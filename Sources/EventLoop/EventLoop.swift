@@ -12,6 +12,7 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
   public internal(set) var events: EventRing
   public internal(set) var messages: MessageRing
   public var logs: LogRings
+  var thrift: EventThrift
   var buffers: Buffers
   var effects: Effects
   private var spawns = Spawns()
@@ -19,6 +20,11 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
   var pictures = Pictures()
   /// When the pictures have to be looked at again.
   private var pictureWake = Instant.never
+  /// Requests that take longer than a turn, and when they have to be looked at again.
+  var jobs: Jobs
+  /// Apart from them: who asks how many jobs there are would be given a copy of all of it.
+  var breakers = Breakers()
+  private var jobWake = Instant.never
   /// What has happened since the start, for `metrics`.
   public internal(set) var counters = MetricValues()
   let configuration: Configuration
@@ -39,8 +45,8 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
   /// How long answers take; kinds with answers of this turn, a bit each; requests of each kind that
   /// have been recorded.
   var statistics: Statistics
-  var answered: UInt32 = 0
-  var recorded = InlineArray<32, UInt64>(repeating: 0)
+  var answered: UInt64 = 0
+  var recorded = InlineArray<64, UInt64>(repeating: 0)
   /// What the system and the counters said at the last sample, when that was, and the sample.
   var resources = Resources()
   var sampledCounters = Totals()
@@ -100,9 +106,11 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
     messages = MessageRing(
       memory.messages, places: memory.places, entries: memory.messageEntries)
     logs = LogRings(agent: memory.agentLog, mediaServer: memory.mediaServerLog)
+    thrift = EventThrift(memory.loggedEvents)
     buffers = Buffers(
       own: memory.slotBuffers, pool: memory.pool, scratch: memory.scratch, queue: memory.queue)
     effects = Effects(memory.effects)
+    jobs = Jobs(memory.jobs)
     health = UnsafeMutableRawBufferPointer(memory.health)
   }
 
@@ -141,6 +149,7 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
         serve(slot, generation, readiness)
       case .source: sources += 1
       case .pictures: takePictures()
+      case .jobs: takeJobs()
       }
     }
     if sources > 0 || !spawns.isEmpty { drainSources(ready) }
@@ -203,6 +212,7 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
     forgetMessages()
     if now.since(sampledAt) >= Self.sampleMs { takeSample() }
     pictureWake = sendPictures()
+    jobWake = serveJobs()
     watchBacklog()
     vitals.insert(.accept | .effects | .turn)
     counters[.loopTurns] &+= 1
@@ -224,7 +234,7 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
     if sweep != nil || !spawns.isEmpty || canResume { return now }
     return min(
       min(min(appliance.nextDeadline, pictureWake), min(sessions.nextDeadline, backlogRetry)),
-      sampledAt + Self.sampleMs)
+      min(jobWake, sampledAt + Self.sampleMs))
   }
 
   /// Tells the machines and executes what they ask for.
@@ -244,40 +254,23 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
   private mutating func execute(_ effect: Effect) {
     switch effect {
     case .publish(let event):
+      log(event)
       events.publish(event, now: now, unixMs: appliance.clock.unixMs(at: now))
       counters[.eventsPublished] &+= 1
       beginSweep()
     case .log(let line): log(line)
     case .stop(let action): stopping = action
-    case .spawnMediaServer, .spawnProbe, .spawnFeed: spawns.append(effect)
+    case .spawnMediaServer, .spawnProbe, .spawnFeed, .reauthorise, .cyclePower:
+      spawns.append(effect)
     case .signal(let kind, let life, _):
       // Who shall get a signal must exist.
       if let spawn = spawns.remove(kind, life: life) { system.execute(spawn, for: appliance) }
       system.execute(effect, for: appliance)
     case .publishFeed, .silenceFeed, .media, .cancelMedia, .checkMediaSockets, .light,
-      .petWatchdog, .rememberIdentities, .rememberSources, .breadcrumb:
+      .petWatchdog, .rememberIdentities, .rememberSources, .breadcrumb, .rememberRecordings,
+      .tagRecording, .setRetention, .remountData, .tellClock:
       system.execute(effect, for: appliance)
     }
-  }
-
-  /// Keeps a line of our own, with its time, where it can be read remotely, and hands it on.
-  public mutating func log(_ line: LogLine) {
-    var stamp = Text<32>()
-    stamp.append(decimal: now.ms / 1000)
-    stamp.append(UInt8(ascii: "."))
-    let fraction = now.ms % 1000
-    if fraction < 100 { stamp.append(UInt8(ascii: "0")) }
-    if fraction < 10 { stamp.append(UInt8(ascii: "0")) }
-    stamp.append(decimal: fraction)
-    switch line.level {
-    case .error: stamp.append(" error ")
-    case .warning: stamp.append(" warning ")
-    case .info: stamp.append(" info ")
-    }
-    logs.agent.append(stamp)
-    logs.agent.append(line.text)
-    logs.agent.endLine()
-    system.writeLog(line)
   }
 }
 
@@ -295,9 +288,11 @@ public struct LoopMemory {
   let messageEntries: UnsafeMutableBufferPointer<MessageRing.Entry>
   let agentLog: UnsafeMutableBufferPointer<UInt8>
   let mediaServerLog: UnsafeMutableBufferPointer<UInt8>
+  let loggedEvents: UnsafeMutableBufferPointer<EventThrift.Account>
   let effects: UnsafeMutableBufferPointer<Effect>
   let health: UnsafeMutableBufferPointer<UInt8>
   let histograms: UnsafeMutableBufferPointer<UInt32>
+  let jobs: UnsafeMutableBufferPointer<Jobs.Entry>
 
   /// Claims from `arena` what a loop with this configuration holds. `messages` are
   /// `MessageRing.memory` bytes that need not be there before they are used.
@@ -327,8 +322,11 @@ public struct LoopMemory {
       "messages: index", MessageRing.capacity, of: MessageRing.Entry.self)
     agentLog = arena.claim("log of the agent", LogRings.size, of: UInt8.self)
     mediaServerLog = arena.claim("log of MediaMTX", LogRings.size, of: UInt8.self)
+    loggedEvents = arena.claim(
+      "events in the log", EventThrift.capacity, of: EventThrift.Account.self)
     effects = arena.claim("effects of one step", Effects.capacity, of: Effect.self)
     health = arena.claim("answer to health", HealthReport.size, of: UInt8.self)
     histograms = arena.claim("histograms of answers", Statistics.memory, of: UInt32.self)
+    jobs = arena.claim("jobs", Jobs.capacity, of: Jobs.Entry.self)
   }
 }

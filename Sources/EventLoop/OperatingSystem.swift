@@ -51,6 +51,24 @@ public protocol OperatingSystem: ~Copyable {
   /// Forgets an entry: its picture, or that it was asked for.
   mutating func closePicture(_ entry: Int)
 
+  // MARK: Jobs
+
+  /// Hands a request to a worker; `entry` (below `Jobs.capacity`) names it from now on. `source` is
+  /// the camera's newest picture, where the job needs one. False: no worker for it is free.
+  mutating func beginJob(
+    _ entry: Int, _ kind: Kind, _ request: UnsafeRawBufferPointer, of source: PictureSource?
+  ) -> Bool
+  /// What came of a job that was begun and not closed since, once; nil when there is nothing (any
+  /// more).
+  mutating func nextJob() -> JobAnswer?
+  /// Fills `buffer` with the answer's bytes from `offset` on. False when they cannot be had.
+  mutating func readJob(
+    _ entry: Int, at offset: Int, into buffer: UnsafeMutableRawBufferPointer
+  ) -> Bool
+  /// Forgets an entry: its answer, or that it was begun. `hung`: its time is over, and so is its
+  /// worker's.
+  mutating func closeJob(_ entry: Int, hung: Bool)
+
   // MARK: Everything else
 
   /// The contents of this memory are void from now on: the machine may have it back until it is
@@ -64,8 +82,10 @@ public protocol OperatingSystem: ~Copyable {
   mutating func execute(_ effect: Effect, for appliance: borrowing Appliance)
   /// A line that the system itself has to say for the agent's log, nil when there is none.
   mutating func nextLogLine() -> LogLine?
-  /// Hands a line of the agent's own log to whoever keeps it outside this process.
-  mutating func writeLog(_ line: LogLine)
+  /// Shows a line of the agent's own log to whoever watches the process.
+  mutating func showLog(_ line: LogLine)
+  /// Keeps a line of the agent's own log, as it is read remotely, for the boot after this one.
+  mutating func keepLog(_ line: StampedLine)
   /// What the machine's own counters say now, for health and metrics.
   mutating func resources() -> Resources
 }
@@ -81,6 +101,8 @@ public enum Ready: Equatable, Sendable {
   case source(Int)
   /// `nextPicture` has something to tell.
   case pictures
+  /// `nextJob` has something to tell.
+  case jobs
 }
 
 public enum Readiness: UInt8, Equatable, Sendable {

@@ -46,9 +46,6 @@ struct Pictures {
   static let capacity = 16
   /// How long a picture may take to be had.
   static let askMs: UInt64 = 2000
-  /// How long a picture rests whose connection finds no buffer for what it cannot send.
-  static let starvedMs: UInt64 = 10
-
   enum State: Equatable {
     case free
     case asked(until: Instant)
@@ -102,9 +99,24 @@ struct Pictures {
 }
 
 extension EventLoop where System: ~Copyable {
-  /// Asks for the picture of a `snapshot` request, which is answered later.
-  mutating func beginPicture(_ index: Int, _ header: Header, of name: Name) throws(Status) {
+  /// Takes a `snapshot` request, which is answered later: a picture that has to be decoded is a
+  /// job, any other one is asked for.
+  mutating func beginSnapshot(
+    _ index: Int, _ header: Header, _ request: UnsafeRawBufferPointer, of name: Name
+  ) throws(Status) {
     let source = try appliance.pictureSource(of: name)
+    if source.isKeyFrame {
+      try beginJob(index, header, request, camera: name)
+    } else {
+      try beginPicture(index, header, source)
+      // Its time is told when its last part has been sent.
+      recorded[Int(header.kind & 63)] &+= 1
+    }
+  }
+
+  private mutating func beginPicture(
+    _ index: Int, _ header: Header, _ source: PictureSource
+  ) throws(Status) {
     guard let entry = pictures.free else { throw .busy }
     let nowUs = system.nowUs()
     // Whatever is newer than one interval is the newest there is.
@@ -158,22 +170,14 @@ extension EventLoop where System: ~Copyable {
       system.closePicture(entry)
       pictures[entry].state = .refused(.cameraNotStreaming)
     }
-    if sessions.slots[index].rest > 0 || sessions.slots[index].waiting {
-      pictures[entry].yields = true
+    var yields = picture.yields
+    if let later = takesFrame(index, yields: &yields) {
+      pictures[entry].yields = yields
+      return later
+    }
+    guard let unsent = sendFrame(index, { loop in loop.writePicturePart(entry) }) else {
       return .never
     }
-    if picture.yields {
-      pictures[entry].yields = false
-      return now
-    }
-    let held = Int(sessions.slots[index].held)
-    guard buffers.fits(input: held, output: Limits.frameSize) else {
-      return now + Pictures.starvedMs
-    }
-    let filled = buffers.restore(index, sessions)
-    let size = writePicturePart(entry)
-    guard let unsent = send(index, size) else { return .never }
-    keep(index, consumed: 0, filled: filled, unsent: unsent, of: size, wait: false)
     guard pictures[entry].state != .free else { return .never }
     pictures[entry].yields = unsent > 0
     return unsent > 0 ? .never : now
@@ -236,7 +240,7 @@ extension EventLoop where System: ~Copyable {
   /// A picture's answer is complete only now, long after the turn of its request.
   private mutating func recordPicture(_ picture: Pictures.Entry) {
     statistics.record(
-      Int(picture.header.kind & 31), us: system.nowUs() - picture.askedUs, count: 1)
+      Int(picture.header.kind & 63), us: system.nowUs() - picture.askedUs, count: 1)
   }
 
   /// Forgets the pictures of a connection that ends.

@@ -17,12 +17,16 @@ extension EventLoop where System: ~Copyable {
     case .ping, .health: health
     case .subscribe, .unsubscribe, .subscriptionStatistics, .identify, .reboot, .shutdown,
       .serverInfo, .mediaServer, .cameraStatus, .streamStart, .streamStop, .sourceAdd,
-      .sourceRemove, .publish, .alertList:
+      .sourceRemove, .publish, .alertList, .recordingStart, .recordingStop, .storageStatus,
+      .retentionSet, .cameraRecovery:
       512
-    case .metrics: 4096
-    case .cameraList, .cameraCapabilities, .streamList, .sourceList, .logTail: Limits.frameSize
-    // Pictures find their own room, later.
-    case .connection, .event, .message, .snapshot, nil: refusalSize
+    case .recordingList: 4096
+    case .cameraList, .cameraCapabilities, .streamList, .sourceList, .logTail, .metrics:
+      Limits.frameSize
+    // Pictures and the answers of jobs find their own room, later.
+    case .connection, .event, .message, .snapshot, .fileList, .fileInfo, .fileRead, .fileRemove,
+      .fileVerify, .retentionRun, .snapshotSave, nil:
+      refusalSize
     }
   }
 
@@ -57,12 +61,17 @@ extension EventLoop where System: ~Copyable {
     do throws(Status) {
       let request = try Request.decode(header, payload: payload)
       counters.count(requestOf: header.kind)
-      answered |= 1 << UInt32(header.kind & 31)
-      try authorise(index, request)
-      if case .snapshot(let wanted) = request {
-        try beginPicture(index, header, of: wanted.name)
-        // Its time is told when its last part has been sent.
-        recorded[Int(header.kind & 31)] &+= 1
+      answered |= 1 << UInt64(header.kind & 63)
+      try authorise(index, header.kind)
+      switch request {
+      // Asked for most, and told apart first: the others cost each request a copy.
+      case .ping, .health: break
+      case .snapshot(let wanted):
+        try beginSnapshot(index, header, payload, of: wanted.name)
+        return 0
+      default:
+        guard let camera = jobCamera(of: request) else { break }
+        try beginJob(index, header, payload, camera: camera)
         return 0
       }
       var writer = FrameWriter(room)
@@ -75,25 +84,33 @@ extension EventLoop where System: ~Copyable {
     }
   }
 
+  /// The camera whose jobs fail together; nil: the request is answered at once.
+  private func jobCamera(of request: Request) -> Name? {
+    switch request {
+    case .fileList, .fileInfo, .fileRemove, .retentionRun: .empty
+    case .logTail(let wanted) where wanted.source.isBefore: .empty
+    // They begin alike, with the file's kind, seven reserved bytes and the camera.
+    case .fileRead(let bytes), .fileVerify(let bytes):
+      Name(UnsafeRawBufferPointer(rebasing: bytes[8..<40]))
+    case .snapshotSave(let wanted): wanted.name
+    default: nil
+    }
+  }
+
   mutating func countFailure(_ header: Header, _ error: Status) {
     counters[.requestsFailed] &+= 1
     if error == .unknownOperation { counters[.requestsUnknown] &+= 1 }
     if error == .permission { counters[.permissionDenied] &+= 1 }
     if error.isOurs { counters[.requestsFailedHere] &+= 1 }
-    statistics.recordError(error == .unknownOperation ? 0 : Int(header.kind & 31))
+    statistics.recordError(error == .unknownOperation ? 0 : Int(header.kind & 63))
   }
 
-  /// Until keys exist, addresses decide: ping and health for everybody, the rest for trusted ones.
   @inline(__always)
-  private func authorise(_ index: Int, _ request: Request) throws(Status) {
-    switch request {
-    case .ping, .health: return
-    case .serverInfo, .cameraList, .cameraStatus, .cameraCapabilities, .streamList, .subscribe,
-      .unsubscribe, .subscriptionStatistics, .metrics, .logTail, .identify, .reboot, .shutdown,
-      .mediaServer, .snapshot, .streamStart, .streamStop, .sourceAdd, .sourceRemove, .sourceList,
-      .publish, .alertList:
-      guard sessions.slots[index].trusted else { throw .permission }
-    }
+  private func authorise(_ index: Int, _ kind: UInt16) throws(Status) {
+    // Asked for most, and of anybody.
+    if kind == Kind.ping.rawValue || kind == Kind.health.rawValue { return }
+    guard let kind = Kind(rawValue: kind) else { throw .unknownOperation }
+    guard kind.leastRole <= sessions.slots[index].role else { throw .permission }
   }
 
   private mutating func write(
@@ -145,8 +162,28 @@ extension EventLoop where System: ~Copyable {
       executeAll()
     case .sourceList: appliance.writeSourceList(into: &payload)
     case .alertList: appliance.writeAlertList(now: now, into: &payload)
+    case .cameraRecovery(let wanted):
+      try appliance.writeRecovery(wanted.name, now: now, into: &payload)
     case .publish(let part, let bytes): try publish(part, bytes, index).encode(into: &payload)
-    case .snapshot: preconditionFailure("a picture is not written in one piece")
+    case .recordingStart(let wanted):
+      effects.removeAll()
+      let entry = try appliance.startRecording(wanted, now: now, effects: &effects)
+      executeAll()
+      entry.encode(into: &payload)
+    case .recordingStop(let wanted):
+      effects.removeAll()
+      let entry = try appliance.stopRecording(wanted.name, now: now, effects: &effects)
+      executeAll()
+      entry.encode(into: &payload)
+    case .recordingList: appliance.writeRecordingList(now: now, into: &payload)
+    case .storageStatus: appliance.storageReport().encode(into: &payload)
+    case .retentionSet(let wanted):
+      effects.removeAll()
+      try appliance.setRetention(wanted, now: now, effects: &effects)
+      executeAll()
+    case .snapshot, .fileList, .fileInfo, .fileRead, .fileRemove, .fileVerify, .retentionRun,
+      .snapshotSave:
+      preconditionFailure("answered later")
     }
   }
 
@@ -205,6 +242,7 @@ extension EventLoop where System: ~Copyable {
     switch request.source {
     case .agent: write(logs.agent, request, into: &payload)
     case .mediaServer: write(logs.mediaServer, request, into: &payload)
+    case .agentBefore, .mediaServerBefore: preconditionFailure("answered later")
     }
   }
 
@@ -247,6 +285,11 @@ extension EventLoop where System: ~Copyable {
     statistics.nextSequence = events.next
     return statistics
   }
+}
+
+extension LogSource {
+  /// It lies on the data partition, not in memory.
+  fileprivate var isBefore: Bool { self == .agentBefore || self == .mediaServerBefore }
 }
 
 extension FrameError {

@@ -5,10 +5,10 @@ import Appliance
 /// between two of them.
 struct Spawns {
   /// Each slot has at most one probe and one feed that was asked for and has not been told of, and
-  /// there is one MediaMTX: twice `Limits.cameras`, and one.
-  static let capacity = 65
+  /// there is one MediaMTX and one step at the USB: twice `Limits.cameras`, and two.
+  static let capacity = 66
 
-  private var ring = InlineArray<65, Effect>(repeating: .petWatchdog)
+  private var ring = InlineArray<66, Effect>(repeating: .petWatchdog)
   private var start = 0
   private(set) var count = 0
 
@@ -50,6 +50,9 @@ extension Effect {
     case (.spawnMediaServer(let mine), .mediaServer): mine == life
     case (.spawnProbe(let slot, let mine, _), .probe(let wanted)): slot == wanted && mine == life
     case (.spawnFeed(let slot, let mine), .feed(let wanted)): slot == wanted && mine == life
+    case (.reauthorise(let slot, let mine, _), .recovery(let wanted)),
+      (.cyclePower(let slot, let mine, _), .recovery(let wanted)):
+      slot == wanted && mine == life
     default: false
     }
   }

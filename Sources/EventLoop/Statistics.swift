@@ -8,17 +8,17 @@ import Wire
 /// bucket, and that is at most 1/16 away from it. Percentiles are those of two windows, the present
 /// one and the one before it; so they forget, and need no clock of their own.
 public struct Statistics: ~Copyable {
-  /// Kinds 0 (unknown operations) to 31.
-  public static let kinds = 32
+  /// Kinds 0 (unknown operations) to 63.
+  public static let kinds = 64
   static let buckets = 200
   static let windowMs: UInt64 = 30_000
   /// Counts of all histograms: two windows of each kind, and one of all answers of this second.
   public static let memory = (2 * kinds + 1) * buckets
 
   private let counts: Table<UInt32>
-  private var largest = InlineArray<64, UInt32>(repeating: 0)
-  private var longest = InlineArray<32, UInt32>(repeating: 0)
-  private var errors = InlineArray<32, UInt64>(repeating: 0)
+  private var largest = InlineArray<128, UInt32>(repeating: 0)
+  private var longest = InlineArray<64, UInt32>(repeating: 0)
+  private var errors = InlineArray<64, UInt64>(repeating: 0)
   /// 0 or 1: the window that is being filled, and when it began.
   private var window = 0
   private var windowAt: Instant
@@ -148,9 +148,7 @@ extension EventLoop where System: ~Copyable {
     while kinds != 0 {
       let kind = kinds.trailingZeroBitCount
       kinds &= kinds - 1
-      let total = counters.requests(of: kind)
-      let count = total &- recorded[kind]
-      recorded[kind] = total
+      let count = counters.requests(of: kind, since: &recorded[kind])
       if count > 0 { statistics.record(kind, us: us, count: count) }
     }
   }
@@ -202,10 +200,16 @@ extension EventLoop where System: ~Copyable {
     values[.buffersAwaited] = UInt64(buffers.waiting)
     values[.buffersLent] = UInt64(Buffers.pooled - buffers.free)
     values[.picturesPending] = UInt64(pictures.used)
+    values[.jobsWaiting] = UInt64(jobs.waiting)
+    values[.jobsRunning] = UInt64(jobs.running)
     values[.requestsPerSecond] = UInt64(second.throughput)
     values[.connectionsPerSecond] = acceptedPerSecond
     values[.answersP95Us] = UInt64(second.latencyUs ?? 0)
-    for kind in 0..<Statistics.kinds { values[operation: kind] = statistics.summary(kind) }
+    for kind in 0..<Statistics.kinds {
+      var summary = statistics.summary(kind)
+      summary.requests = values.requests(of: kind)
+      values[operation: kind] = summary
+    }
   }
 }
 

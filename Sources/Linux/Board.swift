@@ -34,15 +34,7 @@ extension LinuxSystem {
 
   private mutating func readBoot() {
     boot.agentStarts = AgentEnvironment.number(AgentEnvironment.starts) ?? 1
-    // 36 characters: 16 bytes in hexadecimal with four dashes (random(4)).
-    let path: StaticString = "/proc/sys/kernel/random/boot_id"
-    let count = lx_read_file(path.cString, scratch.baseAddress!, 64)
-    var digits = 0
-    for index in 0..<max(0, Int(count)) {
-      guard let digit = hexadecimalDigit(scratch[index]), digits < 32 else { continue }
-      boot.bootID[digits / 2] = boot.bootID[digits / 2] << 4 | digit
-      digits += 1
-    }
+    boot.bootID = BootIdentity.read()
     // Boards have a device tree, PCs have DMI.
     readBoardName("/proc/device-tree/model")
     if boot.board.isEmpty { readBoardName("/sys/class/dmi/id/product_name") }
@@ -52,14 +44,6 @@ extension LinuxSystem {
     let length = lx_read_file(path.cString, scratch.baseAddress!, 64)
     for index in 0..<max(0, Int(length)) where scratch[index] >= 0x20 {
       boot.board.append(scratch[index])
-    }
-  }
-
-  private func hexadecimalDigit(_ byte: UInt8) -> UInt8? {
-    switch byte {
-    case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
-    case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
-    default: nil
     }
   }
 
@@ -82,8 +66,10 @@ extension LinuxSystem {
   /// Starts the worker where the partition is there and no worker runs.
   mutating func startStorageWhenMounted() {
     guard storage.isWanted else { return }
-    let channel = storage.start(&children, dataDirectory: configuration.dataDirectory, boot)
+    let channel = storage.start(
+      &children, dataDirectory: configuration.dataDirectory, boot, now: now)
     watch(channel, .storage)
+    if storage.takeBeginning() { tell(.storageStarted) }
   }
 
   /// Adds what earlier boots have left, if it is known by now; otherwise it is told later.
@@ -103,5 +89,33 @@ extension LinuxSystem {
     guard let descriptor = network?.descriptor, let state = network?.state() else { return }
     watch(descriptor, .network)
     tell(.networkChanged(address: state.address, linkUp: state.linkUp))
+  }
+}
+
+/// What the kernel calls this boot.
+enum BootIdentity {
+  /// `/proc/sys/kernel/random/boot_id`: 36 characters, 16 bytes in hexadecimal with four dashes
+  /// (random(4)). Zeros where it cannot be read.
+  static func read() -> InlineArray<16, UInt8> {
+    var identity = InlineArray<16, UInt8>(repeating: 0)
+    withUnsafeTemporaryAllocation(byteCount: 64, alignment: 8) { text in
+      let path: StaticString = "/proc/sys/kernel/random/boot_id"
+      let count = lx_read_file(path.cString, text.baseAddress!, text.count)
+      var digits = 0
+      for index in 0..<max(0, Int(count)) {
+        guard let digit = hexadecimalDigit(text[index]), digits < 32 else { continue }
+        identity[digits / 2] = identity[digits / 2] << 4 | digit
+        digits += 1
+      }
+    }
+    return identity
+  }
+
+  private static func hexadecimalDigit(_ byte: UInt8) -> UInt8? {
+    switch byte {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+    case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+    default: nil
+    }
   }
 }

@@ -20,8 +20,10 @@ struct Children: ~Copyable {
     /// `output` is the reading end of its pipe, owned by the caller from now on.
     case probe(slot: Int, life: UInt32, ExitStatus, output: Int32)
     case feed(slot: Int, life: UInt32, ExitStatus)
+    case recovery(slot: Int, life: UInt32, ExitStatus)
     case storage
     case picture
+    case job(worker: Int)
   }
 
   /// Probes come first, then feeds, each at its slot's number.
@@ -29,9 +31,12 @@ struct Children: ~Copyable {
   private static let mediaServerPlace = 2 * Limits.cameras
   private static let storagePlace = mediaServerPlace + 1
   private static let picturePlace = mediaServerPlace + 2
-  private var children = InlineArray<67, Child>(repeating: Child())
+  private static let jobPlaces = mediaServerPlace + 3
+  /// Steps at the USB, each at its slot's number.
+  private static let recoveryPlaces = jobPlaces + 4
+  private var children = InlineArray<103, Child>(repeating: Child())
   /// Where the present round of reaping stands; `count`: no round is due.
-  private var reapAt = 67
+  private var reapAt = 103
 
   /// SIGCHLD came: any number of children may have ended.
   mutating func reapAll() { reapAt = 0 }
@@ -58,6 +63,9 @@ struct Children: ~Copyable {
         return .mediaServer(life: child.life, status)
       case Self.storagePlace: return .storage
       case Self.picturePlace: return .picture
+      case Self.recoveryPlaces...:
+        return .recovery(slot: place - Self.recoveryPlaces, life: child.life, status)
+      case Self.jobPlaces...: return .job(worker: place - Self.jobPlaces)
       case Self.feedPlaces..<Self.mediaServerPlace:
         return .feed(slot: place - Self.feedPlaces, life: child.life, status)
       default:
@@ -92,11 +100,11 @@ struct Children: ~Copyable {
     return pid
   }
 
-  /// Starts a role of our own program with one argument, none where it is empty. The pid or a
-  /// negative errno.
+  /// Starts a role of our own program with up to two arguments, none where they are empty. The pid
+  /// or a negative errno.
   private func spawnRole<let capacity: Int>(
-    _ role: StaticString, _ argument: Text<capacity>, output: Int32 = -1,
-    extra: Int32 = -1, more: Int32 = -1
+    _ role: StaticString, _ argument: Text<capacity>, _ second: Text<32> = .empty,
+    output: Int32 = -1, extra: Int32 = -1, more: Int32 = -1
   ) -> Int32 {
     var request = lx_child()
     request.path = StaticString("/proc/self/exe").cString
@@ -107,7 +115,10 @@ struct Children: ~Copyable {
     request.more = more
     return argument.withCString { text in
       if !argument.isEmpty { request.arguments.1 = text }
-      return lx_spawn(&request)
+      return second.withCString { text in
+        if !second.isEmpty { request.arguments.2 = text }
+        return lx_spawn(&request)
+      }
     }
   }
 
@@ -146,12 +157,34 @@ struct Children: ~Copyable {
     return pid
   }
 
+  /// Starts a step at a USB port.
+  mutating func spawnRecovery(
+    slot: Int, life: UInt32, step: StaticString, port: Text<32>
+  ) -> Int32 {
+    let pid = spawnRole("usb", Text<16>(step), port)
+    if pid > 0 { children[Self.recoveryPlaces + slot] = Child(pid: pid, life: life) }
+    return pid
+  }
+
   /// Starts the worker that copies pictures for clients.
   mutating func spawnPicture(channel: Int32) -> Int32 {
     let none = Text<16>()
     let pid = spawnRole("picture", none, extra: channel)
     if pid > 0 { children[Self.picturePlace] = Child(pid: pid) }
     return pid
+  }
+
+  /// Starts a worker for jobs, 0 ..< `JobEnds.workers`.
+  mutating func spawnJob(_ worker: Int, dataDirectory: Text<96>, channel: Int32) -> Int32 {
+    let pid = spawnRole("job", dataDirectory, extra: channel)
+    if pid > 0 { children[Self.jobPlaces + worker] = Child(pid: pid) }
+    return pid
+  }
+
+  /// Ends a worker whose time is over.
+  func killJob(_ worker: Int) {
+    let pid = children[Self.jobPlaces + worker].pid
+    if pid > 0 { _ = lx_kill(pid, Int32(LX_SIGKILL.rawValue), 1) }
   }
 
   /// The running MediaMTX of that life.
@@ -171,6 +204,7 @@ struct Children: ~Copyable {
       _ = lx_kill(child.pid, number, signal == .kill ? 1 : 0)
     case .probe(let slot): end(children[slot], life, number)
     case .feed(let slot): end(children[Self.feedPlaces + slot], life, number)
+    case .recovery(let slot): end(children[Self.recoveryPlaces + slot], life, number)
     }
   }
 

@@ -13,6 +13,14 @@ extension LinuxSystem {
         .probe(slot: slot), life,
         children.spawnProbe(slot: slot, life: life, node: node, file: playback(node)))
     case .spawnFeed(let slot, let life): spawnFeed(slot, life, for: appliance)
+    case .reauthorise(let slot, let life, let port):
+      spawned(
+        .recovery(slot: slot), life,
+        children.spawnRecovery(slot: slot, life: life, step: "reauthorise", port: port))
+    case .cyclePower(let slot, let life, let port):
+      spawned(
+        .recovery(slot: slot), life,
+        children.spawnRecovery(slot: slot, life: life, step: "power", port: port))
     case .publishFeed(let slot, let life): publishFeed(slot, life, for: appliance)
     case .silenceFeed(let slot, let life): silenceFeed(slot, life)
     case .signal(let kind, let life, let signal): children.signal(kind, life: life, signal)
@@ -28,6 +36,19 @@ extension LinuxSystem {
       _ = lx_service_notify(StaticString("WATCHDOG=1").cString)
     case .rememberIdentities: rememberIdentities(appliance)
     case .rememberSources: rememberSources(appliance)
+    case .rememberRecordings: rememberRecordings(appliance)
+    case .tagRecording(let camera, let number):
+      let tag = RecordingTag(camera: camera, recording: number)
+      storage.tell(.tag) { tag.encode(into: &$0) }
+    case .setRetention(let policy, let keep):
+      storage.tell(.retention) { writer in
+        policy.encode(into: &writer)
+        writer.write(keep)
+      }
+    case .remountData: storage.leave()
+    case .tellClock:
+      let originMs = appliance.clock.originMs
+      storage.tell(.clock) { $0.write(originMs) }
     case .breadcrumb(let breadcrumb): storage.mark(breadcrumb)
     case .publish, .log, .stop:
       preconditionFailure("the loop executes these itself")
@@ -55,6 +76,18 @@ extension LinuxSystem {
       for index in 0..<appliance.sources.count {
         appliance.sources[index].encode(into: &writer)
       }
+    }
+  }
+
+  private mutating func rememberRecordings(_ appliance: borrowing Appliance) {
+    let now = now
+    storage.tell(.recordings) { writer in
+      // The number stands first; room is left for it until it is known.
+      let start = writer
+      writer.write(UInt32(0))
+      let last = appliance.recordings.keep(now: now) { $0.encode(into: &writer) }
+      var head = start
+      head.write(last)
     }
   }
 

@@ -20,6 +20,9 @@ extension LinuxSystem {
       return nil
     case .mediaCall: return nextAnswer()
     case .feed: return nextReport(slot)
+    case .job:
+      jobs.read(slot)
+      return nil
     // Pictures are the loop's business: `nextPicture`.
     case .pictures: return nil
     }
@@ -64,8 +67,14 @@ extension LinuxSystem {
       guard let last else { return .childExited(.feed(slot: slot), life: life, status) }
       tell(.childExited(.feed(slot: slot), life: life, status))
       return last
+    case .recovery(let slot, let life, let status):
+      return .childExited(.recovery(slot: slot), life: life, status)
     case .storage:
       if let channel = storage.ended(now: now) { forget(channel) }
+      jobs.storageEnded()
+      return nil
+    case .job(let worker):
+      if let channel = jobs.ended(worker, now: now) { forget(channel) }
       return nil
     case .picture:
       if let channel = pictures.ended(now: now) { forget(channel) }
@@ -90,7 +99,9 @@ extension LinuxSystem {
     guard mediaOutput >= 0 else { return }
     let count = lx_read(mediaOutput, scratch.baseAddress!, scratch.count)
     if count > 0 {
-      logs.mediaServer.append(UnsafeRawBufferPointer(rebasing: scratch[..<Int(count)]))
+      let text = UnsafeRawBufferPointer(rebasing: scratch[..<Int(count)])
+      logs.mediaServer.append(text)
+      keep(.mediaServer, text)
     } else if count == 0 {
       forget(mediaOutput)
       mediaOutput = -1
@@ -116,7 +127,8 @@ extension LinuxSystem {
   }
 
   private mutating func nextStored() -> Input? {
-    let input = storage.next()
+    let input = storage.next(now: now) { reply, memory in jobs.took(reply, memory) }
+    if storage.takeBeginning() { tell(.storageStarted) }
     // Told in the next turn: if the start has waited for it, that comes first.
     if let history = storage.takeHistory() { tell(.historyLoaded(history)) }
     return input

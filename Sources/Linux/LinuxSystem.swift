@@ -19,7 +19,7 @@ public struct LinuxSystem: ~Copyable {
   private var resultsReady = 0
 
   /// Sources with something to tell that no descriptor announces.
-  private var extra = InlineArray<3, Ready>(repeating: .backlog)
+  private var extra = InlineArray<4, Ready>(repeating: .backlog)
   private var extraCount = 0
 
   /// Results of effects that are there at once, in order.
@@ -33,6 +33,8 @@ public struct LinuxSystem: ~Copyable {
   var storage: StorageChannel
   var feeds = FeedEnds()
   var pictures = PictureChannel()
+  var jobs = JobEnds()
+  var logs = LogKeeper()
   /// Where children's output and reports are read to.
   let scratch: UnsafeMutableRawBufferPointer
   let report: UnsafeMutablePointer<ProbeReport>
@@ -79,7 +81,8 @@ public struct LinuxSystem: ~Copyable {
     devices = Devices(playing: configuration.cameras.playback)
     media = MediaExchange(body: memory.mediaBody, paths: memory.mediaPaths)
     storage = StorageChannel(
-      known: memory.known, sources: memory.sources, message: memory.message)
+      known: memory.known, sources: memory.sources, recordings: memory.recordings,
+      message: memory.message)
   }
 
   private static func watch(
@@ -142,6 +145,7 @@ public struct LinuxMemory {
   let report: UnsafeMutableBufferPointer<ProbeReport>
   let known: UnsafeMutableBufferPointer<KnownCamera>
   let sources: UnsafeMutableBufferPointer<KnownSource>
+  let recordings: UnsafeMutableBufferPointer<KnownRecording>
   let message: UnsafeMutableBufferPointer<UInt8>
   let mediaBody: UnsafeMutableBufferPointer<UInt8>
   let mediaPaths: UnsafeMutableBufferPointer<MediaPath>
@@ -155,6 +159,8 @@ public struct LinuxMemory {
       "storage: remembered cameras", ApplianceMemory.knownCameras, of: KnownCamera.self)
     sources = arena.claim(
       "storage: external sources", Limits.sources, of: KnownSource.self)
+    recordings = arena.claim(
+      "storage: recordings asked for", Limits.cameras, of: KnownRecording.self)
     message = arena.claim("storage: message", StorageChannel.messageSize, of: UInt8.self)
     mediaBody = arena.claim(
       "MediaMTX: one answer of its API", MediaExchange.answerLimit, of: UInt8.self)
@@ -174,15 +180,17 @@ extension LinuxSystem: OperatingSystem {
       poller.number, readyList.baseAddress!, Int32(readyList.count), timeoutMs(until: deadline))
     precondition(ready >= 0, "the poller is gone")
     readyCount = Int(ready)
-    if storage.nextDeadline != .never {
-      storage.rested(now: now)
+    if storage.nextDeadline != .never, now >= storage.nextDeadline {
+      if storage.looked(now: now) { tell(.storageChanged(storage.judged)) }
       startStorageWhenMounted()
     }
+    if now >= jobs.nextDeadline { jobs.endHung(children, now: now) }
     if pictures.isDue(now: now) { startPictureWorker() }
     extraCount = 0
     resultsReady = resultCount > 0 ? 1 : 0
     if devices.hasMore { add(.source(Source.udev.rawValue)) }
     if pictures.lost > 0 { add(.pictures) }
+    if jobs.done > 0 { add(.jobs) }
     if children.hasMore { add(.source(Source.signals.rawValue)) }
     return resultsReady + readyCount + extraCount
   }
@@ -196,7 +204,9 @@ extension LinuxSystem: OperatingSystem {
   /// turn; rounded up, so that the deadline has come.
   private mutating func timeoutMs(until deadline: Instant) -> Int32 {
     if resultCount > 0 || devices.hasMore || pictures.lost > 0 || children.hasMore { return 0 }
-    let deadline = min(deadline, min(storage.nextDeadline, pictures.nextDeadline))
+    if jobs.done > 0 { return 0 }
+    let deadline = min(
+      min(deadline, jobs.nextDeadline), min(storage.nextDeadline, pictures.nextDeadline))
     guard deadline != .never else { return -1 }
     let (wanted, overflow) = deadline.ms.multipliedReportingOverflow(by: 1000)
     guard !overflow else { return -1 }
@@ -282,7 +292,7 @@ extension LinuxSystem: OperatingSystem {
     lx_discard(base, memory.count)
   }
 
-  public mutating func writeLog(_ line: LogLine) {
+  public mutating func showLog(_ line: LogLine) {
     var text = Text<192>()
     switch line.level {
     case .error: text.append("error: ")
@@ -292,6 +302,10 @@ extension LinuxSystem: OperatingSystem {
     text.append(line.text)
     text.append(UInt8(ascii: "\n"))
     text.withBytes { _ = lx_write(2, $0.baseAddress!, $0.count) }
+  }
+
+  public mutating func keepLog(_ line: StampedLine) {
+    line.withBytes { keep(.agent, $0) }
   }
 
   public mutating func resources() -> Resources {

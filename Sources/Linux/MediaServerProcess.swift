@@ -64,8 +64,12 @@ extension LinuxSystem {
   mutating func call(_ request: MediaRequest, for appliance: borrowing Appliance) {
     let port = configuration.mediaServer.apiPort
     var url = Text<160>()
-    if case .addPath(_, let name) = request { url = appliance.streams.url(of: name) }
-    if let failed = media.begin(request, pulling: url, port: port) {
+    var records = false
+    if case .addPath(_, let name) = request, let index = appliance.streams.index(of: name) {
+      url = appliance.streams[index].url
+      records = appliance.streams[index].recordsTold
+    }
+    if let failed = media.begin(request, pulling: url, records: records, port: port) {
       tell(.mediaAnswered(failed, paths: media.paths))
       return
     }

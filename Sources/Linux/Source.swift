@@ -15,6 +15,8 @@ enum Source: Int {
   case feed = 8
   /// What the picture worker answers.
   case pictures = 9
+  /// What a job worker answers.
+  case job = 10
 }
 
 /// The poller's token: 2 bits kind, 30 bits generation, 32 bits slot or source.
@@ -24,7 +26,7 @@ enum Source: Int {
 enum Token {
   case backlog
   case connection(slot: Int, generation: UInt32)
-  /// `slot` tells feeds apart; 0 for all others.
+  /// `slot` tells feeds apart, and job workers; 0 for all others.
   case source(Source, slot: Int = 0)
 
   static let generationMask: UInt32 = 0x3FFF_FFFF

@@ -24,6 +24,8 @@ struct StorageChannel: ~Copyable {
     /// There is no init of ours: the folder itself tells.
     case untold
     case known(StorageFacts.State)
+    /// It is to be mounted anew: no worker may use it until init has said what came of it.
+    case leaving(StorageFacts.State)
   }
   var partition = Partition.untold
   private(set) var history: BootHistory?
@@ -35,14 +37,29 @@ struct StorageChannel: ~Copyable {
   /// init gives (3 s), and than a board's watchdog.
   static let endMs: UInt64 = 1500
   private var facts = StorageFacts()
+  /// Recordings that were asked for; an input points into it.
+  private let recordings: UnsafeMutableBufferPointer<KnownRecording>
+  /// When the worker has said something last, or was started.
+  private var heardAt = Instant.never
+  /// It has said nothing for too long: the partition hangs.
+  private var isSilent = false
+  /// A worker has begun, or has come back from a silence in which it may have missed something.
+  private var beginningIsNews = false
+
+  /// A worker that tells nothing for this long hangs; it has a sign of life to give every
+  /// `StorageRole.intervalMs`, and a slow card may need seconds for a flush.
+  static let silenceMs: UInt64 = 8000
 
   static let messageSize = 32 * 1024
 
   init(
     known: UnsafeMutableBufferPointer<KnownCamera>,
     sources: UnsafeMutableBufferPointer<KnownSource>,
+    recordings: UnsafeMutableBufferPointer<KnownRecording>,
     message: UnsafeMutableBufferPointer<UInt8>
   ) {
+    recordings.initialize(repeating: KnownRecording())
+    self.recordings = recordings
     known.initialize(repeating: KnownCamera())
     sources.initialize(repeating: KnownSource())
     self.known = known
@@ -53,7 +70,7 @@ struct StorageChannel: ~Copyable {
   /// Starts the worker and says what it must know. Returns the descriptor to watch, or a negative
   /// errno.
   mutating func start(
-    _ children: inout Children, dataDirectory: Text<96>, _ boot: BootFacts
+    _ children: inout Children, dataDirectory: Text<96>, _ boot: BootFacts, now: Instant
   ) -> Int32 {
     var ours: Int32 = -1
     var theirs: Int32 = -1
@@ -66,6 +83,8 @@ struct StorageChannel: ~Copyable {
       return pid
     }
     state = .running(ours)
+    heardAt = now
+    beginningIsNews = true
     let longLived = longLived
     tell(.hello) { writer in
       for index in boot.bootID.indices { writer.write(boot.bootID[index]) }
@@ -79,7 +98,28 @@ struct StorageChannel: ~Copyable {
   mutating func ended(now: Instant) -> Int32? {
     guard case .running(let channel) = state else { return nil }
     state = .waiting(until: now + Self.restartMs)
+    if case .leaving = partition {
+      state = .off
+      Self.askInit()
+    }
     return channel
+  }
+
+  /// Has init mount the partition anew, once the worker has closed what it has open.
+  mutating func leave() {
+    guard partition != .untold else { return }
+    partition = .leaving(judged.state)
+    switch state {
+    case .running(let channel): lx_shutdown_write(channel)
+    case .off, .waiting:
+      state = .off
+      Self.askInit()
+    }
+  }
+
+  private static func askInit() {
+    let sighup: Int32 = 1
+    _ = lx_send_signal(lx_parent_pid(), sighup)
   }
 
   var channel: Int32? {
@@ -87,42 +127,62 @@ struct StorageChannel: ~Copyable {
     return nil
   }
 
-  /// When the worker must be started again.
+  /// When the worker must be started again, or has been silent for too long.
   var nextDeadline: Instant {
-    if case .waiting(let until) = state { return until }
-    return .never
+    switch state {
+    case .off: .never
+    case .waiting(let until): until
+    case .running: isSilent ? .never : heardAt + Self.silenceMs
+    }
   }
 
-  /// The time of rest after an end is over.
-  mutating func rested(now: Instant) {
-    if case .waiting(let until) = state, now >= until { state = .off }
+  /// Looks at the time. True when the partition has begun to hang.
+  mutating func looked(now: Instant) -> Bool {
+    switch state {
+    case .off: return false
+    case .waiting(let until):
+      if now >= until { state = .off }
+      return false
+    case .running:
+      guard !isSilent, now >= heardAt + Self.silenceMs else { return false }
+      isSilent = true
+      return true
+    }
   }
 
-  mutating func tell(_ request: StorageRequest, _ body: (inout ByteWriter) -> Void = { _ in }) {
-    guard case .running(let channel) = state else { return }
+  /// A worker must be told what it has to know; true once for each.
+  mutating func takeBeginning() -> Bool {
+    defer { beginningIsNews = false }
+    return beginningIsNews
+  }
+
+  /// False when the worker could not be told: there is none, or its queue is full.
+  @discardableResult
+  mutating func tell(
+    _ request: StorageRequest, _ body: (inout ByteWriter) -> Void = { _ in }
+  ) -> Bool {
+    guard case .running(let channel) = state else { return false }
     var writer = ByteWriter(message)
     writer.write(request.rawValue)
     body(&writer)
-    _ = lx_send(channel, message.baseAddress!, writer.count)
+    return lx_send(channel, message.baseAddress!, writer.count) == Int64(writer.count)
   }
 
-  /// The next thing that the worker has to tell.
-  mutating func next() -> Input? {
+  /// The next thing that the worker has to tell; answers to jobs go to `answered`.
+  mutating func next(now: Instant, answered: (JobReply, _ memory: Int32) -> Void) -> Input? {
     while case .running(let channel) = state {
-      let count = lx_receive(channel, message.baseAddress!, message.count)
+      var memory: Int32 = -1
+      let count = lx_receive_message(channel, message.baseAddress!, message.count, &memory)
       guard count > 0 else { return nil }
+      heard(now: now)
       var reader = ByteReader(UnsafeRawBufferPointer(rebasing: message[..<Int(count)]))
-      switch StorageReply(rawValue: reader.read(UInt8.self)) {
-      case .facts:
-        guard reader.remaining == 17,
-          let state = StorageFacts.State(rawValue: reader.read(UInt8.self))
-        else { continue }
-        facts.state = state
-        facts.totalBytes = reader.read()
-        facts.freeBytes = reader.read()
-        return .storageChanged(judged)
-      case .cameras: return .identitiesLoaded(cameras(from: &reader))
-      case .sources: return .sourcesLoaded(sources(from: &reader))
+      let reply = StorageReply(rawValue: reader.read(UInt8.self))
+      if case .job = reply, reader.remaining == JobReply.size {
+        answered(JobReply(from: &reader), memory)
+        continue
+      }
+      if memory >= 0 { lx_close(memory) }
+      switch reply {
       case .history:
         guard reader.remaining == 9 else { continue }
         history = BootHistory(
@@ -131,10 +191,71 @@ struct StorageChannel: ~Copyable {
         historyIsNews = true
         // What comes behind it waits for the next turn: the start may have waited for this.
         return nil
-      case nil: continue
+      case .facts, .cameras, .sources, .segment, .recordings, .retention, .totals, .removed,
+        .repaired, .rebuilt, .job, nil:
+        if let reply, let input = input(reply, &reader) { return input }
       }
     }
     return nil
+  }
+
+  private mutating func heard(now: Instant) {
+    heardAt = now
+    guard isSilent else { return }
+    isSilent = false
+    beginningIsNews = true
+  }
+
+  private mutating func input(_ reply: StorageReply, _ reader: inout ByteReader) -> Input? {
+    switch reply {
+    case .facts:
+      guard reader.remaining == 17,
+        let state = StorageFacts.State(rawValue: reader.read(UInt8.self))
+      else { return nil }
+      facts.state = state
+      facts.totalBytes = reader.read()
+      facts.freeBytes = reader.read()
+      return .storageChanged(judged)
+    case .cameras: return .identitiesLoaded(cameras(from: &reader))
+    case .sources: return .sourcesLoaded(sources(from: &reader))
+    case .segment:
+      guard reader.remaining == SegmentNews.size else { return nil }
+      guard let news = SegmentNews(from: &reader) else { return nil }
+      return .segment(news)
+    case .recordings:
+      // Nothing but the number stands there where there is no file yet.
+      let last = reader.remaining >= 4 ? reader.read(UInt32.self) : 0
+      return .recordingsLoaded(recordings(from: &reader), lastNumber: last)
+    case .retention:
+      return (try? RetentionPolicy(from: &reader)).map { .retentionLoaded($0) }
+    case .totals:
+      guard reader.remaining == ArchiveTotals.size else { return nil }
+      return .archiveChanged(ArchiveTotals(from: &reader))
+    case .removed, .repaired, .rebuilt: return noticed(reply, &reader).map { .noticed($0) }
+    case .history, .job: return nil
+    }
+  }
+
+  private func noticed(_ reply: StorageReply, _ reader: inout ByteReader) -> Event? {
+    switch reply {
+    case .removed:
+      guard reader.remaining == RetentionReport.size else { return nil }
+      let report = RetentionReport(from: &reader)
+      var detail = Text<88>()
+      detail.append(decimal: report.bytes)
+      detail.append(" bytes")
+      return Event(.filesRemoved, value: report.files, detail: detail)
+    case .repaired:
+      guard reader.remaining == RepairNews.size else { return nil }
+      let news = RepairNews(from: &reader)
+      return Event(
+        .fileRepaired, value: UInt32(news.state.rawValue), subject: news.camera,
+        detail: Text(news.name))
+    case .rebuilt:
+      guard reader.remaining == 4 else { return nil }
+      return Event(.indexRebuilt, value: reader.read())
+    default: return nil
+    }
   }
 
   /// What earlier boots have left, once each time that the worker has told it.
@@ -171,9 +292,12 @@ struct StorageChannel: ~Copyable {
 
   /// What holds of the partition: init knows whether it is mounted, the worker the rest.
   var judged: StorageFacts {
-    guard case .known(let state) = partition, state != .writable else { return facts }
     var judged = facts
-    judged.state = state
+    if isSilent { judged.state = .hanging }
+    switch partition {
+    case .untold, .known(.writable): break
+    case .known(let state), .leaving(let state): judged.state = state
+    }
     return judged
   }
 
@@ -182,7 +306,9 @@ struct StorageChannel: ~Copyable {
     switch (state, partition) {
     case (.running, _), (.waiting, _): false
     case (.off, .untold), (.off, .known(.writable)), (.off, .known(.readOnly)): true
-    case (.off, .known(.unknown)), (.off, .known(.missing)): false
+    case (.off, .leaving), (.off, .known(.unknown)), (.off, .known(.missing)),
+      (.off, .known(.failing)), (.off, .known(.hanging)):
+      false
     }
   }
 
@@ -203,5 +329,16 @@ struct StorageChannel: ~Copyable {
       count += 1
     }
     return UnsafeBufferPointer(rebasing: sources[..<count])
+  }
+
+  private func recordings(
+    from reader: inout ByteReader
+  ) -> UnsafeBufferPointer<KnownRecording> {
+    var count = 0
+    while reader.remaining >= KnownRecording.encodedSize, count < recordings.count {
+      recordings[count] = KnownRecording(from: &reader)
+      count += 1
+    }
+    return UnsafeBufferPointer(rebasing: recordings[..<count])
   }
 }

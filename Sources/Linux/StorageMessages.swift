@@ -17,13 +17,42 @@ enum StorageRequest: UInt8 {
   case orderlyStop = 4
   /// The external sources, to be kept.
   case sources = 5
+  /// Unix time at monotonic time 0, in milliseconds: the clock is trusted, or was set anew.
+  case clock = 6
+  /// A `RetentionPolicy`, to be kept and followed.
+  case retention = 7
+  /// `RecordingTag`: which recording a camera's next segments belong to.
+  case tag = 8
+  /// The recordings that are asked for, to be kept.
+  case recordings = 9
+  /// `JobRequest`, then the request's payload.
+  case job = 10
+  /// A log's number (`LogSource`) and new text of it, to be kept for after a reset.
+  case log = 11
 }
 
 enum StorageReply: UInt8 {
+  /// Also a sign of life: told every `StorageRole.intervalMs`, changed or not.
   case facts = 1
   case cameras = 2
   case history = 3
   case sources = 4
+  /// `SegmentNews`.
+  case segment = 5
+  /// `JobReply`; its answer comes as sealed memory beside it.
+  case job = 6
+  /// The recordings that were asked for.
+  case recordings = 7
+  /// The `RetentionPolicy` that was kept; told only where there is one.
+  case retention = 8
+  /// `ArchiveTotals`.
+  case totals = 9
+  /// `RetentionReport` of what retention has removed by itself.
+  case removed = 10
+  /// `RepairNews`.
+  case repaired = 11
+  /// The index was made anew: the number of files in it (UInt32).
+  case rebuilt = 12
 }
 
 extension KnownCamera {

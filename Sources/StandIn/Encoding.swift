@@ -167,6 +167,7 @@ struct FileError: Error {
     case 1: "operation not permitted"
     case 2: "no such file or directory"
     case 13: "permission denied"
+    case 20: "not a directory"
     case 21: "is a directory"
     case 22: "invalid argument"
     case 27: "file too large"

@@ -30,6 +30,9 @@ struct Faults {
   /// Delay of the answer to a wrong password; random in 0–4 s unless set.
   var authenticationDelay: Nanoseconds?
 
+  /// How far the wall clock of recordings is from the system's: a clock that is set.
+  var clockOffset: Nanoseconds = 0
+
   /// The faults in a file's words; what is not a fault is named in the log.
   static func read(log: Log) -> Faults {
     var faults = Faults()
@@ -58,6 +61,7 @@ struct Faults {
     case "slow-api": apiDelay = (milliseconds ?? 1000) * millisecond
     case "effect-delay": effectDelay = (milliseconds ?? 1000) * millisecond
     case "auth-delay": authenticationDelay = (milliseconds ?? 0) * millisecond
+    case "clock-offset": clockOffset = (milliseconds ?? 0) * millisecond
     case "none": self = Faults()
     default: return false
     }

@@ -8,28 +8,31 @@ enum H264 {
     var level: String
   }
 
-  /// The kinds of network abstraction units that begin in an RTP payload: bit N is set for type N.
-  static func unitTypes(_ payload: ArraySlice<UInt8>) -> UInt32 {
-    guard let first = payload.first else { return 0 }
-    let start = payload.startIndex
-    switch first & 0x1F {
-    case 24:  // STAP-A: length and unit, repeated
-      var types: UInt32 = 0
-      var position = start + 1
-      while position + 3 <= payload.endIndex {
-        types |= 1 << UInt32(payload[position + 2] & 0x1F)
-        position += 2 + Int(payload[position]) << 8 + Int(payload[position + 1])
-      }
-      return types
-    case 28:  // FU-A: its type counts where it starts
-      guard payload.count > 1, payload[start + 1] & 0x80 != 0 else { return 0 }
-      return 1 << UInt32(payload[start + 1] & 0x1F)
-    case let type: return 1 << UInt32(type)
-    }
-  }
+  // Types of network abstraction units (Table 7-1).
+  /// A coded slice of an IDR picture, where a recording may begin.
+  private static let keySlice: UInt8 = 5
+  static let sequenceSet: UInt8 = 7
+  static let pictureSet: UInt8 = 8
+  private static let delimiter: UInt8 = 9
 
-  /// Type 5: a coded slice of an IDR picture, where a recording may begin.
-  static let keyFrame: UInt32 = 1 << 5
+  /// An access unit as a file holds it: every unit behind its length in four bytes (ISO/IEC
+  /// 14496-15, 5.3.4.2). As MediaMTX does it, a key frame begins with the parameter sets, and there
+  /// are neither others nor delimiters.
+  static func sample(_ units: [[UInt8]], of track: Track) -> (data: [UInt8], isKey: Bool) {
+    let isKey = units.contains { $0[0] & 0x1F == keySlice }
+    var data: [UInt8] = []
+    data.reserveCapacity(units.reduce(256) { $0 + 4 + $1.count })
+    if isKey {
+      for set in [track.sequenceSet, track.pictureSet] { data += MP4.number(set.count, 4) + set }
+    }
+    for unit in units {
+      switch unit[0] & 0x1F {
+      case sequenceSet, pictureSet, delimiter: continue
+      default: data += MP4.number(unit.count, 4) + unit
+      }
+    }
+    return (data, isKey)
+  }
 }
 
 extension H264.ParameterSet {

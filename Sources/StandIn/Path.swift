@@ -14,6 +14,7 @@ final class Path {
     init(_ values: [JSON.Member]) {
       record = values.value(of: "record")?.flag ?? false
       recordPath = values.value(of: "recordPath")?.text ?? ""
+      // Of MPEG-TS there is only the name: the file is fMP4 all the same.
       fileExtension = values.value(of: "recordFormat")?.text == "mpegts" ? ".ts" : ".mp4"
       partDuration = Configuration.duration("recordPartDuration", in: values)
       segmentDuration = Configuration.duration("recordSegmentDuration", in: values)
@@ -33,9 +34,8 @@ final class Path {
   private var readySince: Nanoseconds = 0
   private var recorder: Recorder?
   private var assemblies: [FrameAssembly] = []
+  private var clock = MediaClock()
   private var hasToldOfSize = false
-  private var frameBytes = 0
-  private var frameIsKey = false
   private var inboundBytes: UInt64 = 0
   private var outboundBytes: UInt64 = 0
   private var framesInError: UInt64 = 0
@@ -71,7 +71,8 @@ final class Path {
     self.tracks = tracks
     publisher = session
     readySince = si_realtime_ns()
-    (inboundBytes, framesInError, frameBytes, hasToldOfSize) = (0, 0, 0, false)
+    (inboundBytes, framesInError, hasToldOfSize) = (0, 0, false)
+    clock = MediaClock()
     assemblies = tracks.map { FrameAssembly($0.codec) }
     log(.info, "[path \(name)] stream is available and online, " + trackList)
     startRecording(log: log)
@@ -87,31 +88,62 @@ final class Path {
 
   func remove(reader: Session) { readers.removeAll { $0 === reader } }
 
-  private var trackList: String {
+  private var trackList: String { Path.list(tracks) }
+
+  private static func list(_ tracks: [Track]) -> String {
     let names = tracks.map { $0.name }.joined(separator: ", ")
     return "\(tracks.count) track" + (tracks.count == 1 ? "" : "s") + " (" + names + ")"
   }
 
   // MARK: Recording
 
+  /// The track that recordings are made of: the first one that is video. MediaMTX takes them all;
+  /// the cameras here have one.
+  private var recordedTrack: Int? { tracks.firstIndex { $0.isVideo } }
+
   private func startRecording(log: Log) {
     guard settings.record, recorder == nil, isReady else { return }
-    recorder = Recorder(path: name, settings: settings)
-    log(.info, "[path \(name)] [recorder] recording " + trackList)
+    guard let recorded = recordedTrack else {
+      log(.warn, "[path \(name)] [recorder] no supported tracks found, skipping recording")
+      return
+    }
+    for (index, track) in tracks.enumerated() where index != recorded {
+      log(.warn, "[path \(name)] [recorder] skipping track \(index + 1) (" + track.name + ")")
+    }
+    recorder = Recorder(
+      path: name, settings: settings, description: Path.list([tracks[recorded]]), log: log)
   }
 
   private func stopRecording(log: Log) {
-    guard let recorder else { return }
-    recorder.finish(now: si_monotonic_ns(), log: log)
-    self.recorder = nil
-    log(.info, "[path \(name)] [recorder] recording stopped")
+    recorder?.finish(log: log)
+    recorder = nil
+  }
+
+  private func record(
+    _ assembled: AssembledFrame, of track: Int, timestamp: UInt32, wallClock: Nanoseconds, log: Log
+  ) {
+    if case .accessUnit(let units) = assembled { tracks[track].learn(units) }
+    guard track == recordedTrack else { return }
+    let time = clock.time(of: timestamp, wallClock: wallClock)
+    guard let recorder, let format = tracks[track].format(of: assembled) else { return }
+    let sample: (data: [UInt8], isKey: Bool)
+    switch assembled {
+    case .picture(let picture): sample = (picture.file, true)
+    case .accessUnit(let units): sample = H264.sample(units, of: tracks[track])
+    }
+    if sample.data.isEmpty { return }
+    recorder.take(
+      Recorder.Frame(data: sample.data, isKey: sample.isKey, time: time), format: format,
+      now: si_monotonic_ns(), log: log)
   }
 
   // MARK: Media
 
   /// Takes a media packet, and passes it on. `maximumPayload`: what MediaMTX sends in one packet.
+  /// `wallClock`: what recordings are named after.
   func receive(
-    _ packet: RTPPacket, bytes: ArraySlice<UInt8>, track: Int, maximumPayload: Int, log: Log
+    _ packet: RTPPacket, bytes: ArraySlice<UInt8>, track: Int, maximumPayload: Int,
+    wallClock: Nanoseconds, log: Log
   ) {
     guard track < tracks.count else { return }
     if packet.payload.count > maximumPayload, !hasToldOfSize {
@@ -129,21 +161,10 @@ final class Path {
       log(.debug, "[path \(name)] " + reason)
       return
     }
-    var isKey = true
-    if case .h264 = tracks[track].codec {
-      isKey = H264.unitTypes(packet.payload) & H264.keyFrame != 0
-      if tracks[track].parameterSet == nil {
-        tracks[track].parameterSet = H264.ParameterSet(Array(packet.payload))
-      }
-    }
     inboundBytes += UInt64(bytes.count)
     forward(bytes, track: track)
-    guard track == 0 else { return }
-    frameBytes += bytes.count
-    frameIsKey = frameIsKey || isKey
-    if packet.isLastOfFrame {
-      recorder?.frame(bytes: frameBytes, isKey: frameIsKey, now: si_monotonic_ns(), log: log)
-      (frameBytes, frameIsKey) = (0, false)
+    if packet.isLastOfFrame, let frame = assemblies[track].takeFrame() {
+      record(frame, of: track, timestamp: packet.timestamp, wallClock: wallClock, log: log)
     }
   }
 

@@ -58,7 +58,3 @@ enum Timestamp {
     return time.sinceEpoch
   }
 }
-
-extension RecordingFile {
-  static func delete(_ file: String) -> Int32 { si_unlink(file) }
-}

@@ -251,7 +251,8 @@ extension Server {
     }
     session.count(packet, track: channel.track)
     path.receive(
-      packet, bytes: bytes, track: channel.track, maximumPayload: maximumPayload, log: log)
+      packet, bytes: bytes, track: channel.track, maximumPayload: maximumPayload,
+      wallClock: wallClock, log: log)
   }
 
   // MARK: Reading

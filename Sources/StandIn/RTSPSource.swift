@@ -239,7 +239,8 @@ extension Server {
       packet.payloadType == source.tracks[channel.track].payloadType
     else { return }
     path(named: source.pathName)?.receive(
-      packet, bytes: frame.payload, track: channel.track, maximumPayload: maximumPayload, log: log)
+      packet, bytes: frame.payload, track: channel.track, maximumPayload: maximumPayload,
+      wallClock: wallClock, log: log)
   }
 
   /// Its connection has ended: it rests, and its path's stream is over.

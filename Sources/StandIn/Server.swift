@@ -233,6 +233,9 @@ final class Server {
     return (Int(size) ?? 0) - 12
   }
 
+  /// Nanoseconds since 1970 of whoever records.
+  var wallClock: Nanoseconds { si_realtime_ns() + faults.clockOffset }
+
   // MARK: Configuration
 
   /// Makes a valid configuration the accepted one; it takes effect later, as in MediaMTX.

@@ -10,14 +10,57 @@ struct Track {
   /// The lines that describe it to readers: m=, a=rtpmap, a=fmtp.
   var lines: [String]
   var control: String
-  /// From sprop-parameter-sets, or from the stream itself.
-  var parameterSet: H264.ParameterSet?
+  /// The parameter sets of H.264, from sprop-parameter-sets or from the stream itself.
+  private(set) var sequenceSet: [UInt8] = []
+  private(set) var pictureSet: [UInt8] = []
+  /// What the sequence parameter set says.
+  private(set) var parameterSet: H264.ParameterSet?
+
+  init(codec: Codec, payloadType: Int, lines: [String], control: String) {
+    self.codec = codec
+    self.payloadType = payloadType
+    self.lines = lines
+    self.control = control
+  }
+
+  /// Keeps what is a parameter set among the units.
+  mutating func learn(_ units: [[UInt8]]) {
+    for unit in units {
+      switch unit[0] & 0x1F {
+      case H264.sequenceSet where unit != sequenceSet:
+        guard let set = H264.ParameterSet(unit) else { continue }
+        (sequenceSet, parameterSet) = (unit, set)
+      case H264.pictureSet: pictureSet = unit
+      default: break
+      }
+    }
+  }
 
   var name: String {
     switch codec {
     case .h264: "H264"
     case .motionJPEG: "M-JPEG"
     case .named(let name): name
+    }
+  }
+
+  /// What a recording can be made of.
+  var isVideo: Bool {
+    switch codec {
+    case .h264, .motionJPEG: true
+    case .named: false
+    }
+  }
+
+  /// What a recording that begins with the frame says of the track; nil as long as the parameter
+  /// sets are unknown, where MediaMTX makes some up.
+  func format(of frame: AssembledFrame) -> VideoFormat? {
+    switch frame {
+    case .picture(let picture):
+      return .motionJPEG(width: picture.width, height: picture.height)
+    case .accessUnit:
+      guard let parameterSet, !pictureSet.isEmpty else { return nil }
+      return .h264(sequenceSet: sequenceSet, pictureSet: pictureSet, picture: parameterSet)
     }
   }
 
@@ -89,7 +132,7 @@ enum SessionDescription {
         if key == "packetization-mode" { mode = Int(value) ?? 0 }
         if key == "sprop-parameter-sets" {
           let sets = value.parts(",").compactMap { base64Decoded($0) }
-          tracks[last].parameterSet = sets.lazy.compactMap { H264.ParameterSet($0) }.first
+          tracks[last].learn(sets.filter { !$0.isEmpty })
         }
       }
       // Measured: anything else is answered with 400.

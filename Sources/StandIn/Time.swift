@@ -20,13 +20,29 @@ enum DurationText {
       let start = position
       while position < bytes.count, isDigit(bytes[position]) { position += 1 }
       let whole = Int64(String(decoding: bytes[start..<position], as: UTF8.self))
+      let digits = digitsBehindPoint(bytes, &position)
       guard let whole, let unit = unit(bytes, &position) else { return nil }
-      let (part, overflow) = whole.multipliedReportingOverflow(by: unit)
-      let (sum, tooLong) = total.addingReportingOverflow(part)
-      if overflow || tooLong { return nil }
-      total = sum
+      var fraction: Nanoseconds = 0
+      for digit in digits.reversed() { fraction = (fraction + Int64(digit) * unit) / 10 }
+      let product = whole.multipliedReportingOverflow(by: unit)
+      let part = product.partialValue.addingReportingOverflow(fraction)
+      let sum = total.addingReportingOverflow(part.partialValue)
+      if product.overflow || part.overflow || sum.overflow { return nil }
+      total = sum.partialValue
     }
     return total
+  }
+
+  /// The digits behind a point, of which those that can matter are kept.
+  private static func digitsBehindPoint(_ bytes: [UInt8], _ position: inout Int) -> [UInt8] {
+    guard position < bytes.count, bytes[position] == UInt8(ascii: ".") else { return [] }
+    position += 1
+    var digits: [UInt8] = []
+    while position < bytes.count, isDigit(bytes[position]) {
+      if digits.count < 18 { digits.append(bytes[position] - UInt8(ascii: "0")) }
+      position += 1
+    }
+    return digits
   }
 
   private static func unit(_ bytes: [UInt8], _ position: inout Int) -> Nanoseconds? {

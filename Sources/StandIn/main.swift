@@ -19,4 +19,6 @@ func run() -> Int32 {
   }
 }
 
-si_exit(run())
+let code = run()
+si_files_finish()
+si_exit(code)

@@ -5,17 +5,23 @@ import CChecksum
 public enum CRC32C {
   /// The checksum of `bytes`.
   @inline(__always)
-  public static func of(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
-    guard let start = bytes.baseAddress, cc_crc32c_available() else { return portable(bytes) }
-    return ~cc_crc32c(~0, start, bytes.count)
+  public static func of(_ bytes: UnsafeRawBufferPointer) -> UInt32 { of(bytes, behind: 0) }
+
+  /// The checksum of `bytes` behind others, whose checksum is given.
+  @inline(__always)
+  public static func of(_ bytes: UnsafeRawBufferPointer, behind crc: UInt32) -> UInt32 {
+    guard let start = bytes.baseAddress, cc_crc32c_available() else {
+      return portable(bytes, behind: crc)
+    }
+    return ~cc_crc32c(~crc, start, bytes.count)
   }
 
   /// The checksum where the processor has no instruction for it.
   ///
   /// Slicing by eight: eight bytes cost eight independent look-ups instead of a chain of eight, and
   /// that makes the checksum of a full frame cheaper than copying it through a socket.
-  static func portable(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
-    var crc: UInt32 = ~0
+  static func portable(_ bytes: UnsafeRawBufferPointer, behind first: UInt32 = 0) -> UInt32 {
+    var crc = ~first
     var offset = 0
     while bytes.count - offset >= 8 {
       let word = bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)

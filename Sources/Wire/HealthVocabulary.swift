@@ -93,8 +93,18 @@ public struct HealthReasons: Flags {
   public static let queueLong = bit(28)
   /// The alert `throughput`: fewer requests come than the configuration expects.
   public static let throughputLow = bit(29)
+  /// The data partition fails when it is read or written.
+  public static let dataFailing = bit(30)
+  /// The data partition does not answer.
+  public static let dataHanging = bit(31)
+  /// At least 80 % of the data partition is used.
+  public static let storageWarning = bit(32)
+  /// A recording that is asked for is not written although its stream flows.
+  public static let recordingStalled = bit(33)
+  /// Recordings wait for room on the data partition, or for the partition itself.
+  public static let recordingSuspended = bit(34)
   /// Reasons a person may ignore: they never change the state.
-  public static let notes = watchdogReset | clockUntrusted
+  public static let notes = watchdogReset | clockUntrusted | storageWarning
   /// Reasons with which the device does not do its job.
   public static let failures = safeMode | mediaServerDown | mediaServerUnresponsive
 }

@@ -30,4 +30,17 @@ public enum Limits {
   public static let sources = 32
   /// Bytes of a source's URL.
   public static let urlSize = 160
+  /// The longest recording with an end, in seconds.
+  public static let recordingS: UInt32 = 86_400
+  /// Bytes of the largest answer that comes in `BulkPart`s.
+  public static let bulkSize = 1024 * 1024
+  /// Entries of a page of files.
+  public static let files = 1000
+  /// Entries of a page of files for which no number is asked.
+  public static let filesByDefault = 50
+  /// The shortest age, in seconds, and the smallest size, in bytes, of a retention.
+  public static let retentionS: UInt32 = 60
+  public static let retentionBytes: UInt64 = 1024 * 1024
+  /// Steps of a camera's recovery that are remembered.
+  public static let recoverySteps = 16
 }

@@ -52,6 +52,32 @@ public enum Kind: UInt16, Sendable {
   case publish = 23
   /// What the device watches of itself, with thresholds and levels.
   case alertList = 24
+  /// A camera is recorded from now on.
+  case recordingStart = 25
+  /// A camera is no longer recorded.
+  case recordingStop = 26
+  /// Recordings that are asked for.
+  case recordingList = 27
+  /// Recordings and snapshots on the data partition, page by page.
+  case fileList = 28
+  /// One file.
+  case fileInfo = 29
+  /// A range of a file, in parts.
+  case fileRead = 30
+  /// Removes a file.
+  case fileRemove = 31
+  /// The device reads a whole file and says what it finds.
+  case fileVerify = 32
+  /// The data partition: room, files, retention.
+  case storageStatus = 33
+  /// When files may go.
+  case retentionSet = 34
+  /// What may go goes now.
+  case retentionRun = 35
+  /// Keeps a camera's newest picture as a file.
+  case snapshotSave = 36
+  /// What was done to get a camera's pictures back.
+  case cameraRecovery = 37
   /// Sent by the device without a request, to subscribers.
   case event = 0x8000
   /// A part of a message, sent by the device without a request, to subscribers.
@@ -110,6 +136,8 @@ public enum Status: UInt16, Error, Sendable {
   case cameraNotStreaming = 23
   /// A camera or a source has this name already.
   case alreadyExists = 24
+  /// The data partition is missing, read-only, failing or hanging.
+  case storageUnavailable = 25
 }
 
 /// Event topics, a bit each in subscription masks.
@@ -150,6 +178,8 @@ public enum EventCode: UInt16, Sendable {
   case cameraReplaced = 0x0004
   /// Two cameras give the same serial number.
   case cameraSerialCollision = 0x0005
+  /// Something was done to get a camera's pictures back.
+  case cameraRecovery = 0x0006
   /// A stream's state changed.
   case streamStatus = 0x0101
   /// A process was started.
@@ -176,8 +206,26 @@ public enum EventCode: UInt16, Sendable {
   case networkChanged = 0x0404
   /// `identify` began or ended.
   case identify = 0x0405
+  /// A recording's file grows for the first time.
+  case recordingStarted = 0x0501
+  /// A recording ended.
+  case recordingStopped = 0x0502
+  /// A recording does not record any longer.
+  case recordingInterrupted = 0x0503
+  /// A recording goes on after an interruption.
+  case recordingResumed = 0x0504
+  /// A file was cut to its whole parts, or set aside.
+  case fileRepaired = 0x0505
+  /// A snapshot was kept as a file.
+  case snapshotSaved = 0x0601
   /// The data partition came, went or changed.
   case storageChanged = 0x0701
+  /// A threshold of used space was passed.
+  case storageLevel = 0x0702
+  /// Retention removed files.
+  case filesRemoved = 0x0703
+  /// The index of files was lost or damaged, and was made anew from the files.
+  case indexRebuilt = 0x0704
 
   public var topic: Topics { Topics(rawValue: 1 << UInt32(rawValue >> 8)) }
 }
@@ -314,4 +362,8 @@ public enum LogSource: UInt8, Sendable {
   case agent = 0
   /// What MediaMTX prints.
   case mediaServer = 1
+  /// The agent's last lines of the boot before this one.
+  case agentBefore = 2
+  /// MediaMTX's last lines of the boot before this one.
+  case mediaServerBefore = 3
 }

@@ -89,6 +89,9 @@ struct USBCam: AsyncParsableCommand {
   @Option(help: "Deliver this many frames, then none.")
   var stallAfter: Int?
 
+  @Option(help: "Deliver this many frames, then none until the host sets its configuration anew.")
+  var wedgeAfter: Int?
+
   @Option(help: "Spoil frames among good ones.")
   var faulty: FaultyFrames.Kind?
 
@@ -105,8 +108,9 @@ struct USBCam: AsyncParsableCommand {
     if noStamp, mjpeg == nil, h264 == nil {
       throw ValidationError("--no-stamp goes with --mjpeg and --h264.")
     }
-    if [hang, freezeAfter != nil, stallAfter != nil].filter({ $0 }).count > 1 {
-      throw ValidationError("Choose one of --hang, --freeze-after and --stall-after.")
+    if [hang, freezeAfter != nil, stallAfter != nil, wedgeAfter != nil].filter({ $0 }).count > 1 {
+      throw ValidationError(
+        "Choose one of --hang, --freeze-after, --stall-after and --wedge-after.")
     }
     if faultyEvery < 1 { throw ValidationError("--faulty-every takes a number, 1 or more.") }
     if let freezeAfter, !(0...86400).contains(freezeAfter) {
@@ -114,6 +118,9 @@ struct USBCam: AsyncParsableCommand {
     }
     if let stallAfter, stallAfter < 0 {
       throw ValidationError("--stall-after takes a number of frames, 0 or more.")
+    }
+    if let wedgeAfter, wedgeAfter < 0 {
+      throw ValidationError("--wedge-after takes a number of frames, 0 or more.")
     }
   }
 
@@ -141,6 +148,7 @@ struct USBCam: AsyncParsableCommand {
   private var fault: CameraFault? {
     if hang { return .hangsAfterEnumeration }
     if let freezeAfter { return .freezes(after: .seconds(freezeAfter)) }
+    if let wedgeAfter { return .wedges(afterFrames: wedgeAfter) }
     return stallAfter.map(CameraFault.stalls(afterFrames:))
   }
 

@@ -19,8 +19,10 @@ func run() -> Int32 {
   if role == "agent" { return agentRole() }
   if role == "probe" { return ProbeRole.run(argument(2)) }
   if role == "feed" { return FeedArguments.run() }
+  if role == "usb" { return USBRole.run(argument(2), argument(3)) }
   if role == "picture" { return PictureRole.run() }
   if role == "storage" { return StorageRole.run(dataDirectory: argument(2)) }
+  if role == "job" { return JobRole.run(dataDirectory: argument(2)) }
   if role == "limits" { return limitsRole() }
   if role == "network" { return networkRole() }
   if role == "dhcp-event" { return dhcpEventRole(lx_argument(lx_argument_count() - 1)) }

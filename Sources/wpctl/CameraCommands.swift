@@ -37,7 +37,13 @@ struct CameraCommand: AsyncParsableCommand {
     let connection = try await options.connect()
     async let entry = connection.camera(name.name)
     async let capabilities = connection.capabilities(of: name.name)
-    let camera = try await CameraDocument(entry, capabilities: capabilities)
+    async let recovery = connection.optional { try await $0.recovery(of: name.name) }
+    async let recordings = connection.optional { try await $0.recordings() }
+    var camera = try await CameraDocument(entry, capabilities: capabilities)
+    let ladder = try await recovery.map { RecoveryDocument($0) }
+    camera.recovery = ladder?.tells == true ? ladder : nil
+    camera.recording = try await recordings?.first { $0.camera == name.name }
+      .map { RecordingDocument($0) }
     await connection.close()
     if options.json { return try Console.document(camera) }
     show(camera)
@@ -64,6 +70,8 @@ struct CameraCommand: AsyncParsableCommand {
       let next = camera.nextAttemptInMs.map { ", next try in \(spoken(ms: UInt64($0)))" } ?? ""
       facts.add("Failures", "\(camera.attempts) in a row\(next)")
     }
+    facts.add("Recording", camera.recording.map(words), camera.recording?.style ?? .plain)
+    if let recovery = camera.recovery { add(recovery, to: &facts) }
     facts.print()
     guard let modes = camera.modes, !modes.isEmpty else { return }
     Console.line("")
@@ -75,6 +83,30 @@ struct CameraCommand: AsyncParsableCommand {
     }
     table.print()
     if camera.modesTruncated == true { Console.line("… and more than fit into one answer.") }
+  }
+
+  private func words(_ recording: RecordingDocument) -> String {
+    let left = recording.remainingS.map { ", \(spoken(ms: UInt64($0) * 1000)) left" } ?? ""
+    return "\(recording.stateWords)\(left), \(recording.written)"
+  }
+
+  /// Where the recovery ladder stands, what was done, and the last steps.
+  private func add(_ recovery: RecoveryDocument, to facts: inout TextFacts) {
+    let next = recovery.nextInMs.map { ", next step in \(spoken(ms: UInt64($0)))" } ?? ""
+    let steps = "\(recovery.attempts) step\(recovery.attempts == 1 ? "" : "s")"
+    facts.add(
+      "Recovery",
+      recovery.rung == "none" ? "nothing is wrong now" : "\(recovery.rung), \(steps)\(next)",
+      recovery.rung == "none" ? .plain : .yellow)
+    facts.add(
+      "",
+      "reopened \(recovery.reopens), restarted \(recovery.restarts), "
+        + "reauthorised \(recovery.reauthorisations), power cycled \(recovery.powerCycles), "
+        + "worked again \(recovery.recoveries) times")
+    for step in recovery.steps {
+      facts.add(
+        "", "at \(spoken(ms: step.atMs)): \(step.rung) (\(step.cause)), \(step.outcome)", .dim)
+    }
   }
 
   private func words(_ mode: CameraDocument.Mode) -> String {
@@ -134,14 +166,14 @@ struct CameraName: ExpressibleByArgument {
 }
 
 extension CameraDocument {
-  fileprivate var stateWords: String {
+  var stateWords: String {
     if state == "busy", let holder = holderName ?? self.holder.map({ "process \($0)" }) {
       return "busy (held by \(holder)\(self.holder.map { ", pid \($0)" } ?? ""))"
     }
     return reason == "none" || reason == "unplugged" ? state : "\(state) (\(reason))"
   }
 
-  fileprivate var style: Console.Style {
+  var style: Console.Style {
     switch state {
     case "ready", "streaming": .green
     case "failed", "noBandwidth": .red

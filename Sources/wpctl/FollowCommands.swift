@@ -35,12 +35,18 @@ struct EventsCommand: AsyncParsableCommand {
     let document = EventDocument(event)
     if options.json { return try Console.record(document) }
     if event.missed > 0 { Console.line("… \(event.missed) events missed") }
-    let time =
-      document.unixMs.map { spoken(unixMs: $0) } ?? "\(Double(document.uptimeMs) / 1000) s"
-    let words = [time, document.event, document.subject, document.detail].filter { !$0.isEmpty }
+    Console.line(document.words)
+  }
+}
+
+extension EventDocument {
+  /// When, what, about whom, and what there is to say.
+  var words: String {
+    let time = unixMs.map { spoken(unixMs: $0) } ?? "\(Double(uptimeMs) / 1000) s"
+    let words = [time, event, subject, detail].filter { !$0.isEmpty }
     // The value of an alert's change is two numbers in one, which its detail says in words.
-    let value = document.value == 0 || document.alert != nil ? "" : "  (\(document.value))"
-    Console.line(words.map(\.printable).joined(separator: "  ") + value)
+    let number = value == 0 || alert != nil ? "" : "  (\(value))"
+    return words.map(\.printable).joined(separator: "  ") + number
   }
 }
 
@@ -51,14 +57,18 @@ struct LogsCommand: AsyncParsableCommand {
   @OptionGroup var options: GlobalOptions
   @Flag(name: .shortAndLong, help: "Go on until interrupted.") var follow = false
   @Flag(help: "What MediaMTX prints, instead of the agent's own lines.") var media = false
+  @Flag(help: "The last lines of the boot before this one.") var previous = false
   @Option(name: .customShort("n"), help: "Only the last so many lines of what there is.")
   var lines: Int?
 
   func validate() throws {
     if let lines, lines < 0 { throw ValidationError("`-n` is at least 0.") }
+    if follow, previous { throw ValidationError("The boot before this one says nothing new.") }
   }
 
-  private var source: LogSource { media ? .mediaServer : .agent }
+  private var source: LogSource {
+    previous ? (media ? .mediaServerBefore : .agentBefore) : (media ? .mediaServer : .agent)
+  }
 
   func run() async throws {
     let connection = try await options.connect()

@@ -8,7 +8,8 @@ struct SnapshotCommand: AsyncParsableCommand {
     commandName: "snapshot", abstract: "Takes a picture with a camera.",
     discussion: """
       The picture is never older than one frame interval. With `-o -` it goes to standard output:
-      as a picture where the terminal shows pictures (iTerm2's protocol), as JPEG into a pipe.
+      as a picture where the terminal shows pictures (iTerm2's protocol), as JPEG into a pipe. \
+      `--save` keeps it on the device instead, as a file that `wpctl files` lists.
       """)
 
   @OptionGroup var options: GlobalOptions
@@ -18,8 +19,12 @@ struct SnapshotCommand: AsyncParsableCommand {
     help: ArgumentHelp(
       "Where to write the JPEG; `-`: standard output. Default: NAME.jpg.", valueName: "file"))
   var output: String?
+  @Flag(help: "Keep it as a file of the device; print its name.") var save = false
 
   func validate() throws {
+    guard !(save && output != nil) else {
+      throw ValidationError("`--save` keeps it on the device, `-o` writes it here; choose one.")
+    }
     guard !(options.json && output == "-") else {
       throw ValidationError("`--json` and `-o -` both want standard output; choose one.")
     }
@@ -30,6 +35,7 @@ struct SnapshotCommand: AsyncParsableCommand {
 
   func run() async throws {
     let connection = try await options.connect()
+    if save { return try await keep(connection) }
     let snapshot = try await connection.snapshot(of: name.name)
     await connection.close()
     let picture = Data(snapshot.bytes)
@@ -51,6 +57,13 @@ struct SnapshotCommand: AsyncParsableCommand {
     Console.line(
       "\(file): \(document.width)x\(document.height), \(spoken(bytes: UInt64(document.bytes))), "
         + "taken \(String(format: "%.0f", document.ageMs)) ms before it was sent\(notes)")
+  }
+
+  private func keep(_ connection: ControlConnection) async throws {
+    let file = FileDocument(try await connection.saveSnapshot(of: name.name))
+    await connection.close()
+    if options.json { return try Console.document(file) }
+    Console.line("\(file.file.printable): \(spoken(bytes: file.bytes)), on the device")
   }
 }
 

@@ -14,10 +14,13 @@ struct Wpctl: AsyncParsableCommand {
       """,
     version: "\(productVersion)",
     subcommands: [
-      StatusCommand.self, CamerasCommand.self, CameraCommand.self, StreamsCommand.self,
+      StatusCommand.self, TopCommand.self, CamerasCommand.self, CameraCommand.self,
+      StreamsCommand.self,
       SnapshotCommand.self, StreamCommand.self, SourceCommand.self,
+      RecordCommand.self, FilesCommand.self, StorageCommand.self, RetentionCommand.self,
       PublishCommand.self, MessagesCommand.self, EventsCommand.self, LogsCommand.self,
       MetricsCommand.self, AlertsCommand.self, ExporterCommand.self, SubscriptionsCommand.self,
+      SupportCommand.self,
       PingCommand.self, DiscoverCommand.self, IdentifyCommand.self, RebootCommand.self,
       ShutdownCommand.self,
     ])
@@ -70,10 +73,10 @@ enum Outcome: Int32 {
       switch error {
       case .unreachable, .closed, .ended: self = .noConnection
       case .connectTimeout, .timeout: self = .timeout
-      case .busy: self = .busy
+      case .busy, .overloaded: self = .busy
       case .refused, .protocolViolation, .malformedAnswer: self = .refused
       }
-    case is Unwritable, is CannotListen: self = .refused
+    case is Unwritable, is CannotListen, is DownloadError: self = .refused
     case is DiscoveryError: self = .noConnection
     case is NothingCame: self = .timeout
     default: return nil

@@ -9,6 +9,7 @@ enum Films {
   static let conforming = film("420.mjpeg", mjpeg("yuvj420p"))
   static let coarse = film("444.mjpeg", mjpeg("yuvj444p"))
   static let ownTables = film("huffman.mjpeg", mjpeg("yuvj420p", huffman: "optimal"))
+  static let small = film("small.mjpeg", mjpeg("yuvj420p"), size: "640x480")
   static let odd = film("odd.mjpeg", mjpeg("yuvj420p"), size: "644x484")
   static let h264 = film(
     "film.h264",

@@ -92,7 +92,7 @@ import Wire
     world.reports["video0"] = .some(nil)
     world.clearLog()
     let plugged = world.now
-    world.plug(World.webcam())
+    world.plug(World.portless)
     world.run(5100)
     let event = try #require(world.events(.cameraConnected).first)
     #expect(event.ms - plugged == 5000)

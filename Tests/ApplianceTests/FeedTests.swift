@@ -78,7 +78,8 @@ import Wire
     #expect(throws: Status.cameraNotStreaming) { try world.picture(name) }
     #expect(throws: Status.unknownCamera) { try world.picture("nobody") }
     let (other, h264) = try World.streaming()
-    #expect(throws: Status.notSupported) { try other.picture(h264) }
+    let key = try other.picture(h264)
+    #expect(key.isKeyFrame && key.transcoded)
   }
 
   // MARK: Modes

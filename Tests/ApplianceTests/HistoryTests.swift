@@ -78,10 +78,13 @@ import Wire
     world.run(60_000)
     for effect in world.asked {
       switch effect {
-      case .spawnMediaServer, .spawnProbe, .spawnFeed, .publishFeed, .media, .log:
+      case .spawnMediaServer, .spawnProbe, .spawnFeed, .publishFeed, .media, .log, .reauthorise,
+        .cyclePower:
         Issue.record("safe mode does \(effect)")
       case .signal, .cancelMedia, .checkMediaSockets, .light, .petWatchdog, .publish,
-        .rememberIdentities, .rememberSources, .silenceFeed, .breadcrumb, .stop:
+        .rememberIdentities, .rememberSources, .silenceFeed, .breadcrumb, .stop,
+        .rememberRecordings, .tagRecording, .setRetention, .remountData,
+        .tellClock:
         break
       }
     }

@@ -55,6 +55,36 @@ private struct Bench: ~Copyable {
     #expect(bench.machine.nextDeadline == .never)
   }
 
+  @Test func theDataPartitionIsMountedAnewOnRequest() {
+    var bench = Bench()
+    bench.boot()
+    #expect(bench.step(.remountWanted, after: 60_000) == [.startJob(.dataPartition)])
+    #expect(bench.step(.remountWanted) == [], "one at a time")
+    #expect(bench.step(.jobEnded(.dataPartition, .code(2))) == [.tellStorage(.readOnly)])
+    #expect(bench.step(.remountWanted) == [.startJob(.dataPartition)])
+    #expect(bench.wait() == [.giveUpOn(.dataPartition), .tellStorage(.missing)])
+    #expect(bench.step(.remountWanted) == [], "the last one hangs")
+    #expect(bench.step(.jobEnded(.dataPartition, .code(0))) == [.tellStorage(.writable)])
+    #expect(bench.step(.shutdown(.reboot)) == [.signalAll(.terminate)])
+    #expect(bench.step(.remountWanted) == [], "on the way down")
+  }
+
+  /// Or a partition that comes and goes would end the agent each time.
+  @Test func theLastGoodConfigurationIsReadOnce() {
+    var bench = Bench()
+    _ = bench.step(.started(shell: false))
+    _ = bench.step(.jobEnded(.watchdogModules, .code(0)))
+    _ = bench.step(.jobEnded(.bootPartition, .code(2)), after: 300)
+    _ = bench.step(.jobEnded(.lateModules, .code(0)), after: 1000)
+    let first = bench.step(.jobEnded(.dataPartition, .code(1)))
+    #expect(first.contains(.signal(.agent, .terminate)))
+    for case .signal(let service, .terminate) in first {
+      _ = bench.step(.serviceEnded(service, .code(0)))
+    }
+    #expect(bench.step(.remountWanted, after: 60_000).contains(.startJob(.dataPartition)))
+    #expect(bench.step(.jobEnded(.dataPartition, .code(1))) == [.tellStorage(.writable)])
+  }
+
   @Test func theShellRunsOnlyOnRequest() {
     for wanted in [false, true] {
       var bench = Bench()

@@ -136,6 +136,21 @@ import Wire
         $0.health = .failed
         $0.reasons = .configurationInvalid | .safeMode
       } == .safeMode)
+    for reasons in [
+      HealthReasons.dataMissing, .dataReadOnly, .dataFailing, .dataHanging | .recordingSuspended,
+    ] {
+      #expect(code(.power) { ($0.health, $0.reasons) = (.degraded, reasons) } == .dataUnavailable)
+    }
+    for reasons in [
+      HealthReasons.storageLow, .storageCritical, .recordingStalled, .recordingSuspended,
+    ] {
+      #expect(code(.power) { ($0.health, $0.reasons) = (.degraded, reasons) } == .storageFull)
+    }
+    #expect(
+      code(.power) {
+        ($0.health, $0.reasons) = (.failed, .mediaServerDown | .dataMissing)
+      } == .failed)
+    #expect(code(.power) { $0.reasons = .storageWarning } == .healthy)
     #expect(code(.camera) { _ in } == .noCamera)
     #expect(code(.camera) { $0.camerasProbing = 1 } == .probing)
     #expect(code(.camera) { ($0.camerasKnown, $0.camerasPresent) = (2, 2) } == .ready)

@@ -81,10 +81,13 @@ import Wire
     #expect(world.health.state == .failed && world.health.reasons.contains(.safeMode))
     for effect in world.asked {
       switch effect {
-      case .spawnMediaServer, .spawnProbe, .spawnFeed, .publishFeed, .media:
+      case .spawnMediaServer, .spawnProbe, .spawnFeed, .publishFeed, .media, .reauthorise,
+        .cyclePower:
         Issue.record("safe mode does \(effect)")
       case .signal, .cancelMedia, .checkMediaSockets, .light, .petWatchdog, .publish,
-        .rememberIdentities, .rememberSources, .silenceFeed, .log, .breadcrumb, .stop:
+        .rememberIdentities, .rememberSources, .silenceFeed, .log, .breadcrumb, .stop,
+        .rememberRecordings, .tagRecording, .setRetention, .remountData,
+        .tellClock:
         break
       }
     }

@@ -13,7 +13,7 @@ final class World {
   private(set) var log: [(ms: UInt64, effect: Effect)] = []
   private var pending: [(at: UInt64, order: Int, action: (World) -> Void)] = []
   private var order = 0
-  private(set) var steps = 0
+  private(set) var inputs = 0
   private(set) var mostEffects = 0
 
   // MediaMTX
@@ -44,12 +44,20 @@ final class World {
   private(set) var probesAlive = 0
   private(set) var mostProbesAlive = 0
 
+  // Recorders of MediaMTX, by path; see WorldRecordings.
+  var recorders: [String: FakeRecorder] = [:]
+  /// Nothing can be written: MediaMTX says nothing of it.
+  var diskIsFull = false
+
   // Feeds
   var feeds: [Int: FakeFeed] = [:]
   /// What becomes of the next feeds that are started, by node.
   var feedPlans: [String: FakeFeed.Plan] = [:]
   var feedPlan = FakeFeed.Plan.works
   var feedsIgnoreKill = false
+
+  // Steps at the USB
+  var steps = FakeSteps()
 
   init(
     at ms: UInt64 = 1000, facts: BootFacts = World.facts, start: Bool = true,
@@ -87,8 +95,8 @@ final class World {
     world.send(.clockTrusted(unixMs: 1_800_000_000_000))
     var storage = StorageFacts()
     storage.state = .writable
-    storage.totalBytes = 1000
-    storage.freeBytes = 900
+    storage.totalBytes = 100_000_000_000
+    storage.freeBytes = 90_000_000_000
     world.send(.storageChanged(storage))
     world.run(500)
     return world
@@ -123,15 +131,6 @@ final class World {
   func stop(_ action: PowerAction) throws(Status) {
     try appliance.stop(action, now: instant, effects: &effects)
     settle()
-  }
-
-  func plug(_ device: DeviceFacts) { send(.deviceAdded(device)) }
-  func unplug(_ node: String) { send(.deviceRemoved(node: Text(node))) }
-
-  func enumerate(_ devices: [DeviceFacts]) {
-    send(.devicesEnumerating)
-    for device in devices { plug(device) }
-    send(.devicesEnumerated)
   }
 
   func remember(_ cameras: [KnownCamera]) {
@@ -171,7 +170,7 @@ final class World {
   // MARK: Output
 
   private func settle() {
-    steps += 1
+    inputs += 1
     mostEffects = max(mostEffects, effects.count)
     let asked = (0..<effects.count).map { effects[$0] }
     effects.removeAll()
@@ -236,6 +235,12 @@ final class World {
     return result
   }
 
+  /// Paths that MediaMTX's file says to record.
+  private var recordedAtStart: [String] {
+    (0..<appliance.streams.count).filter { appliance.streams[$0].recordsTold }
+      .map { String(appliance.streams[$0].name) }
+  }
+
   // MARK: The fake world
 
   private func react(_ effect: Effect) {
@@ -258,7 +263,15 @@ final class World {
     case .silenceFeed(let slot, let life): directFeed(slot, life, publishes: false)
     case .signal(.feed(let slot), let life, _):
       if !feedsIgnoreKill { later(2) { $0.endFeed(slot, life, .signal(9)) } }
-    case .rememberSources: break
+    case .rememberSources, .rememberRecordings, .tagRecording, .setRetention, .remountData,
+      .tellClock:
+      break
+    case .reauthorise(let slot, let life, let port):
+      takeStep(.reauthorise, slot, life, String(port))
+    case .cyclePower(let slot, let life, let port):
+      takeStep(.portPower, slot, life, String(port))
+    case .signal(.recovery(let slot), let life, _):
+      if !steps.ignoreKill { later(2) { $0.endStep(slot, life, .signal(9)) } }
     }
   }
 
@@ -266,6 +279,8 @@ final class World {
     serverLife = life
     serverPaths = [:]
     for name in streams.keys { addPath(name) }
+    stopRecorders()
+    startRecorders(recordedAtStart)
     guard !serverSpawnFails else {
       return later(1) { $0.send(.childSpawnFailed(.mediaServer, life: life, errno: 2)) }
     }
@@ -276,6 +291,7 @@ final class World {
   func exitServer(_ status: ChildStatus) {
     serverCallOutstanding = false
     serverPaths = [:]
+    stopRecorders()
     send(.childExited(.mediaServer, life: serverLife, status))
   }
 
@@ -332,10 +348,20 @@ final class World {
       outcome = .paths(pages: UInt16((all.count + serverPageSize - 1) / serverPageSize))
     case .addPath(_, let name):
       outcome = serverRejects.map { .rejected(status: $0) } ?? .done
-      if serverRejects == nil, !serverForgets { later(70) { $0.addPath(String(name)) } }
+      if serverRejects == nil, !serverForgets {
+        let records = recordedAtStart.contains(String(name))
+        later(70) {
+          $0.addPath(String(name))
+          $0.switchRecorder(String(name), records)
+        }
+      }
     case .removePath(_, let name):
       outcome = serverRejects.map { .rejected(status: $0) } ?? .done
       if serverRejects == nil, !serverForgets { serverPaths[String(name)] = nil }
+    case .recordPath(_, let name, let on):
+      outcome = serverRejects.map { .rejected(status: $0) } ?? .done
+      // An answer comes before the change is applied.
+      if serverRejects == nil, !serverForgets { later(5) { $0.switchRecorder(String(name), on) } }
     }
     page.withUnsafeBufferPointer {
       send(.mediaAnswered(MediaAnswer(request: request, outcome: outcome), paths: $0))

@@ -41,4 +41,23 @@ extension World {
     device.index = index
     return device
   }
+
+  /// A camera on no USB port, with which only processes can be started again.
+  static var portless: DeviceFacts {
+    var device = webcam(port: "")
+    device.bus = "vivid-000-vid-cap@vivid.0"
+    return device
+  }
+
+  func plug(_ device: DeviceFacts) {
+    steps.plugged[String(device.port)] = device
+    send(.deviceAdded(device))
+  }
+  func unplug(_ node: String) { send(.deviceRemoved(node: Text(node))) }
+
+  func enumerate(_ devices: [DeviceFacts]) {
+    send(.devicesEnumerating)
+    for device in devices { plug(device) }
+    send(.devicesEnumerated)
+  }
 }

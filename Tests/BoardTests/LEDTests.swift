@@ -142,7 +142,7 @@ extension OnTheBoard {
         try await technician.health("told of the missing card") {
           $0.reasons.contains(.dataMissing)
         }
-        try await see(.degraded, on: board)
+        try await see(.dataUnavailable, on: board)
         await technician.leave()
       }
     }

@@ -60,16 +60,13 @@ extension Technician {
     _ name: Name, _ what: String, within limit: Duration = .seconds(20),
     until condition: (CameraEntry) -> Bool
   ) async throws -> CameraEntry {
-    let deadline = ContinuousClock.now + limit
-    while true {
+    try await poll(within: limit) {
       let camera = try await connection.camera(name)
-      if condition(camera) { return camera }
-      guard ContinuousClock.now < deadline else {
-        let reason = camera.reason.known.map { "\($0)" } ?? "?"
-        throw BoardError(
-          "\(name.string) is not \(what) within \(limit): \(camera.state.name), reason \(reason)")
-      }
-      try await Task.sleep(for: .milliseconds(30))
+      if condition(camera) { return .success(camera) }
+      let reason = camera.reason.known.map { "\($0)" } ?? "?"
+      return .failure(
+        BoardError(
+          "\(name.string) is not \(what) within \(limit): \(camera.state.name), reason \(reason)"))
     }
   }
 

@@ -64,16 +64,13 @@ final class Technician: Sendable {
     within limit: Duration = .seconds(30), _ what: String,
     until condition: (HealthReport) -> Bool
   ) async throws -> HealthReport {
-    let deadline = ContinuousClock.now + limit
-    while true {
+    try await poll(within: limit) {
       let report = try await connection.health()
-      if condition(report) { return report }
-      guard ContinuousClock.now < deadline else {
-        throw BoardError(
+      if condition(report) { return .success(report) }
+      return .failure(
+        BoardError(
           "health is not \(what) within \(limit): \(report.state.name), reasons "
-            + report.reasons.names.joined(separator: ", "))
-      }
-      try await Task.sleep(for: .milliseconds(100))
+            + report.reasons.names.joined(separator: ", ")))
     }
   }
 }

@@ -70,12 +70,12 @@ import Testing
   }
 
   @Test func nobodyListens() async throws {
-    let device = try await FakeDevice(.golden)
-    let address = DeviceAddress(host: "127.0.0.1", port: device.port)
-    await device.stop()
+    let nobody = try DeafPort()
+    let address = DeviceAddress(host: "127.0.0.1", port: nobody.port)
     await #expect(throws: ControlError.unreachable(address, reason: "connection refused")) {
       _ = try await ControlConnection.open(address)
     }
+    _ = nobody
   }
 
   @Test func silence() async throws {
@@ -103,7 +103,9 @@ import Testing
         operation: .health, status: Status.rateLimited.rawValue, detail: 0,
         message: "\(Status.rateLimited.sentence)")
     }
-    try await expect(.refusing([.health: .busy])) { .busy($0, retryAfterMs: 0) }
+    try await expect(.refusing([.health: .busy])) { _ in
+      .overloaded(operation: .health, retryAfterMs: 0, message: "\(Status.busy.sentence)")
+    }
   }
 
   /// Requests on a connection that has ended are told why it has.
@@ -123,6 +125,7 @@ import Testing
     let errors: [ControlError] = [
       .unreachable(device, reason: "connection refused"), .connectTimeout(device, seconds: 0.5),
       .busy(device, retryAfterMs: 500), .closed(device),
+      .overloaded(operation: .fileRead, retryAfterMs: 200, message: "Too much to do."),
       .timeout(device, operation: .ping, seconds: 5),
       .refused(operation: .ping, status: 900, detail: 0, message: "No."),
       .ended(status: 21, message: "Silent for too long."), .protocolViolation(device, .badMagic),

@@ -26,6 +26,10 @@ final class FakeDevice: Sendable {
     case reversed(count: Int)
     /// Health with another state.
     case health(HealthState)
+    /// Has these files and logs; answers everything else with its vector.
+    case files(FakeFiles)
+    /// The event that confirms a recording comes after so many milliseconds; nil: never.
+    case recording(beginsAfterMs: Int64?)
   }
 
   let channel: any Channel
@@ -37,6 +41,7 @@ final class FakeDevice: Sendable {
 
   private final class Connections: Sendable {
     let open = Mutex(0)
+    let channels = Mutex<[any Channel]>([])
   }
 
   init(_ behaviour: Behaviour) async throws {
@@ -45,6 +50,7 @@ final class FakeDevice: Sendable {
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .childChannelInitializer { channel in
         connections.open.withLock { $0 += 1 }
+        connections.channels.withLock { $0.append(channel) }
         channel.closeFuture.whenComplete { _ in connections.open.withLock { $0 -= 1 } }
         return channel.eventLoop.makeCompletedFuture {
           try channel.pipeline.syncOperations.addHandler(Answering(behaviour))
@@ -54,6 +60,11 @@ final class FakeDevice: Sendable {
   }
 
   func stop() async { try? await channel.close() }
+
+  /// Ends all connections.
+  func disconnect() async {
+    for channel in connections.channels.withLock({ $0 }) { try? await channel.close() }
+  }
 }
 
 /// The bytes of a golden vector.
@@ -69,6 +80,17 @@ let packageFolder = URL(filePath: #filePath).deletingLastPathComponent()
   .deletingLastPathComponent().deletingLastPathComponent()
 let sourceFolder = packageFolder.appending(path: "Sources")
 
+/// The event that confirms the recording of the golden vectors.
+private let recordingBegins: EventMessage = {
+  var event = EventMessage()
+  event.sequence = 1
+  event.topic = .recordings
+  event.code = Code(.recordingStarted)
+  event.value = 17
+  event.subject = "cam-front"
+  return event
+}()
+
 private final class Answering: ChannelInboundHandler {
   typealias InboundIn = ByteBuffer
   typealias OutboundOut = ByteBuffer
@@ -77,6 +99,8 @@ private final class Answering: ChannelInboundHandler {
   private var received = ByteBuffer()
   private var held: [[UInt8]] = []
   private var logAsked = false
+  /// When a slow line has sent everything.
+  private var lineFree = NIODeadline.uptimeNanoseconds(0)
   /// The payload of the request being answered; a ping's comes back.
   private var pinged: [UInt8] = []
 
@@ -86,6 +110,7 @@ private final class Answering: ChannelInboundHandler {
     switch behaviour {
     case .busy: send(vector("busy"), context, thenClose: true)
     case .garbage: send([UInt8]("HTTP/1.1 400 Bad Request\r\n\r\n".utf8), context)
+    case .files(let files) where !files.accept(): context.close(promise: nil)
     default: break
     }
   }
@@ -124,10 +149,54 @@ private final class Answering: ChannelInboundHandler {
       guard held.count == count else { return }
       for frame in held.reversed() { send(frame, context) }
     case .health(let state): send(reply(header, state: state), context)
+    case .files(let files): answer(header, from: files, context)
+    case .recording(let delay):
+      send(reply(header), context)
+      guard header.kind == Kind.recordingStart.rawValue, let delay else { return }
+      let context = NIOLoopBound(context, eventLoop: context.eventLoop)
+      let event = built { Frame.event(recordingBegins, into: $0) }
+      context.eventLoop.scheduleTask(in: .milliseconds(delay)) {
+        context.value.writeAndFlush(NIOAny(ByteBuffer(bytes: event)), promise: nil)
+      }
     }
     guard header.kind == Kind.subscribe.rawValue, case .golden = behaviour else { return }
     for name in ["event", "event", "message", "message-losses", "message"] {
       send(vector(name), context)
+    }
+  }
+
+  private func answer(
+    _ header: Header, from files: FakeFiles, _ context: ChannelHandlerContext
+  ) {
+    switch files.answer(header, pinged) {
+    case .golden: send(reply(header), context)
+    case .silence: return
+    case .refusal(let status): send(built { Frame.refusal(to: header, status, into: $0) }, context)
+    case .payload(let payload): send(frame(header, payload), context)
+    case .parts(let bytes, let cut):
+      var frames: [[UInt8]] = []
+      for offset in stride(from: 0, to: max(bytes.count, 1), by: BulkPart.capacity) {
+        let part = bytes[offset..<min(offset + BulkPart.capacity, bytes.count)]
+        let head = BulkPart(
+          total: UInt32(bytes.count), offset: UInt32(offset), count: UInt32(part.count))
+        frames.append(frame(header, encoded(head) + part))
+      }
+      let pause = files.state.withLock { $0.faults.partMs }
+      guard pause == 0 else { return send(frames, every: pause, context) }
+      let whole = frames.flatMap(\.self)
+      guard cut else { return send(whole, context) }
+      send(Array(whole.prefix(whole.count / 2)), context, thenClose: true)
+    }
+  }
+
+  /// Sends frames on a slow line: each takes so many milliseconds, behind all earlier ones.
+  private func send(_ frames: [[UInt8]], every pauseMs: Int64, _ context: ChannelHandlerContext) {
+    let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+    for frame in frames {
+      lineFree = max(lineFree, .now()) + .milliseconds(pauseMs)
+      context.eventLoop.scheduleTask(deadline: lineFree) {
+        bound.value.writeAndFlush(NIOAny(ByteBuffer(bytes: frame)), promise: nil)
+      }
     }
   }
 
@@ -143,7 +212,11 @@ private final class Answering: ChannelInboundHandler {
       if logAsked { payload = Array(payload[..<16]) + [UInt8](repeating: 0, count: 8) }
       logAsked = true
     }
-    return built { buffer in
+    return frame(header, payload)
+  }
+
+  private func frame(_ header: Header, _ payload: [UInt8]) -> [UInt8] {
+    built { buffer in
       var writer = FrameWriter(buffer)
       payload.withUnsafeBytes { writer.payload.write($0) }
       return writer.seal(header.reply())

@@ -15,6 +15,12 @@ import Testing
     ("done", ["stream", "start", "cam-front"]), ("done", ["stream", "stop", "cam-front"]),
     ("publish", ["publish", #filePath]), ("ping", ["ping"]), ("done", ["identify"]),
     ("done", ["reboot"]), ("done", ["shutdown"]),
+    ("recordings", ["record"]), ("recording", ["record", "start", "cam-front", "--for", "1h"]),
+    ("recording", ["record", "stop", "cam-front"]), ("files", ["files", "ls", "--limit", "2"]),
+    ("file", ["files", "info", "cam-front/a.mp4"]), ("file", ["snapshot", "cam-front", "--save"]),
+    ("removed", ["files", "rm", "cam-front/a.mp4", "cam-front/b.jpg"]), ("storage", ["storage"]),
+    ("retention", ["retention"]), ("retention", ["retention", "set", "--age", "30d"]),
+    ("retention", ["retention", "set", "--manual"]), ("retention-run", ["retention", "run"]),
   ])
   func documents(schema: String, arguments: [String]) async throws {
     let run = try await against(.golden, arguments + ["--json"])
@@ -35,6 +41,7 @@ import Testing
 
   @Test(arguments: [
     ("event", ["events", "--count", "2"]), ("log-line", ["logs"]),
+    ("log-line", ["logs", "--previous", "--media"]),
     ("message", ["messages", "--count", "2"]),
   ])
   func lines(schema: String, arguments: [String]) async throws {
@@ -50,6 +57,8 @@ import Testing
     let used = [
       "status", "cameras", "camera", "streams", "metrics", "subscriptions", "ping", "done",
       "event", "log-line", "discover", "snapshot", "sources", "publish", "message", "alerts",
+      "recordings", "recording", "files", "file", "removed", "storage", "retention",
+      "retention-run", "download", "support",
     ]
     #expect(Set(files) == Set(used.map { $0 + ".json" }))
   }

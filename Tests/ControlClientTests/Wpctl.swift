@@ -30,7 +30,7 @@ func wpctl(
   for file in files { FileManager.default.createFile(atPath: file.path, contents: nil) }
 
   let process = Process()
-  process.executableURL = program
+  process.executableURL = wpctlProgram
   process.arguments = arguments
   process.environment = ["PATH": "/usr/bin:/bin"].merging(environment) { $1 }
   process.standardInput = FileHandle.nullDevice
@@ -48,6 +48,11 @@ func wpctl(
     kill(process.processIdentifier, signal)
   }
   for await _ in ended.stream {}
+  if process.isRunning {
+    // The test's time is over.
+    kill(process.processIdentifier, SIGKILL)
+    throw CancellationError()
+  }
   return WpctlRun(
     code: process.terminationStatus, output: try String(contentsOf: files[0], encoding: .utf8),
     complaint: try String(contentsOf: files[1], encoding: .utf8))
@@ -55,7 +60,7 @@ func wpctl(
 
 /// The program lies beside the test bundle, which is the running program or, where a helper of the
 /// toolchain runs it, an argument.
-private let program: URL = {
+let wpctlProgram: URL = {
   let bundles = ["/proc/self/exe"] + CommandLine.arguments.filter { $0.hasSuffix(".xctest") }
   let places = bundles.map {
     URL(filePath: $0).resolvingSymlinksInPath().deletingLastPathComponent()

@@ -156,9 +156,8 @@ import Testing
   // MARK: - What goes wrong
 
   @Test func nobodyListens() async throws {
-    let device = try await FakeDevice(.golden)
-    let name = device.name
-    await device.stop()
+    let nobody = try DeafPort()
+    let name = nobody.name
     let run = try await wpctl("status", "--device", name)
     #expect(run.code == 3)
     #expect(run.complaint.hasPrefix("wpctl: Cannot connect to \(name) (connection refused);"))

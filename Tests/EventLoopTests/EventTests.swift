@@ -27,6 +27,77 @@ import Wire
     #expect(try values(fixture.loop.system.peers[none]!) == [])
   }
 
+  /// Who reads the log of the boot before wants to know what had happened.
+  @Test func eventsAreLinesOfTheLog() throws {
+    var fixture = Fixture()
+    fixture.turns(2)
+    #expect(fixture.loop.system.kept.contains { $0.contains(" event systemStarted") })
+    let before = fixture.loop.system.kept.count
+    let details = ["", "sends no more pictures"]
+    for (value, detail) in details.enumerated() {
+      var event = Event(.cameraStatus, value: UInt32(value))
+      event.subject.append("cam")
+      for byte in detail.utf8 { event.detail.append(byte) }
+      fixture.loop.log(event)
+    }
+    fixture.loop.log(Event(.alertChanged, value: 1))
+    let kept = fixture.loop.system.kept[before...].map { $0.drop { $0 != " " } }
+    #expect(
+      kept == [" event cameraStatus cam\n", " event cameraStatus cam 1 sends no more pictures\n"])
+  }
+
+  /// A camera that fails for days must not push everything else out of the log.
+  @Test func whatHappensAgainAndAgainIsLoggedNowAndThen() {
+    var fixture = Fixture()
+    fixture.turns(2)
+    let before = fixture.loop.system.kept.count
+    let start = fixture.loop.now
+    // A day of a camera that comes and goes every ten seconds, and another one that went once.
+    for second in stride(from: UInt64(0), to: 86_400, by: 10) {
+      fixture.loop.now = start + 1000 * second
+      for (code, subject) in [(EventCode.cameraStatus, "bad"), (.cameraRecovery, "bad")] {
+        var event = Event(code, value: UInt32(second))
+        for byte in subject.utf8 { event.subject.append(byte) }
+        fixture.loop.log(event)
+      }
+    }
+    var other = Event(.cameraStatus)
+    for byte in "other".utf8 { other.subject.append(byte) }
+    fixture.loop.log(other)
+    let lines = fixture.loop.system.kept[before...]
+    #expect(lines.last?.hasSuffix(" event cameraStatus other\n") == true)
+    let status = lines.dropLast().filter { $0.contains("cameraStatus") }
+    #expect(status.prefix(16).allSatisfy { !$0.contains("left out") })
+    // One in ten minutes, and every event is in a line or counted by one.
+    #expect((140...160).contains(status.count), "\(status.count)")
+    let left = status.compactMap { line in
+      line.firstMatch(of: /\((\d+) like it left out before\)/).flatMap { Int($0.1) }
+    }
+    #expect((8580...8640).contains(status.count + left.reduce(0, +)))
+  }
+
+  /// More kinds of events than there are accounts: the ones heard of longest ago begin anew.
+  @Test func accountsAreBounded() {
+    var fixture = Fixture()
+    fixture.turns(2)
+    let before = fixture.loop.system.kept.count
+    for round in 0..<20 {
+      for number in 0..<(EventThrift.capacity + 50) {
+        var event = Event(.streamStatus)
+        for byte in "s\(number)".utf8 { event.subject.append(byte) }
+        fixture.loop.now = fixture.loop.now + 1
+        fixture.loop.log(event)
+      }
+      #expect(fixture.loop.system.kept.count - before == (round + 1) * (EventThrift.capacity + 50))
+    }
+  }
+
+  @Test func everyEventHasTheWordOfItsCode() {
+    let codes = (0...UInt16.max).compactMap { EventCode(rawValue: $0) }
+    #expect(codes.count > 20)
+    for code in codes { #expect(code.word.description == "\(code)") }
+  }
+
   /// A slow subscriber loses the oldest events, is told how many of its own with the next one, and
   /// delays nobody.
   @Test func aSlowSubscriberIsToldWhatItMissed() throws {

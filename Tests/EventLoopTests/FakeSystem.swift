@@ -41,6 +41,7 @@ struct FakeSystem: ~Copyable, OperatingSystem {
   /// Bytes of memory given back.
   var discarded = 0
   var lines: [LogLine] = []
+  var kept: [String] = []
   /// The picture of every camera; nil: there is none that is new enough.
   var picture: [UInt8]? = nil
   /// The worker cannot be asked.
@@ -49,6 +50,14 @@ struct FakeSystem: ~Copyable, OperatingSystem {
   var askedPictures: [Int: (notBeforeUs: UInt64, deadlineUs: UInt64)] = [:]
   /// Entries whose answer has not been told yet.
   var pictureAnswers: [Int] = []
+  /// Jobs that run, by entry, with their requests; how many may run at once.
+  var jobs: [Int: (kind: Kind, request: [UInt8])] = [:]
+  var jobWorkers = 2
+  /// Answers of jobs that have not been told yet, and the bytes of those that have.
+  var jobAnswers: [JobAnswer] = []
+  var jobBytes: [Int: [UInt8]] = [:]
+  /// Entries whose worker was ended.
+  var hungJobs: [Int] = []
   private var list: [Ready] = []
   private var nextDescriptor: Int32 = 10
   /// Largest number of bytes of one reading.
@@ -75,6 +84,7 @@ struct FakeSystem: ~Copyable, OperatingSystem {
     }
     if !inputs.isEmpty { list.append(.source(0)) }
     if !pictureAnswers.isEmpty { list.append(.pictures) }
+    if !jobAnswers.isEmpty { list.append(.jobs) }
     if list.isEmpty && deadline != .never {
       timeUs = max(timeUs, deadline.ms * 1000)
     }
@@ -195,6 +205,47 @@ struct FakeSystem: ~Copyable, OperatingSystem {
     pictureAnswers.removeAll { $0 == entry }
   }
 
+  mutating func beginJob(
+    _ entry: Int, _ kind: Kind, _ request: UnsafeRawBufferPointer, of source: PictureSource?
+  ) -> Bool {
+    guard jobs.count < jobWorkers else { return false }
+    precondition(jobs[entry] == nil, "begun twice")
+    jobs[entry] = (kind, Array(request))
+    return true
+  }
+
+  /// A running job is answered.
+  mutating func answerJob(_ entry: Int, _ status: Status = .ok, _ bytes: [UInt8] = []) {
+    precondition(jobs[entry] != nil, "no such job")
+    jobs[entry] = nil
+    jobBytes[entry] = bytes
+    jobAnswers.append(
+      JobAnswer(entry: entry, outcome: .answered(status, bytes: bytes.count)))
+  }
+
+  /// The worker of a running job dies.
+  mutating func loseJob(_ entry: Int) {
+    jobs[entry] = nil
+    jobAnswers.append(JobAnswer(entry: entry, outcome: .lost))
+  }
+
+  mutating func nextJob() -> JobAnswer? { jobAnswers.isEmpty ? nil : jobAnswers.removeFirst() }
+
+  mutating func readJob(
+    _ entry: Int, at offset: Int, into buffer: UnsafeMutableRawBufferPointer
+  ) -> Bool {
+    guard let bytes = jobBytes[entry], offset + buffer.count <= bytes.count else { return false }
+    buffer.copyBytes(from: bytes[offset..<offset + buffer.count])
+    return true
+  }
+
+  mutating func closeJob(_ entry: Int, hung: Bool) {
+    if hung { hungJobs.append(entry) }
+    jobs[entry] = nil
+    jobBytes[entry] = nil
+    jobAnswers.removeAll { $0.entry == entry }
+  }
+
   mutating func execute(_ effect: Effect, for appliance: borrowing Appliance) {
     executed.append(effect)
   }
@@ -206,7 +257,10 @@ struct FakeSystem: ~Copyable, OperatingSystem {
 
   mutating func nextLogLine() -> LogLine? { nil }
 
-  mutating func writeLog(_ line: LogLine) { lines.append(line) }
+  mutating func showLog(_ line: LogLine) { lines.append(line) }
+  mutating func keepLog(_ line: StampedLine) {
+    kept.append(line.withBytes { String(decoding: $0, as: UTF8.self) })
+  }
 
   mutating func resources() -> Resources { machine }
 }

@@ -111,7 +111,7 @@ func replies(_ bytes: [UInt8]) -> [Reply]? {
 
 extension Fixture {
   /// Lets a camera of this name stream pictures 30 times a second.
-  mutating func stream(_ name: Name) {
+  mutating func stream(_ name: Name, format: UInt32 = PixelFormat.mjpeg) {
     var device = DeviceFacts()
     device.node = Text("video0")
     device.port = Text("1-1")
@@ -129,7 +129,7 @@ extension Fixture {
     var report = ProbeReport()
     report.outcome = .capture
     report.modeCount = 1
-    report.modes[0].format = PixelFormat.mjpeg
+    report.modes[0].format = format
     (report.modes[0].width, report.modes[0].height) = (640, 480)
     (report.modes[0].intervalNumerator, report.modes[0].intervalDenominator) = (1, 30)
     withUnsafePointer(to: report) { loop.step(.probeAnswered(slot: 0, life: 1, $0)) }

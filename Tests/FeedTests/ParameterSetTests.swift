@@ -46,6 +46,49 @@ import Testing
     #expect((set.width, set.height, set.id) == (720, 576, 3))
   }
 
+  /// What a decoder must know before it takes memory.
+  @Test func sizesAndLevelsAreRead() throws {
+    var bits = Bits()
+    bits.codes(0, 0, 2, 3)  // number, frame_num, order of type 2, reference frames
+    bits.flags(false)
+    bits.codes(79, 44)
+    bits.flags(true, true, false)
+    // Presentation: no aspect ratio, no overscan, but a signal of format 5 and full range.
+    bits.flags(true, false, false, true, true, false, true, true)
+    bits.flags(false)
+    let set = try #require(parse([0x67, 66, 0, 31] + bits.bytes))
+    #expect(set.blocks == 3600 && set.references == 3 && set.isPlain && set.isFullRange)
+    var many = Bits()
+    many.codes(0, 0, 2, 17)
+    many.flags(false)
+    many.codes(79, 44)
+    many.flags(true, true, false, false)
+    #expect(parse([0x67, 66, 0, 31] + many.bytes) == nil)
+  }
+
+  @Test func keyFramesHaveBounds() {
+    func keyFrame(_ across: Int, _ down: Int, references: Int = 1) -> KeyFrameError? {
+      var bits = Bits()
+      bits.codes(0, 0, 2, references)
+      bits.flags(false)
+      bits.codes(across - 1, down - 1)
+      bits.flags(true, true, false, false)
+      let bytes =
+        [0, 0, 1, 0x67, 66, 0, 31] + bits.bytes + [0, 0, 1, 0x68, 0xCE, 0x38, 0x80]
+        + [0, 0, 1, 0x65, 0x88, 0x84]
+      return bytes.withUnsafeBytes { bytes in
+        do throws(KeyFrameError) {
+          _ = try KeyFrame(inspecting: bytes)
+          return nil
+        } catch { return error }
+      }
+    }
+    #expect(keyFrame(256, 136) == nil && keyFrame(120, 68, references: 16) == nil)
+    #expect(keyFrame(257, 136) == .notSupported && keyFrame(256, 137) == .notSupported)
+    #expect(keyFrame(256, 136, references: 6) == .notSupported)
+    #expect(keyFrame(1024, 1024) == .notSupported && keyFrame(4096, 1) == .damaged)
+  }
+
   @Test func everyTruncationIsRefusedOrRead() throws {
     let unit = try #require(split(try Fixture.h264("fragmented")).first { $0[0] & 0x1F == 7 })
     let whole = try #require(parse(unit))

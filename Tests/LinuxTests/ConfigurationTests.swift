@@ -49,8 +49,9 @@ import Wire
     for key in ConfigurationKey.allCases {
       guard case .integer(let range) = key.facts.value else { continue }
       let name = "\(key.facts.name)"
-      // A port at its limit may be taken by another key: that is another rule.
-      if !name.hasSuffix("_port") {
+      // A port at its limit may be taken by another key, and thresholds have an order: those are
+      // other rules.
+      if !name.hasSuffix("_port"), !name.hasPrefix("storage.") || !name.hasSuffix("_percent") {
         for value in [range.lowerBound, range.upperBound] {
           #expect(error("\(name)=\(value)") == nil)
         }
@@ -61,6 +62,23 @@ import Wire
         #expect(error("\(name)=\(value)")?.place == "1:\(name.utf8.count + 2)", "\(name) \(value)")
       }
     }
+  }
+
+  @Test func thresholdsOfStorageHaveAnOrder() throws {
+    let text = "[storage]\nwarning_percent = 50\nlow_percent = 50\ncritical_percent = 99\n"
+    let storage = try parse(text).get().storage
+    #expect(storage.warningPercent == 50 && storage.lowPercent == 50)
+    #expect(storage.criticalPercent == 99)
+    #expect(error("storage.warning_percent = 91\n")?.message.contains("warning_percent") == true)
+    #expect(error("[storage]\nlow_percent = 79\n")?.place == "2:15")
+    #expect(error("[storage]\nlow_percent = 96\n")?.message.contains("low_percent") == true)
+  }
+
+  @Test func sizesAndTimesOfStorageHaveTheirUnits() throws {
+    let text = "[storage]\nreserve_mb=3\nworkers=4\n[retention]\nage_h=48\nsize_mb=5\n"
+    let storage = try parse(text).get().storage
+    #expect(storage.reserveBytes == 3 * 1024 * 1024 && storage.workers == 4)
+    #expect(storage.retention == RetentionPolicy(maximumAgeS: 172_800, maximumBytes: 5_242_880))
   }
 
   @Test func everyKindOfValueIsRead() throws {

@@ -86,8 +86,8 @@ public final class StandInProcess {
     return process.terminationReason == .exit ? status : -status
   }
 
-  /// Waits for the first answer of its API.
-  public func waitUntilUp(within limit: Duration = .seconds(5)) -> Bool {
+  /// Waits for the first answer of its API: on a busy machine, a process waits long for its turn.
+  public func waitUntilUp(within limit: Duration = .seconds(30)) -> Bool {
     waitUntil(within: limit) {
       (try? HTTPExchange.perform(port: self.ports.api, target: "/v3/paths/list"))?.status == 200
     }
@@ -154,7 +154,7 @@ public func freePort() -> UInt16 {
 }
 
 /// Polls a condition every 5 ms; false if the time passes first.
-public func waitUntil(within limit: Duration = .seconds(5), _ condition: () -> Bool) -> Bool {
+public func waitUntil(within limit: Duration = .seconds(20), _ condition: () -> Bool) -> Bool {
   let end = ContinuousClock.now + limit
   while ContinuousClock.now < end {
     if condition() { return true }

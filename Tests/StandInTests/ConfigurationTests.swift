@@ -45,7 +45,7 @@ import Testing
   @Test func durationsAreListedInGoNotation() {
     let pairs = [
       ("0s", ""), ("90s", "1m30s"), ("3600s", "1h0m0s"), ("1d", "1d"), ("200ms", "200ms"),
-      ("25h", "1d1h0m0s"),
+      ("25h", "1d1h0m0s"), ("1500ms", "1.5s"), ("1.5s", "1.5s"), ("0.25m", "15s"),
     ]
     for (text, listed) in pairs {
       #expect(DurationText.parse(text).map { DurationText.format($0) } == listed)

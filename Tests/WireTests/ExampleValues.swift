@@ -171,7 +171,7 @@ extension Example {
     values[.requestsSucceeded] = 1_234_567
     values[.longestTurnUs] = 830
     values[.requestsPing] = 1_000_000
-    values[.requests(.mediaServer)] = 12
+    values[.requestsMediaServer] = 12
     values[core: 1] = 86_400_000
     var ping = OperationStatistics()
     ping.errors = 3
@@ -180,6 +180,7 @@ extension Example {
     ping.p99Us = 140
     ping.largestUs = 3000
     ping.longestUs = 4100
+    ping.requests = 1_000_000
     values[operation: Int(Kind.ping.rawValue)] = ping
     return values
   }()

@@ -28,52 +28,55 @@ extension Example {
     requests + replies
     + [busy, unknownCamera, noPicture, unsupportedVersion, event, message, losses]
 
-  static let requests: [Example] = [
-    request(.ping, id: 1, title: "ping, 4 bytes", body: [0xDE, 0xAD, 0xBE, 0xEF]),
-    request(.health, id: 2), request(.serverInfo, id: 3), request(.cameraList, id: 4),
-    request(.cameraStatus, id: 5, CameraRequest(name: "cam-front")),
-    request(.cameraCapabilities, id: 6, CameraRequest(name: "cam-front")),
-    request(.streamList, id: 7),
-    request(.subscribe, id: 8, SubscriptionRequest(topics: .cameras | .health)),
-    request(.unsubscribe, id: 9, SubscriptionRequest(topics: .health)),
-    request(.subscriptionStatistics, id: 10), request(.metrics, id: 11),
-    request(.logTail, id: 12, LogRequest(source: .mediaServer, cursor: 4096, maximum: 1024)),
-    request(.identify, id: 13, IdentifyRequest(durationMs: 30_000)),
-    request(.reboot, id: 14), request(.shutdown, id: 15), request(.mediaServer, id: 16),
-    request(.snapshot, id: 17, CameraRequest(name: "cam-front")),
-    request(.streamStart, id: 18, CameraRequest(name: "cam-front")),
-    request(.streamStop, id: 19, CameraRequest(name: "cam-front")),
-    request(
-      .sourceAdd, id: 20,
-      SourceRequest(name: "barn-door", url: "rtsp://viewer:secret@192.168.1.60:554/stream1")),
-    request(.sourceRemove, id: 21, CameraRequest(name: "barn-door")),
-    request(.sourceList, id: 22),
-    request(
-      .publish, id: 23, title: "publish in one part", layouts: ["PublishPart"], body: publishChunk),
-    request(.alertList, id: 24),
-  ]
+  static let requests: [Example] =
+    [
+      request(.ping, id: 1, title: "ping, 4 bytes", body: [0xDE, 0xAD, 0xBE, 0xEF]),
+      request(.health, id: 2), request(.serverInfo, id: 3), request(.cameraList, id: 4),
+      request(.cameraStatus, id: 5, CameraRequest(name: "cam-front")),
+      request(.cameraCapabilities, id: 6, CameraRequest(name: "cam-front")),
+      request(.streamList, id: 7),
+      request(.subscribe, id: 8, SubscriptionRequest(topics: .cameras | .health)),
+      request(.unsubscribe, id: 9, SubscriptionRequest(topics: .health)),
+      request(.subscriptionStatistics, id: 10), request(.metrics, id: 11),
+      request(.logTail, id: 12, LogRequest(source: .mediaServer, cursor: 4096, maximum: 1024)),
+      request(.identify, id: 13, IdentifyRequest(durationMs: 30_000)),
+      request(.reboot, id: 14), request(.shutdown, id: 15), request(.mediaServer, id: 16),
+      request(.snapshot, id: 17, CameraRequest(name: "cam-front")),
+      request(.streamStart, id: 18, CameraRequest(name: "cam-front")),
+      request(.streamStop, id: 19, CameraRequest(name: "cam-front")),
+      request(
+        .sourceAdd, id: 20,
+        SourceRequest(name: "barn-door", url: "rtsp://viewer:secret@192.168.1.60:554/stream1")),
+      request(.sourceRemove, id: 21, CameraRequest(name: "barn-door")),
+      request(.sourceList, id: 22),
+      request(
+        .publish, id: 23, title: "publish in one part", layouts: ["PublishPart"], body: publishChunk
+      ),
+      request(.alertList, id: 24),
+    ] + fileRequests
 
-  static let replies: [Example] = [
-    reply(.ping, id: 1, title: "ping, the same 4 bytes", body: [0xDE, 0xAD, 0xBE, 0xEF]),
-    reply(.health, id: 2, health), reply(.serverInfo, id: 3, serverInfo),
-    reply(.cameraList, id: 4, CameraListHead(count: 2), [camera, absentCamera]),
-    reply(.cameraStatus, id: 5, camera),
-    reply(.cameraCapabilities, id: 6, capabilities, modes),
-    reply(.streamList, id: 7, StreamListHead(count: 2, rtspPort: 8554), streams),
-    reply(.subscribe, id: 8, SubscriptionReply(topics: .cameras | .health, nextSequence: 43)),
-    reply(.unsubscribe, id: 9, SubscriptionReply(topics: .cameras, nextSequence: 44)),
-    reply(.subscriptionStatistics, id: 10, statistics), reply(.metrics, id: 11, metrics),
-    reply(.logTail, id: 12, layouts: ["LogHead"], body: logChunk),
-    reply(.identify, id: 13), reply(.reboot, id: 14), reply(.shutdown, id: 15),
-    reply(.mediaServer, id: 16, mediaServer),
-    reply(
-      .snapshot, id: 17, title: "snapshot in one part", layouts: ["SnapshotPart"],
-      body: snapshotChunk),
-    reply(.streamStart, id: 18), reply(.streamStop, id: 19), reply(.sourceAdd, id: 20),
-    reply(.sourceRemove, id: 21), reply(.sourceList, id: 22, SourceListHead(count: 2), sources),
-    reply(.publish, id: 23, PublishReply(sequence: 7, subscribers: 12)),
-    reply(.alertList, id: 24, AlertListHead(count: 2), alerts),
-  ]
+  static let replies: [Example] =
+    [
+      reply(.ping, id: 1, title: "ping, the same 4 bytes", body: [0xDE, 0xAD, 0xBE, 0xEF]),
+      reply(.health, id: 2, health), reply(.serverInfo, id: 3, serverInfo),
+      reply(.cameraList, id: 4, CameraListHead(count: 2), [camera, absentCamera]),
+      reply(.cameraStatus, id: 5, camera),
+      reply(.cameraCapabilities, id: 6, capabilities, modes),
+      reply(.streamList, id: 7, StreamListHead(count: 2, rtspPort: 8554), streams),
+      reply(.subscribe, id: 8, SubscriptionReply(topics: .cameras | .health, nextSequence: 43)),
+      reply(.unsubscribe, id: 9, SubscriptionReply(topics: .cameras, nextSequence: 44)),
+      reply(.subscriptionStatistics, id: 10, statistics), reply(.metrics, id: 11, metrics),
+      reply(.logTail, id: 12, layouts: ["LogHead"], body: logChunk),
+      reply(.identify, id: 13), reply(.reboot, id: 14), reply(.shutdown, id: 15),
+      reply(.mediaServer, id: 16, mediaServer),
+      reply(
+        .snapshot, id: 17, title: "snapshot in one part", layouts: ["SnapshotPart"],
+        body: snapshotChunk),
+      reply(.streamStart, id: 18), reply(.streamStop, id: 19), reply(.sourceAdd, id: 20),
+      reply(.sourceRemove, id: 21), reply(.sourceList, id: 22, SourceListHead(count: 2), sources),
+      reply(.publish, id: 23, PublishReply(sequence: 7, subscribers: 12)),
+      reply(.alertList, id: 24, AlertListHead(count: 2), alerts),
+    ] + fileReplies
 
   /// A connection beyond the slots: about the connection, request id 0.
   static let busy = Example(
@@ -91,7 +94,7 @@ extension Example {
     })
 
   static let noPicture = Example(
-    name: "error-snapshot-not-supported", title: "answer to snapshot: the camera sends H.264",
+    name: "error-snapshot-not-supported", title: "answer to snapshot: interlaced H.264",
     layouts: ["Refusal"],
     bytes: build {
       Frame.refusal(
@@ -137,7 +140,7 @@ extension Example {
     return words.joined() + suffix
   }
 
-  private static func request(
+  static func request(
     _ kind: Kind, id: UInt32, title: String? = nil, layouts: [String] = [], body: [UInt8] = []
   ) -> Example {
     let header = Header(kind: kind.rawValue, requestID: id)
@@ -146,13 +149,13 @@ extension Example {
       bytes: frame(header, body))
   }
 
-  private static func request<Body: Payload>(_ kind: Kind, id: UInt32, _ body: Body) -> Example {
+  static func request<Body: Payload>(_ kind: Kind, id: UInt32, _ body: Body) -> Example {
     Example(
       name: fileName(kind, "-request"), title: "request: \(kind)", layouts: ["\(Body.self)"],
       bytes: build { Frame.request(kind, id: id, body, into: $0) })
   }
 
-  private static func reply(
+  static func reply(
     _ kind: Kind, id: UInt32, title: String? = nil, layouts: [String] = [], body: [UInt8] = []
   ) -> Example {
     let header = Header(kind: kind.rawValue, requestID: id).reply()
@@ -161,14 +164,14 @@ extension Example {
       bytes: frame(header, body))
   }
 
-  private static func reply<Body: Payload>(_ kind: Kind, id: UInt32, _ body: Body) -> Example {
+  static func reply<Body: Payload>(_ kind: Kind, id: UInt32, _ body: Body) -> Example {
     let header = Header(kind: kind.rawValue, requestID: id)
     return Example(
       name: fileName(kind, "-reply"), title: "answer: \(kind)", layouts: ["\(Body.self)"],
       bytes: build { Frame.reply(to: header, body, into: $0) })
   }
 
-  private static func reply<Head: ListHead>(
+  static func reply<Head: ListHead>(
     _ kind: Kind, id: UInt32, _ head: Head, _ entries: [Head.Entry]
   ) -> Example {
     let bytes = build { buffer in

@@ -195,8 +195,17 @@ import Testing
     case .alertList: _ = try AlertListHead.entries(bytes)
     case .publish: _ = try PublishReply.decode(bytes)
     case .message: _ = try MessagePart.open(bytes)
+    case .recordingStart, .recordingStop: _ = try RecordingEntry.decode(bytes)
+    case .recordingList: _ = try RecordingListHead.entries(bytes)
+    case .fileList: _ = try FileListHead.entries(try BulkPart.open(bytes).bytes)
+    case .fileInfo, .snapshotSave: _ = try FileEntry.decode(bytes)
+    case .fileRead: _ = try BulkPart.open(bytes)
+    case .fileVerify: _ = try FileVerdict.decode(bytes)
+    case .storageStatus: _ = try StorageReport.decode(bytes)
+    case .retentionRun: _ = try RetentionReport.decode(bytes)
+    case .cameraRecovery: _ = try RecoveryReport.entries(bytes)
     case .identify, .reboot, .shutdown, .connection, .streamStart, .streamStop, .sourceAdd,
-      .sourceRemove:
+      .sourceRemove, .fileRemove, .retentionSet:
       _ = try Empty.decode(bytes)
     }
   }

@@ -93,6 +93,15 @@ extension HealthReasons: WireField {
 extension LogSource: WireField {
   func wireBytes(size: Int) -> [UInt8] { [rawValue] }
 }
+extension FileKind: WireField {
+  func wireBytes(size: Int) -> [UInt8] { [rawValue] }
+}
+extension Optional: WireField where Wrapped == FileKind {
+  func wireBytes(size: Int) -> [UInt8] { [self?.rawValue ?? FileListRequest.allKinds] }
+}
+extension FileRequest: WireField {
+  func wireBytes(size: Int) -> [UInt8] { Example.bytes(of: self) }
+}
 extension Text: WireField {
   func wireBytes(size: Int) -> [UInt8] {
     let bytes = withBytes { [UInt8]($0) }

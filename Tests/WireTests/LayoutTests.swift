@@ -20,6 +20,14 @@ import Testing
       "MessagePart": MessagePart.size, "SourceEntry": SourceEntry.size,
       "SourceListHead": SourceListHead.size, "AlertEntry": AlertEntry.size,
       "AlertListHead": AlertListHead.size, "OperationStatistics": OperationStatistics.size,
+      "RecordingRequest": RecordingRequest.size, "RecordingEntry": RecordingEntry.size,
+      "RecordingListHead": RecordingListHead.size, "FileRequest": FileRequest.size,
+      "FileReadRequest": FileReadRequest.size, "BulkPart": BulkPart.size,
+      "FileListRequest": FileListRequest.size, "FileListHead": FileListHead.size,
+      "FileEntry": FileEntry.size, "FileVerdict": FileVerdict.size,
+      "StorageReport": StorageReport.size, "RetentionPolicy": RetentionPolicy.size,
+      "RetentionReport": RetentionReport.size, "RecoveryReport": RecoveryReport.size,
+      "RecoveryStep": RecoveryStep.size,
     ]
     #expect(Set(Layout.all.keys) == Set(sizes.keys))
     for layout in Layout.all.values {
@@ -41,10 +49,12 @@ import Testing
     #expect(SourceListHead.size(count: SourceListHead.maximum) <= Limits.payloadSize)
     #expect(SnapshotPart.size + SnapshotPart.capacity == Limits.payloadSize)
     #expect(MetricValues.size == 8 + 8 * Metric.count)
-    #expect(Metric.requests(.mediaServer) == .requestsMediaServer)
-    #expect(Metric.requests(.sourceList) == .requestsSourceList)
+    #expect(RecordingListHead.size(count: RecordingListHead.maximum) <= Limits.payloadSize)
+    #expect(RecoveryReport.size(count: RecoveryReport.maximum) <= Limits.payloadSize)
+    #expect(FileListHead.size(count: FileListHead.maximum) <= Limits.bulkSize)
+    #expect(BulkPart.size + BulkPart.capacity == Limits.payloadSize)
     #expect(AlertListHead.size(count: AlertListHead.maximum) <= Limits.payloadSize)
-    let places = OperationStatistics.firstPlace + 32 * OperationStatistics.places
+    let places = OperationStatistics.firstPlace + 64 * OperationStatistics.places
     #expect(places == Metric.count && OperationStatistics.size == 8 * OperationStatistics.places)
   }
 
@@ -67,6 +77,23 @@ import Testing
     check(LogRequest(source: .mediaServer, cursor: 4096, maximum: 1024))
     check(LogHead(nextCursor: 3, oldestCursor: 2, count: 1))
     check(IdentifyRequest(durationMs: 30_000))
+    check(RecordingRequest(camera: "cam-front", durationS: 3600))
+    check(Example.recording)
+    check(RecordingListHead(count: 1))
+    check(Example.fileRequest)
+    check(FileReadRequest(file: Example.fileRequest, offset: 1, length: 2))
+    check(BulkPart(total: 7, offset: 5, count: 2))
+    check(Example.fileListRequest)
+    check(FileListHead(nextCursor: 4712, known: 93_214, count: 2))
+    var file = Example.segment
+    file.kind = Code(.snapshot)
+    check(file)
+    check(Example.verdict)
+    check(Example.storage)
+    check(RetentionPolicy(maximumAgeS: 2_592_000, maximumBytes: 20_000_000_000))
+    check(RetentionReport(files: 12, bytes: 371_000_000))
+    check(Example.recovery)
+    check(Example.recoverySteps[0])
     check(Example.snapshotPart)
     check(SourceRequest(name: "door", url: "rtsp://10.0.0.5/1"))
     check(Example.sources[0])

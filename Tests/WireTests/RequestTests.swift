@@ -12,7 +12,7 @@ import Testing
       }
       #expect(name == "\(kind)")
     }
-    #expect(Example.requests.count == 24)
+    #expect(Example.requests.count == 37)
   }
 
   @Test func argumentsArrive() throws {
@@ -63,13 +63,45 @@ import Testing
     #expect(error(.subscribe, zeros(8)) == .invalidArgument)
     #expect(error(.identify, [0xC0, 0x27, 0x09, 0, 0, 0, 0, 0]) == nil)
     #expect(error(.identify, [0xC1, 0x27, 0x09, 0, 0, 0, 0, 0]) == .invalidArgument)
-    #expect(error(.logTail, [2] + zeros(15)) == .invalidArgument)
+    #expect(error(.logTail, [4] + zeros(15)) == .invalidArgument)
     #expect(error(.cameraStatus, zeros(32)) == .invalidArgument)
     #expect(error(.cameraStatus, "../etc".padded(32)) == .invalidArgument)
     #expect(error(.cameraCapabilities, "Cam".padded(32)) == .invalidArgument)
     #expect(error(.cameraStatus, [UInt8](repeating: 0x61, count: 32)) == nil)
     #expect(error(.sourceAdd, "Door".padded(32) + "rtsp://h/1".padded(160)) == .invalidArgument)
+    let camera = "cam".padded(32)
+    #expect(error(.recordingStart, camera + [0x81, 0x51, 1, 0] + zeros(4)) == .invalidArgument)
+    #expect(error(.recordingStart, camera + [0x80, 0x51, 1, 0] + zeros(4)) == nil)
+    #expect(error(.recordingStart, zeros(40)) == .invalidArgument)
+    #expect(error(.fileList, [2] + zeros(63)) == .invalidArgument)
+    #expect(error(.fileList, [255, 0, 0xE8, 3] + zeros(60)) == nil)
+    #expect(error(.fileList, [255, 0, 0xE9, 3] + zeros(60)) == .invalidArgument)
+    #expect(error(.fileList, [255, 2] + zeros(62)) == .invalidArgument)
+    #expect(error(.retentionSet, [59] + zeros(15)) == .invalidArgument)
+    #expect(error(.retentionSet, zeros(16)) == nil)
+    #expect(error(.retentionSet, zeros(8) + [255, 255] + zeros(6)) == .invalidArgument)
     #expect(error(.sourceAdd, "door".padded(32) + "http://h/1".padded(160)) == .invalidArgument)
+  }
+
+  @Test func filesHaveNamesWithoutFolders() {
+    func file(_ name: String, camera: String = "cam", kind: UInt8 = 0) -> [UInt8] {
+      [kind] + zeros(7) + camera.padded(32) + name.padded(56)
+    }
+    #expect(error(.fileInfo, file("a-B_9.mp4")) == nil)
+    for name in ["", ".hidden", "..", "a/b", "a b", "é.mp4", "a\u{7}"] {
+      #expect(error(.fileInfo, file(name)) == .invalidArgument, "\(name)")
+      #expect(error(.fileRemove, file(name)) == .invalidArgument, "\(name)")
+    }
+    #expect(error(.fileInfo, file("a.mp4", camera: "../x")) == .invalidArgument)
+    #expect(error(.fileInfo, file("a.mp4", kind: 2)) == .invalidArgument)
+    #expect(error(.fileInfo, file("a\0b")) == .reservedBits)
+    func range(_ offset: [UInt8], _ length: [UInt8]) -> Status? {
+      error(.fileRead, file("a.mp4") + offset + length + zeros(4))
+    }
+    #expect(range(zeros(8), [0, 0, 16, 0]) == nil)
+    #expect(range(zeros(8), [1, 0, 16, 0]) == .invalidArgument)
+    #expect(range(zeros(8), zeros(4)) == .invalidArgument)
+    #expect(range(zeros(7) + [0x80], [1, 0, 0, 0]) == .invalidArgument)
   }
 
   @Test func partsOfMessagesFitTheirMessage() {
@@ -92,7 +124,7 @@ import Testing
   }
 
   @Test func unknownOperations() {
-    for kind in [UInt16(0), 25, 0x7FFF, 0x8000, 0x8001, 0xFFFF] {
+    for kind in [UInt16(0), 38, 0x7FFF, 0x8000, 0x8001, 0xFFFF] {
       #expect(error(Header(kind: kind, requestID: 1), zeros(3)) == .unknownOperation)
     }
   }
@@ -108,7 +140,7 @@ import Testing
   }
 
   @Test func metricsOfAnotherVersion() throws {
-    let more = [0x90, 1] + zeros(6) + [UInt8](repeating: 1, count: 8 * 400)
+    let more = [0x90, 3] + zeros(6) + [UInt8](repeating: 1, count: 8 * 912)
     let fewer: [UInt8] = [1, 0] + zeros(6) + [5] + zeros(7)
     let known = try more.withUnsafeBytes { try MetricValues.decode($0) }
     #expect(known[.cpuMs] == 0x0101_0101_0101_0101)

@@ -18,6 +18,7 @@ import Testing
 
   @Test func enumerationsAreTheOnesInTheCode() throws {
     try expect("Kind", Kind.self)
+    try expect("Role", Role.self)
     try expect("Status", Status.self)
     try expect("EventCode", EventCode.self)
     try expect("HealthState", HealthState.self)
@@ -35,6 +36,16 @@ import Testing
     try expect("DeliveryReason", DeliveryReason.self)
     try expect("Alert", Alert.self)
     try expect("AlertLevel", AlertLevel.self)
+    try expect("RecordingState", RecordingState.self)
+    try expect("RecordingReason", RecordingReason.self)
+    try expect("RecordingEnd", RecordingEnd.self)
+    try expect("FileKind", FileKind.self)
+    try expect("FileState", FileState.self)
+    try expect("FileCondition", FileCondition.self)
+    try expect("DataState", DataState.self)
+    try expect("StorageLevel", StorageLevel.self)
+    try expect("RecoveryRung", RecoveryRung.self)
+    try expect("RecoveryOutcome", RecoveryOutcome.self)
   }
 
   /// Bits have no reflection: their declarations are read.
@@ -51,7 +62,7 @@ import Testing
       #expect(try rows("Numbers", section: type) == declared)
       #expect(Set(declared.map(\.number)).count == declared.count)
     }
-    #expect(HealthReasons.notes == .watchdogReset | .clockUntrusted)
+    #expect(HealthReasons.notes == .watchdogReset | .clockUntrusted | .storageWarning)
     #expect(HealthReasons.failures == .safeMode | .mediaServerDown | .mediaServerUnresponsive)
     #expect(Topics.all.rawValue == 0x1FF)
   }
@@ -75,21 +86,26 @@ import Testing
       "streams": Limits.streams, "logChunkSize": Limits.logChunkSize,
       "identifyMs": Int(Limits.identifyMs), "pictureSize": Limits.pictureSize,
       "messageSize": Limits.messageSize, "sources": Limits.sources, "urlSize": Limits.urlSize,
+      "recordingS": Int(Limits.recordingS), "bulkSize": Limits.bulkSize, "files": Limits.files,
+      "filesByDefault": Limits.filesByDefault, "retentionS": Int(Limits.retentionS),
+      "retentionBytes": Int(Limits.retentionBytes), "recoverySteps": Limits.recoverySteps,
     ]
     let told = try cells("Numbers", section: "Limits").map { ($0[0], Int($0[1])!) }
     #expect(Dictionary(uniqueKeysWithValues: told) == limits)
   }
 
-  /// The table of operations: numbers, names, and the sizes of requests and answers.
+  /// The table of operations: numbers, names, roles, and the sizes of requests and answers.
   @Test func operationsHaveTheSizesOfTheCode() throws {
     let table = try cells("Operations", section: "Overview")
     #expect(table.count == Example.requests.count)
     for (row, (request, reply)) in zip(table, zip(Example.requests, Example.replies)) {
       #expect(UInt16(row[0]) == request.header.kind)
-      #expect(row[1] == "\(Kind(rawValue: request.header.kind)!)")
-      if row[1] == "ping" { continue }
-      #expect(row[2] == requestSize(request), "\(row[1])")
-      #expect(row[3] == size(of: reply), "\(row[1])")
+      let kind = try #require(Kind(rawValue: request.header.kind))
+      #expect(row[1] == "\(kind)")
+      #expect(row[2] == "\(kind.leastRole)", "\(row[1])")
+      if kind == .ping { continue }
+      #expect(row[3] == requestSize(request), "\(row[1])")
+      #expect(row[4] == size(of: reply), "\(row[1])")
     }
   }
 
@@ -154,7 +170,7 @@ import Testing
     guard let name = reply.layouts.first, let head = Layout.all[name] else {
       return reply.payload.isEmpty ? "–" : "n"
     }
-    if name == "LogHead" || name == "SnapshotPart" { return "\(head.size) + n" }
+    if ["LogHead", "SnapshotPart", "BulkPart"].contains(name) { return "\(head.size) + n" }
     guard let repeated = head.repeated else { return "\(head.size)" }
     return "\(head.size) + \(repeated.size) n"
   }

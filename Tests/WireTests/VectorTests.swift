@@ -88,12 +88,37 @@ import Testing
     }
   }
 
+  @Test func decodedFilesAreTheEncodedOnes() throws {
+    try expect("recording-start-reply", Example.recording)
+    try expect("file-info-reply", Example.segment)
+    try expect("file-verify-reply", Example.verdict)
+    try expect("storage-status-reply", Example.storage)
+    try expect("retention-run-reply", RetentionReport(files: 12, bytes: 371_000_000))
+    try expect("file-list-request", Example.fileListRequest)
+    try expect(
+      "file-read-request",
+      FileReadRequest(file: Example.fileRequest, offset: 1_048_576, length: 524_288))
+    try read("file-list-reply") { payload in
+      let (part, bytes) = try BulkPart.open(payload)
+      #expect(part.isLast)
+      let (head, entries) = try FileListHead.entries(bytes)
+      #expect(head == FileListHead(nextCursor: 4712, known: 93_214, count: 2))
+      #expect(entries == [Example.savedSnapshot, Example.segment])
+    }
+    try read("camera-recovery-reply") { payload in
+      let (head, entries) = try RecoveryReport.entries(payload)
+      #expect(head == Example.recovery)
+      #expect(entries == Example.recoverySteps)
+    }
+  }
+
   // MARK: -
 
   /// What follows the layouts that are no lists.
   private static let tails = [
     "MetricValues": "# values", "LogHead": "# text", "SnapshotPart": "# bytes of the JPEG",
     "PublishPart": "# bytes of the message", "MessagePart": "# bytes of the message",
+    "BulkPart": "# bytes of the answer",
   ]
 
   private func read(_ name: String, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
@@ -124,7 +149,7 @@ import Testing
       lines += rows(layout, example.bytes[offset...], base: offset)
       offset += layout.size
       if layouts.count > 1 { layouts.removeFirst() }
-      guard let title = Self.tails[layout.type] else { continue }
+      guard let title = Self.tails[layout.type], layouts.first == name else { continue }
       lines += ["", title]
       lines += stride(from: offset, to: example.bytes.count, by: 8).map { start in
         row(example.bytes[start..<min(start + 8, example.bytes.count)])

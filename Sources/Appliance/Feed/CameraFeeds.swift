@@ -36,11 +36,15 @@ extension Cameras {
     applyFeed(action, index, &effects)
     if naming == .open, table[index].wantsFeed {
       let wanted = table[index].feed.want(timeoutMs: settings.feedTimeoutMs, now: now)
+      if wanted != .none { table[index].recovery.tried(now: now) }
       applyFeed(wanted, index, &effects)
     } else {
       // A probe waits for the device; a stream that was stopped may end in order.
       let signal: Signal = table[index].stopped || naming == .closed ? .terminate : .kill
-      applyFeed(table[index].feed.unwant(with: signal, now: now), index, &effects)
+      let goesOn = table[index].recovery.rung != .none
+      applyFeed(
+        table[index].feed.unwant(with: signal, keepingAttempts: goesOn, now: now), index,
+        &effects)
     }
   }
 
@@ -97,6 +101,7 @@ extension Cameras {
     let before = Shown(table[slot])
     let attempts = table[slot].feed.attempts
     table[slot].feed.ended(exit, now: now)
+    feedFailed(slot, now: now)
     table[slot].released(now: now)
     if table[slot].feed.attempts > attempts { logEnd(slot, exit, &effects) }
     tell(slot, before, streams: &streams, now: now, &effects)
@@ -109,7 +114,9 @@ extension Cameras {
   ) {
     guard isCurrentFeed(slot, life) else { return }
     let before = Shown(table[slot])
+    let known = (table[slot].feed.goodPictures, table[slot].feed.report.reopens)
     table[slot].feed.reported(report, now: now)
+    feedHeard(slot, known, now: now)
     tell(slot, before, streams: &streams, now: now, &effects)
   }
 
@@ -133,6 +140,7 @@ extension Cameras {
     guard !stopped else { return }
     // Whoever starts a stream that has failed wants it tried now.
     table[index].feed.tryNow(now)
+    table[index].recovery.hurry(now: now)
     if case .present(let verdict, .due) = table[index].state, verdict != .ready {
       table[index].examineAgain(now: now)
     }
@@ -146,7 +154,7 @@ extension Cameras {
     switch table[index].feed.fault {
     case .stalled: text.append(": no picture comes")
     case .noPictures: text.append(": only damaged pictures come")
-    case .none, .busy, .noBandwidth, .modeRefused, .openFailed, .failed:
+    case .none, .busy, .noBandwidth, .modeRefused, .openFailed, .failed, .crashed:
       text.append(": its feed says nothing")
     }
     text.append("; the feed is ended")

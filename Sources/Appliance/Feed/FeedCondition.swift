@@ -25,6 +25,16 @@ extension Feed {
     return watch.stage == .capturing && watch.workedAt != nil && fault == .none
   }
 
+  /// True while it waits for its next life, the last one having failed.
+  var isWaiting: Bool {
+    if case .waiting = state { true } else { false }
+  }
+
+  /// Good pictures of this life.
+  var goodPictures: UInt64 {
+    if case .watching(let watch) = state { watch.good } else { 0 }
+  }
+
   /// When the next life is due; `never` where none is planned.
   public var nextAttempt: Instant {
     if case .waiting(let until) = state { until } else { .never }
@@ -41,7 +51,7 @@ extension Feed {
     case .noBandwidth: return (.noBandwidth, .noBandwidth)
     case .modeRefused: return (.failed, .modeRefused)
     case .openFailed: return (.failed, .openFailed)
-    case .failed:
+    case .failed, .crashed:
       return (attempts >= FeedTiming.failedAttempts ? .failed : .starting, .feedFailed)
     case .none: break
     }

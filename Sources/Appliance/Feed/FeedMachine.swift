@@ -57,8 +57,10 @@ public enum FeedFault: Equatable, Sendable {
   case noBandwidth
   case modeRefused
   case openFailed
-  /// The process ended, or said nothing for too long, or the device reported an error.
+  /// The process said nothing for too long, or the device reported an error.
   case failed
+  /// The process ended by itself, or fell silent after pictures had come.
+  case crashed
 }
 
 /// The feed of one camera slot.
@@ -126,10 +128,13 @@ public struct Feed: Sendable {
     }
   }
 
-  /// Ends it; everything that was wrong is forgotten.
-  mutating func unwant(with signal: Signal, now: Instant) -> ChildAction {
+  /// Ends it; everything that was wrong is forgotten. `keepingAttempts`: the device is about to
+  /// come back.
+  mutating func unwant(
+    with signal: Signal, keepingAttempts: Bool = false, now: Instant
+  ) -> ChildAction {
     fault = .none
-    attempts = 0
+    if !keepingAttempts { attempts = 0 }
     switch state {
     case .resting: return .none
     case .waiting:
@@ -145,9 +150,18 @@ public struct Feed: Sendable {
 
   /// The next try is due at once: somebody asks for it.
   mutating func tryNow(_ now: Instant) {
-    guard case .waiting = state else { return }
+    guard case .waiting(let until) = state, until != .never else { return }
     attempts = 0
     state = .waiting(until: now)
+  }
+
+  /// The next life waits until `release`: its recovery has other things to try.
+  mutating func hold() {
+    if case .waiting = state { state = .waiting(until: .never) }
+  }
+
+  mutating func release(now: Instant) {
+    if state == .waiting(until: .never) { state = .waiting(until: now) }
   }
 
   private mutating func spawn(_ timeoutMs: UInt64, _ now: Instant) -> ChildAction {
@@ -187,7 +201,10 @@ public struct Feed: Sendable {
     case .ending(.rest):
       clearLife()
       state = .resting
-    case .starting, .ending(.restart):
+    case .starting:
+      if fault == .none { fault = .crashed }
+      fail(now: now)
+    case .ending(.restart):
       if fault == .none { fault = .failed }
       fail(now: now)
     case .watching(let watch):
@@ -195,7 +212,7 @@ public struct Feed: Sendable {
         attempts = 0
       }
       // The camera did its job until then: what failed is the process.
-      if report.stage != .failed, watch.workedAt != nil || fault == .none { fault = .failed }
+      if report.stage != .failed, watch.workedAt != nil || fault == .none { fault = .crashed }
       fail(now: now)
     }
   }
@@ -212,7 +229,7 @@ public struct Feed: Sendable {
     case .busy, .noBandwidth, .modeRefused:
       min(
         FeedTiming.occupiedDelayMs << UInt64(min(attempts, 8)), FeedTiming.occupiedDelayCapMs)
-    case .none, .stalled, .noPictures, .openFailed, .failed:
+    case .none, .stalled, .noPictures, .openFailed, .failed, .crashed:
       child.policy.delayMs(failures: attempts)
     }
   }
@@ -280,7 +297,7 @@ public struct Feed: Sendable {
       return end(.kill, .restart, now: now)
     case .watching(let watch):
       if now >= silentAt(watch, timeoutMs) {
-        if report.stage != .failed { fault = .failed }
+        if report.stage != .failed { fault = watch.workedAt == nil ? .failed : .crashed }
         return end(.kill, .restart, now: now)
       }
       guard now >= stalledAt(watch, stallMs) else { return .none }

@@ -80,9 +80,11 @@ public struct FeedReport: Equatable, Sendable {
   public var bytes: UInt64 = 0
   /// Damaged or empty pictures.
   public var damaged: UInt64 = 0
+  /// Times that this life has opened the device anew, because its pictures stopped coming.
+  public var reopens: UInt32 = 0
   /// Frames in 1000 s, as measured of late.
   public var measuredRateMilli: UInt32 = 0
-  /// A JPEG lies in the shared memory.
+  /// A JPEG or a key frame lies in the shared memory.
   public var hasPicture = false
   public var residentKiB: UInt32 = 0
 
@@ -98,12 +100,18 @@ public struct PictureSource: Equatable, Sendable {
   public var intervalUs: UInt32
   /// The camera compresses nothing: its picture is the device's.
   public var transcoded: Bool
+  /// It is a key frame of H.264, which has to be decoded: a job. The newest there is counts,
+  /// however old: the next one comes when the camera wants.
+  public var isKeyFrame: Bool
 
-  public init(slot: Int, life: UInt32, intervalUs: UInt32, transcoded: Bool) {
+  public init(
+    slot: Int, life: UInt32, intervalUs: UInt32, transcoded: Bool, isKeyFrame: Bool = false
+  ) {
     self.slot = slot
     self.life = life
     self.intervalUs = intervalUs
     self.transcoded = transcoded
+    self.isKeyFrame = isKeyFrame
   }
 }
 

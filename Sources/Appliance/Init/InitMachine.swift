@@ -47,7 +47,8 @@ public struct InitMachine {
 
   /// Which configuration the running services have read.
   private enum KnownConfiguration: Equatable {
-    case unread, right, missing, wrong
+    /// `lastGood`: wrong, and the services have been asked to read the last good one.
+    case unread, right, missing, wrong, lastGood
   }
 
   private var phase = Phase.idle
@@ -103,6 +104,8 @@ public struct InitMachine {
       end(service, .code(127), now, &effects)
     case .childrenGone:
       proceedDown(allGone: true, now, &effects)
+    case .remountWanted:
+      remount(now, &effects)
     case .shutdown(let action):
       shutDown(action, now, &effects)
     case .tick:
@@ -176,12 +179,21 @@ public struct InitMachine {
       effects.append(.tellStorage(.writable))
     case .writableWithConfiguration:
       effects.append(.tellStorage(.writable))
-      if configuration == .wrong { reload(now, &effects) }
+      // Once: a partition that is mounted anew is no further reason.
+      guard configuration == .wrong else { return }
+      configuration = .lastGood
+      reload(now, &effects)
     case .readOnly:
       effects.append(.tellStorage(.readOnly))
     case .missing:
       effects.append(.tellStorage(.missing))
     }
+  }
+
+  /// Unless the last try has not ended: on a partition that hangs it never does.
+  private mutating func remount(_ now: Instant, _ effects: inout InitEffects) {
+    guard phase == .up, jobs[InitJob.dataPartition.rawValue] == .ended else { return }
+    start(.dataPartition, now, &effects)
   }
 
   private func boot(_ status: ExitStatus) -> BootPartitionResult {

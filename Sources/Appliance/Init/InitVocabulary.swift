@@ -8,7 +8,7 @@ public enum InitJob: Int, Equatable, Sendable {
   case bootPartition = 1
   /// Loads all other modules.
   case lateModules = 2
-  /// Checks and mounts the data partition.
+  /// Checks and mounts the data partition, and before that unmounts it if it was mounted.
   case dataPartition = 3
   /// Syncs and unmounts, before the machine goes down.
   case unmount = 4
@@ -103,6 +103,8 @@ public enum InitInput: Equatable, Sendable {
   case serviceNotStarted(InitService)
   /// No child is left, not even an adopted one.
   case childrenGone
+  /// The agent has seen a data partition that it cannot use.
+  case remountWanted
   /// Somebody asks for an orderly end by signal.
   case shutdown(PowerAction)
   case tick

@@ -18,12 +18,16 @@
 #include "socket.h"
 #include "usage.h"
 
+#include "lx_archive.h"
 #include "lx_capture.h"
 #include "lx_config.h"
 #include "lx_init.h"
 #include "lx_media.h"
 #include "lx_network.h"
+#include "lx_files.h"
+#include "lx_h264.h"
 #include "lx_shared.h"
 #include "lx_transcode.h"
+#include "lx_usb.h"
 
 #endif

@@ -14,10 +14,17 @@ enum lx_errno {
   LX_EAGAIN = 11,
   LX_ENOMEM = 12,
   LX_EBUSY = 16,
+  LX_EEXIST = 17,
   LX_ENFILE = 23,
   LX_EMFILE = 24,
+  LX_ENOSPC = 28,
   LX_EPIPE = 32,
+  LX_ELOOP = 40,
+  LX_ENOTSUP = 95,
   LX_ENOBUFS = 105,
+  LX_ESHUTDOWN = 108,
+  LX_EUCLEAN = 117,
+  LX_EDQUOT = 122,
 };
 
 /// How a file is opened; always close-on-exec.

@@ -11,7 +11,7 @@
 #pragma clang assume_nonnull begin
 
 /// errno values of a capture, as positive numbers.
-enum lx_capture_errno { LX_EINVAL = 22, LX_ENODEV = 19, LX_ENOSPC = 28, LX_ENXIO = 6 };
+enum lx_capture_errno { LX_EINVAL = 22, LX_ENODEV = 19, LX_ENXIO = 6 };
 
 /// One buffer of the driver that holds a picture.
 struct lx_picture {
@@ -39,6 +39,8 @@ int32_t lx_capture_start(void);
 int32_t lx_capture_next(struct lx_picture *picture);
 /// Gives a buffer back to the driver. 0 or a negative errno.
 int32_t lx_capture_give_back(int32_t index);
+/// Switches the stream off and closes the device; it may be opened again.
+void lx_capture_close(void);
 
 #pragma clang assume_nonnull end
 #endif

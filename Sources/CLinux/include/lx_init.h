@@ -18,6 +18,8 @@ int32_t lx_mount(const char *source, const char *target, const char *type, uint3
 
 /// umount2(2); falls back to a lazy one. 0 or a negative errno.
 int32_t lx_unmount(const char *target);
+/// umount2(2) of what nobody uses. 0 or a negative errno: EBUSY, EINVAL where nothing is mounted.
+int32_t lx_unmount_unused(const char *target);
 /// mkdir(2) with a sticky bit where asked; an existing folder is no error.
 int32_t lx_make_folder(const char *path, uint32_t mode);
 int32_t lx_make_link(const char *target, const char *path);

@@ -40,6 +40,7 @@ int32_t lx_prefer_us(void);
 /// May be said again.
 void lx_give_way(void);
 int32_t lx_pid(void);
+int32_t lx_parent_pid(void);
 /// When `pid` started, in clock ticks since boot (field 22 of /proc/PID/stat); 0 if it does
 /// not run.
 uint64_t lx_process_start(int32_t pid);

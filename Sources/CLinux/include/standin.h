@@ -53,6 +53,18 @@ int64_t si_file_stamp(const char *path);
 int32_t si_create(const char *path);
 /// Writes everything or fails.
 int32_t si_write(int32_t fd, const void *bytes, size_t count);
+struct si_file;
+/// Creates a file and its folders, or empties it. Null: `error` is a negative errno. Files are
+/// written behind the caller's back where the disk is slow: then an error comes with a later call.
+struct si_file *_Nullable si_file_create(const char *path, int32_t *error);
+/// Appends. 0, or a negative errno.
+int32_t si_file_write(struct si_file *file, const void *bytes, size_t count);
+/// Overwrites bytes; the place of si_file_write stays. 0, or a negative errno.
+int32_t si_file_write_at(struct si_file *file, int64_t offset, const void *bytes, size_t count);
+/// Closes the file, which is not to be used any longer, behind what was asked for.
+void si_file_close(struct si_file *file);
+/// Waits until all that was asked for is done.
+void si_files_finish(void);
 int32_t si_unlink(const char *path);
 
 /// Opens a folder for si_next_entry; null if there is none.

@@ -62,7 +62,7 @@ public enum Card: Sendable {
   case none
 }
 
-/// A fault of the card from power-on.
+/// A fault of the card.
 public enum CardFault: Sendable {
   public enum Operation: String, Sendable {
     case read
@@ -83,6 +83,9 @@ public struct BoardConfiguration: Sendable {
   public var cardFaults: [CardFault] = []
   /// Bytes after which the card hangs, from power-on; nil for a card that does not.
   public var cardHangsAfter: Int64?
+  /// The card has a volatile write cache, which `EmulatedBoard.powerCut(losing:)` loses. A card of
+  /// one's own must then be a raw file.
+  public var cardLosesWrites = false
   /// Port of 127.0.0.1 that leads to the control port; 0 takes a free one.
   public var controlPort: UInt16 = 0
   /// Port of 127.0.0.1 that leads to the RTSP port; 0 takes a free one.
@@ -101,4 +104,11 @@ public struct BoardConfiguration: Sendable {
   public var processors = 2
 
   public init() {}
+
+  /// A board whose card loses what it was not told to flush.
+  public static var losingWrites: BoardConfiguration {
+    var configuration = BoardConfiguration()
+    configuration.cardLosesWrites = true
+    return configuration
+  }
 }

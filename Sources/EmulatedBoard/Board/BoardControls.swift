@@ -5,21 +5,58 @@ extension EmulatedBoard {
   /// Makes the card hang from now on – requests are neither answered nor refused, except perhaps
   /// one that comes right now – or work again; what had been hanging then completes.
   public func setCardHanging(_ hanging: Bool) async throws {
-    let monitor = try running().monitor
-    let limits: JSONValue =
-      hanging ? ["bps-total": 1, "bps-total-max": 1] : ["bps-total": 0, "bps-total-max": 0]
-    try await monitor.execute(
-      "qom-set",
-      [
-        "path": .string("/objects/\(CommandLine.throttleGroup)"), "property": "limits",
-        "value": limits,
-      ])
+    try await limitCard("bps-total", to: hanging ? 1 : 0)
     if !hanging {
       // New limits do not wake requests that sleep under the old ones; stopping the machine does,
       // because it drains the block layer first.
+      let monitor = try running().monitor
       try await monitor.execute("stop")
       try await monitor.execute("cont")
     }
+  }
+
+  /// Lets the card take about so many bytes more and makes it hang then, in the middle of whatever
+  /// the board writes. Returns once it hangs, or when `limit` is over and less was written.
+  ///
+  /// The board must have been configured with `cardLosesWrites`.
+  public func hangCard(afterWriting bytes: Int, within limit: Duration) async throws {
+    guard let losingCard else {
+      throw BoardError("What is written is seen only on a card with `cardLosesWrites`.")
+    }
+    let until = ContinuousClock.now + limit
+    let before = try losingCard.logBytes()
+    try await limitCard("bps-write", to: max(1, bytes))
+    while try losingCard.logBytes() < before + UInt64(max(1, bytes)), ContinuousClock.now < until {
+      try await Task.sleep(for: .milliseconds(5))
+    }
+  }
+
+  /// Lets the card hang when it has taken `bytes`; 0: never. Either all of them count, or only what
+  /// is written.
+  private func limitCard(_ what: String, to bytes: Int) async throws {
+    var limits: [String: JSONValue] = [:]
+    for name in ["bps-total", "bps-write"] {
+      let bytes = name == what ? bytes : 0
+      limits[name] = .integer(min(1, Int64(bytes)))
+      limits[name + "-max"] = .integer(Int64(bytes))
+    }
+    try await running().monitor.execute(
+      "qom-set",
+      [
+        "path": .string("/objects/\(CommandLine.throttleGroup)"), "property": "limits",
+        "value": .object(limits),
+      ])
+  }
+
+  /// Gives the card these faults, and no others, from now on and over power cuts.
+  public func setCardFaults(_ faults: [CardFault]) async throws {
+    let monitor = try running().monitor
+    for (command, arguments) in CommandLine.changeFaults(
+      from: configuration.cardFaults, to: faults)
+    {
+      try await monitor.execute(command, arguments)
+    }
+    configuration.cardFaults = faults
   }
 
   // MARK: Pins

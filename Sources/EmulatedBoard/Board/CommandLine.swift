@@ -5,12 +5,17 @@ struct CommandLine {
   var configuration: BoardConfiguration
   /// The card's file and its format; nil without a card.
   var card: (file: String, format: String)?
+  /// Log of what is written to the card; nil without one.
+  var writeLog: String?
   var forwards: [(guest: UInt16, host: UInt16, udp: Bool)]
 
   /// Number under which the child has its end of the private monitor.
   static let monitorDescriptor: Int32 = 3
   static let networkID = "net0"
   static let throttleGroup = "card-limits"
+  /// Node of the card's bytes, beneath what makes it fail or hang.
+  static let medium = "card-medium"
+  private static let faulty = "card-faults"
 
   var arguments: [String] {
     machine + console + monitors + network + usb + disk
@@ -89,32 +94,76 @@ struct CommandLine {
       }
   }
 
-  /// A card is a throttle filter, which can make it hang, over the faults, over the file.
+  /// A card is a throttle filter, which can make it hang, over the faults, over the log of what is
+  /// written, over the file. What hangs or fails is not logged.
   private var disk: [String] {
     guard let card else { return [] }
-    var node: JSONValue = [
-      "driver": .string(card.format), "file": ["driver": "file", "filename": .string(card.file)],
+    let bytes: [String: JSONValue] = [
+      "driver": .string(card.format),
+      "file": ["driver": "file", "filename": .string(card.file)],
       // Flushes need not reach the host's disk: the host keeps running when the board's power goes.
       "cache": ["no-flush": true],
     ]
-    let faults = configuration.cardFaults
-    if !faults.isEmpty {
-      node = [
-        "driver": "blkdebug", "image": node, "inject-error": .array(faults.map(\.injection)),
+    var medium = bytes
+    if let writeLog {
+      medium = [
+        "driver": "blklogwrites", "file": .object(bytes),
+        "log": [
+          "driver": "file", "filename": .string(writeLog), "cache": ["no-flush": true],
+        ],
+        "log-sector-size": .integer(Int64(WriteLog.sectorBytes)),
       ]
     }
-    node = [
-      "driver": "throttle", "node-name": "card", "throttle-group": .string(Self.throttleGroup),
-      "file": node,
-    ]
+    medium["node-name"] = .string(Self.medium)
+    let faults = configuration.cardFaults
+    // Each is named by itself: so it can be taken out by itself.
+    var nodes = [medium]
+    if !faults.isEmpty { nodes.append(Self.failing(faults)) }
+    nodes.append(Self.throttled(faults.isEmpty ? Self.medium : Self.faulty))
     var group = "throttle-group,id=\(Self.throttleGroup)"
     if let bytes = configuration.cardHangsAfter {
       group += ",x-bps-total=1,x-bps-total-max=\(max(1, bytes))"
     }
-    return [
-      "-object", group, "-blockdev", node.text,
-      "-device", "virtio-blk-pci,drive=card,serial=WATCHPOST0,werror=report,rerror=report",
+    // Without a write cache that it can flush, the guest would be right not to flush.
+    let device = "virtio-blk-pci,drive=card,serial=WATCHPOST0,werror=report,rerror=report"
+    return ["-object", group]
+      + nodes.flatMap { ["-blockdev", JSONValue.object($0).text] }
+      + ["-device", device + ",write-cache=on"]
+  }
+
+  /// A `blkdebug` node over the medium.
+  static func failing(_ faults: [CardFault]) -> [String: JSONValue] {
+    [
+      "driver": "blkdebug", "node-name": .string(faulty), "image": .string(medium),
+      "inject-error": .array(faults.map(\.injection)),
     ]
+  }
+
+  /// The card's topmost node, over the one of this name.
+  static func throttled(_ file: String) -> [String: JSONValue] {
+    [
+      "driver": "throttle", "node-name": "card", "throttle-group": .string(throttleGroup),
+      "file": .string(file),
+    ]
+  }
+
+  /// What QEMU's monitor is told so that the card has these faults, and no others, from now on.
+  static func changeFaults(from old: [CardFault], to new: [CardFault])
+    -> [(command: String, arguments: [String: JSONValue])]
+  {
+    func over(_ name: String) -> (String, [String: JSONValue]) {
+      ("blockdev-reopen", ["options": .array([.object(throttled(name))])])
+    }
+    var commands: [(String, [String: JSONValue])] = []
+    if !old.isEmpty {
+      commands.append(over(medium))
+      commands.append(("blockdev-del", ["node-name": .string(faulty)]))
+    }
+    if !new.isEmpty {
+      commands.append(("blockdev-add", failing(new)))
+      commands.append(over(faulty))
+    }
+    return commands
   }
 }
 

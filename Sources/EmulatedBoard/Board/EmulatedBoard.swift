@@ -34,10 +34,12 @@ public actor EmulatedBoard {
   public nonisolated var stateFolder: String { state.path }
 
   public nonisolated let image: BoardImage
-  private let configuration: BoardConfiguration
-  private let state: StateFolder
+  var configuration: BoardConfiguration
+  let state: StateFolder
   private var machine: Machine?
-  private var cardFile: (file: String, format: String)?
+  var cardFile: (file: String, format: String)?
+  /// The same card, when it has a volatile write cache.
+  var losingCard: LosingCard?
   /// Host port by board port; kept over power cycles.
   private var tcpPorts: [UInt16: UInt16]
   private var mdnsHostPort: UInt16 = 0
@@ -106,7 +108,8 @@ public actor EmulatedBoard {
       tcpPorts.sorted { $0.key < $1.key }.map { ($0.key, $0.value, false) }
       + [(Self.mdnsPort, mdnsHostPort, true)]
     let line = CommandLine(
-      image: image, configuration: configuration, card: card, forwards: forwards)
+      image: image, configuration: configuration, card: card, writeLog: losingCard?.log,
+      forwards: forwards)
     let started = try start(line.arguments)
     do {
       machine = try await setUp(started)
@@ -305,16 +308,6 @@ public actor EmulatedBoard {
     return machine
   }
 
-  private func prepareCard() throws -> (file: String, format: String)? {
-    if let cardFile { return cardFile }
-    switch configuration.card {
-    case .none: return nil
-    case .file(let path): cardFile = try CardFile.existing(path)
-    case .copy: cardFile = try CardFile.overlay(of: image.disk, in: state)
-    }
-    return cardFile
-  }
-
   /// QEMU and our ends of what it was given.
   private struct Started {
     let process: ChildProcess
@@ -345,13 +338,14 @@ public actor EmulatedBoard {
       probe = try await PinProbe(
         socket, device: try await pinController(monitor), edges: pins)
     }
-    for (port, plugged) in cameras {
-      cameras[port]?.camera = try await attach(plugged.model, port, plugged.sources)
-    }
     try writePorts(started.process.pid)
     shellReadyAt = nil
     lifeBegan = console.count
     try await monitor.execute("cont")
+    // QEMU takes nothing from a camera while the machine stands still.
+    for (port, plugged) in cameras {
+      cameras[port]?.camera = try await attach(plugged.model, port, plugged.sources)
+    }
     return Machine(
       process: started.process, monitor: monitor, probe: probe, poweredOn: .now)
   }

@@ -44,8 +44,7 @@ final class StateFolder: Sendable {
       try? FileManager.default.removeItem(atPath: path)
     } else {
       removeSockets()
-      unlink(file("card.qcow2"))
-      unlink(file("lock"))
+      for name in ["card.qcow2", "lock"] + LosingCard.files { unlink(file(name)) }
     }
   }
 }

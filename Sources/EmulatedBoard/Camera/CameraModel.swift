@@ -14,6 +14,9 @@ public enum CameraFault: Equatable, Sendable {
   case freezes(after: Duration)
   /// Delivers this many frames, then none, while control requests are still answered.
   case stalls(afterFrames: Int)
+  /// Delivers this many frames, then none until its configuration is set anew, once: firmware that
+  /// hangs while the USB core of the chip goes on.
+  case wedges(afterFrames: Int)
 }
 
 /// What a camera is, as its descriptors tell the host.

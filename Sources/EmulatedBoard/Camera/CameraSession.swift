@@ -17,6 +17,8 @@ struct CameraSession {
   private var streaming: StreamSelection?
   private var attachedAt: ContinuousClock.Instant?
   private var faulty = false
+  /// A fault that is over.
+  private var cured = false
 
   /// A camera that is this far behind its rate starts afresh instead of catching up.
   private static let tolerableLag: Duration = .milliseconds(500)
@@ -69,7 +71,7 @@ struct CameraSession {
     while let transfer = transfers.first {
       if packer.isEmpty {
         if let due = nextFrame, due > now { return }
-        if case .stalls(let frames) = model.fault, frameNumber >= UInt64(frames) {
+        if hasSentAll {
           becomeFaulty()
           return
         }
@@ -118,6 +120,22 @@ struct CameraSession {
     }
   }
 
+  /// The fault that comes after so many frames is due.
+  private var hasSentAll: Bool {
+    switch model.fault {
+    case .stalls(let frames): frameNumber >= UInt64(frames)
+    case .wedges(let frames): frameNumber >= UInt64(frames) && !cured
+    case .hangsAfterEnumeration, .freezes, nil: false
+    }
+  }
+
+  /// The host has set a configuration: a camera that is wedged starts afresh.
+  private mutating func unwedge() {
+    guard case .wedges = model.fault, faulty else { return }
+    faulty = false
+    cured = true
+  }
+
   private mutating func becomeFaulty() {
     faulty = true
     events.append(.faulty)
@@ -143,6 +161,7 @@ struct CameraSession {
       describeInterfaces()
       send(.configurationStatus(known ? .success : .invalid, configuration: value), id: packet.id)
       if known { events.append(.configured) }
+      if known, value > 0 { unwedge() }
     case .getConfiguration:
       send(
         .configurationStatus(.success, configuration: function.configuration), id: packet.id)

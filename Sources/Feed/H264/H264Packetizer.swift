@@ -30,7 +30,7 @@ public struct H264Packetizer: Packetizer {
 
   /// Whether a decoder can have begun.
   private var hasBegun = false
-  private var accessUnit = AccessUnit()
+  private(set) var accessUnit = AccessUnit()
   private var timestamp: UInt32 = 0
   /// The unit that is sent next, and how many of its bytes – its header is never one of them – have
   /// gone out in fragments.

@@ -7,6 +7,14 @@ public struct SequenceParameterSet: Equatable, Sendable {
   /// In pixels, after cropping.
   public let width: UInt16
   public let height: UInt16
+  /// Macroblocks of a whole frame, before cropping.
+  public let blocks: UInt32
+  /// Frames that a decoder must hold beside the one it decodes (max_num_ref_frames).
+  public let references: UInt8
+  /// Its pictures are 8-bit 4:2:0, in whole frames.
+  public let isPlain: Bool
+  /// Black is 0 and white 255 (video_full_range_flag); where nothing is said, they are 16 and 235.
+  public let isFullRange: Bool
 
   /// Macroblocks across or down of the largest picture that is believed: 16,384 pixels.
   private static let blockLimit: UInt64 = 1024
@@ -21,10 +29,10 @@ public struct SequenceParameterSet: Equatable, Sendable {
     let number = bits.unsigned()
     guard number < 32 else { return nil }
     id = UInt8(number)
-    let chromaFormat = bits.skipChroma(profile: unit[1])
+    let (chromaFormat, depth) = bits.takeChroma(profile: unit[1])
     _ = bits.unsigned()  // log2_max_frame_num_minus4
     bits.skipPictureOrder()
-    _ = bits.unsigned()  // max_num_ref_frames
+    let references = bits.unsigned()
     bits.skip(1)  // gaps_in_frame_num_value_allowed_flag
     let blocksAcross = bits.unsigned() + 1
     let unitsDown = bits.unsigned() + 1
@@ -38,7 +46,7 @@ public struct SequenceParameterSet: Equatable, Sendable {
     // A map unit is a pair of macroblocks where pictures may be fields.
     let blocksDown = unitsDown * (framesOnly ? 1 : 2)
     guard !bits.isExhausted, blocksAcross <= SequenceParameterSet.blockLimit,
-      blocksDown <= SequenceParameterSet.blockLimit
+      blocksDown <= SequenceParameterSet.blockLimit, references <= 16
     else { return nil }
     // Cropping counts chroma samples (7-19 … 7-22).
     let stepX: UInt64 = chromaFormat == 1 || chromaFormat == 2 ? 2 : 1
@@ -47,23 +55,42 @@ public struct SequenceParameterSet: Equatable, Sendable {
     guard cutX < blocksAcross * 16, cutY < blocksDown * 16 else { return nil }
     width = UInt16(blocksAcross * 16 - cutX)
     height = UInt16(blocksDown * 16 - cutY)
+    blocks = UInt32(blocksAcross * blocksDown)
+    self.references = UInt8(references)
+    isPlain = chromaFormat == 1 && depth == 8 && framesOnly
+    // Whoever breaks off in the middle of this has not said it.
+    let saysFullRange = bits.flag() && bits.takeFullRange()
+    isFullRange = saysFullRange && !bits.isExhausted
   }
 }
 
 extension BitReader {
-  /// Leaves out what only the high profiles have; returns chroma_format_idc.
-  fileprivate mutating func skipChroma(profile: UInt8) -> UInt64 {
+  /// Reads what only the high profiles have: chroma_format_idc, and the bits of the deepest plane.
+  fileprivate mutating func takeChroma(profile: UInt8) -> (format: UInt64, depth: UInt64) {
     switch profile {
     case 100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135: break
-    default: return 1
+    default: return (1, 8)
     }
     let format = unsigned()
     if format == 3 { skip(1) }  // separate_colour_plane_flag
-    _ = unsigned()  // bit_depth_luma_minus8
-    _ = unsigned()  // bit_depth_chroma_minus8
+    let depth = 8 + max(unsigned(), unsigned())  // bit_depth_luma_minus8, bit_depth_chroma_minus8
     skip(1)  // qpprime_y_zero_transform_bypass_flag
     if flag() { skipScalingLists(format == 3 ? 12 : 8) }
-    return format
+    return (format, depth)
+  }
+
+  /// video_full_range_flag of the parameters for presentation (section E.1.1); false where they
+  /// leave it out.
+  fileprivate mutating func takeFullRange() -> Bool {
+    if flag() {  // aspect_ratio_info_present_flag
+      var aspect = 0
+      for _ in 0..<8 { aspect = aspect << 1 | (flag() ? 1 : 0) }
+      if aspect == 255 { skip(32) }
+    }
+    if flag() { skip(1) }  // overscan_info_present_flag, overscan_appropriate_flag
+    guard flag() else { return false }  // video_signal_type_present_flag
+    skip(3)  // video_format
+    return flag()
   }
 
   /// Section 7.3.2.1.1.1.

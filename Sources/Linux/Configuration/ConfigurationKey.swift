@@ -20,8 +20,10 @@ public enum ConfigurationKey: Int, CaseIterable, Sendable {
   case dataDirectory, runDirectory
   case alertLatency, alertErrors, alertCPU, alertMemory, alertConnections, alertQueue, alertSlots
   case alertThroughput, alertRaise, alertClear
+  case storageWarning, storageLow, storageCritical, storageReserve, storageWorkers
+  case retentionAge, retentionSize
 
-  public static let count = 50
+  public static let count = 57
 
   /// What a key's value may be.
   public enum Value: Sendable {
@@ -77,6 +79,9 @@ public enum ConfigurationKey: Int, CaseIterable, Sendable {
     case .alertLatency, .alertErrors, .alertCPU, .alertMemory, .alertConnections, .alertQueue,
       .alertSlots, .alertThroughput, .alertRaise, .alertClear:
       alertFacts
+    case .storageWarning, .storageLow, .storageCritical, .storageReserve, .storageWorkers,
+      .retentionAge, .retentionSize:
+      storageFacts
     }
   }
 

@@ -12,7 +12,7 @@ public struct ConfigurationParser {
 
   private var configuration: Configuration
   private var error: ConfigurationError?
-  private var places = InlineArray<50, lx_config_place>(
+  private var places = InlineArray<57, lx_config_place>(
     repeating: lx_config_place(line: 0, key_column: 0, value_column: 0))
 
   private init(base: Configuration) { configuration = base }
@@ -88,6 +88,7 @@ public struct ConfigurationParser {
 
   /// What no key can check alone.
   private func checkTogether() throws(ConfigurationError) {
+    try checkStorage()
     if configuration.network.mode == .fixed, configuration.network.address == .any {
       throw at(.networkMode, "Give network.address too: a static network needs one.")
     }
@@ -102,6 +103,16 @@ public struct ConfigurationParser {
       || media.metricsPort == configuration.control.port
     {
       throw at(.mediaMetricsPort, "Choose another port: this one is taken.")
+    }
+  }
+
+  private func checkStorage() throws(ConfigurationError) {
+    let storage = configuration.storage
+    if storage.lowPercent < storage.warningPercent {
+      throw at(.storageLow, "Give a number that is not below storage.warning_percent.")
+    }
+    if storage.criticalPercent < storage.lowPercent {
+      throw at(.storageCritical, "Give a number that is not below storage.low_percent.")
     }
   }
 
@@ -150,7 +161,8 @@ extension Configuration {
       .controlIdleTimeout, .controlFrameTimeout, .controlWriteTimeout,
       .mediaRTSPPort, .mediaAPIPort, .mediaMetricsPort, .mediaProbeInterval, .mediaProbeTimeout,
       .camerasProbeTimeout, .camerasFeedTimeout, .camerasStall, .watchdogTimeout, .alertRaise,
-      .alertClear:
+      .alertClear, .storageWarning, .storageLow, .storageCritical, .storageReserve,
+      .storageWorkers, .retentionAge, .retentionSize:
       guard case .integer(let range) = key.facts.value else { return }
       setNumber(key, try value.integer(range))
     case .alertLatency, .alertErrors, .alertCPU, .alertMemory, .alertConnections, .alertQueue,
@@ -193,6 +205,9 @@ extension Configuration {
     case .watchdogTimeout: watchdog.timeoutS = UInt32(number)
     case .alertRaise: alerts.raiseS = UInt16(number)
     case .alertClear: alerts.clearS = UInt16(number)
+    case .storageWarning, .storageLow, .storageCritical, .storageReserve, .storageWorkers,
+      .retentionAge, .retentionSize:
+      storage.set(key, number)
     default: preconditionFailure("a key without a number")
     }
   }

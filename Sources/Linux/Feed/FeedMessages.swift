@@ -98,7 +98,7 @@ extension CaptureMode {
 }
 
 extension FeedReport {
-  static let encodedSize = 6 + 2 + 4 + 4 + 16 + CaptureMode.encodedSize + 4 * 8 + 2 * 4
+  static let encodedSize = 6 + 2 + 4 + 4 + 16 + CaptureMode.encodedSize + 4 * 8 + 3 * 4
 
   func encode(into writer: inout ByteWriter) {
     writer.write(stage.rawValue)
@@ -116,6 +116,7 @@ extension FeedReport {
     writer.write(published)
     writer.write(self.bytes)
     writer.write(damaged)
+    writer.write(reopens)
     writer.write(measuredRateMilli)
     writer.write(residentKiB)
   }
@@ -147,6 +148,7 @@ extension FeedReport {
     published = reader.read()
     self.bytes = reader.read()
     damaged = reader.read()
+    reopens = reader.read()
     measuredRateMilli = reader.read()
     residentKiB = reader.read()
   }

@@ -7,8 +7,8 @@ import Wire
 //                                  │      └ no: coded anew ──┘ └──▶ packets ──▶ MediaMTX
 //                                  └ no: dropped and counted
 
-/// One feed: takes pictures from a camera or a file, keeps the newest JPEG for snapshots, and
-/// publishes. One thread, no heap while it runs.
+/// One feed: takes pictures from a camera or a file, keeps the newest JPEG – or key frame of
+/// H.264 – for snapshots, and publishes. One thread, no heap while it runs.
 struct FeedProcess: ~Copyable {
   enum Origin {
     case camera(CameraCapture)
@@ -37,6 +37,13 @@ struct FeedProcess: ~Copyable {
   private let describeAnywayMs: UInt64
 
   static let describeMs: UInt64 = 2000
+
+  /// Without a picture for so long, after there were some, the device is opened anew: before the
+  /// agent calls it stalled (two seconds, or four intervals) and ends the whole process.
+  private static let quietMs: UInt64 = 1000
+  private static let quietIntervals: UInt64 = 3
+  /// When the driver gave a picture last; 0: it has not yet.
+  private var pictureMs: UInt64 = 0
 
   /// A feed of `origin`, whose pictures have the granted mode.
   static func make(
@@ -119,6 +126,7 @@ struct FeedProcess: ~Copyable {
 
   private mutating func take(_ picture: CapturedPicture, nowMs: UInt64) {
     report.frames += 1
+    pictureMs = nowMs
     if picture.isDamaged {
       report.damaged += 1
     } else if isH264 {
@@ -151,6 +159,7 @@ struct FeedProcess: ~Copyable {
       let timestamp = connection.clock.next(ns: picture.ns)
       try h264.begin(picture.bytes, timestamp: timestamp)
       took(nowMs: nowMs)
+      if h264.corruptUnits == before { keepKeyFrame(picture) }
       describe(nowMs: nowMs)
       if !connection.isReady || !connection.send(&h264, ns: picture.ns, nowMs: nowMs) {
         // What a receiver has not got, it cannot go on from.
@@ -161,6 +170,20 @@ struct FeedProcess: ~Copyable {
       describe(nowMs: nowMs)
     }
     report.damaged += h264.corruptUnits > before ? 1 : 0
+  }
+
+  /// From now on the newest one for snapshots, if it is a key frame.
+  private mutating func keepKeyFrame(_ picture: CapturedPicture) {
+    let size = h264.writeKeyFrame(into: coded)
+    guard size > 0 else { return }
+    var facts = SharedPicture.Facts()
+    facts.frame = report.frames
+    facts.capturedUs = picture.earliestNs / 1000
+    facts.width = h264.parameterSets.newest?.width ?? 0
+    facts.height = h264.parameterSets.newest?.height ?? 0
+    facts.coding = .h264
+    let whole = UnsafeRawBufferPointer(rebasing: coded[..<size])
+    report.hasPicture = pictures?.publish(facts, whole) ?? false
   }
 
   private mutating func describe(nowMs: UInt64) {
@@ -233,6 +256,46 @@ struct FeedProcess: ~Copyable {
     guard connection.isReady else { return }
     jpeg.begin(inspected, bytes, timestamp: connection.clock.next(ns: picture.ns))
     _ = connection.send(&jpeg, ns: picture.ns, nowMs: nowMs)
+  }
+
+  // MARK: Opening the device anew
+
+  /// Whether a device whose pictures have stopped coming may be opened anew: once in a life, for a
+  /// second time would only put off the restart. The converter of uncompressed pictures is bound to
+  /// the device as it was opened.
+  private var mayReopen: Bool {
+    if case .file = origin { return false }
+    if case .raw = coding { return false }
+    return report.reopens == 0
+  }
+
+  /// Its pictures have stopped coming.
+  func isQuiet(nowMs: UInt64) -> Bool {
+    guard mayReopen, pictureMs > 0 else { return false }
+    let rate = UInt64(report.granted.rateMilli)
+    let patience = rate > 0 ? Self.quietIntervals * 1_000_000 / rate : 0
+    return nowMs - min(pictureMs, nowMs) >= max(Self.quietMs, patience)
+  }
+
+  /// An error of the driver that opening the device anew may end: it is still there, and ours.
+  func forgives(_ error: CaptureError) -> Bool {
+    error.failure == .deviceError && mayReopen && pictureMs > 0
+  }
+
+  /// Opens the device anew, in the mode that it had. Its descriptor.
+  mutating func reopen(node: Text<16>, nowMs: UInt64) throws(CaptureError) -> Int32 {
+    guard case .camera(let old) = origin else { return -1 }
+    old.close()
+    let camera = try CameraCapture(node: node, mode: report.granted)
+    // What it was described as to MediaMTX holds no longer.
+    guard camera.granted == report.granted else { throw CaptureError(failure: .modeRefused) }
+    try camera.start()
+    origin = .camera(camera)
+    report.reopens += 1
+    pictureMs = nowMs
+    // A stream that was cut goes on with a key frame.
+    if isH264 { h264.restart() }
+    return camera.descriptor
   }
 
   /// When the next picture of a file is due; nil for a camera, which tells by itself.

@@ -23,6 +23,7 @@ public struct FeedRole: ~Copyable {
   /// The agent's end, or -1.
   private let channel: Int32
   private var feed: FeedProcess
+  private let node: Text<16>
   private var watched: (descriptor: Int32, writing: Bool) = (FeedRole.none, false)
   private var reportAtMs: UInt64 = 0
   private var told = FeedReport()
@@ -94,7 +95,7 @@ public struct FeedRole: ~Copyable {
       let playback = try FilePlayback(file, nowNs: lx_boot_clock_ns())
       let feed = try FeedProcess.make(
         .file(playback), granted: playback.granted, pictures: pictures, nowMs: nowMs)
-      return FeedRole(feed, camera: none, channel: channel)
+      return FeedRole(feed, order.node, camera: none, channel: channel)
     }
     // Before the first of its pictures: many cameras may be starting.
     if FeedProcess.isRaw(order.mode.format) { lx_give_way() }
@@ -102,19 +103,24 @@ public struct FeedRole: ~Copyable {
     let feed = try FeedProcess.make(
       .camera(camera), granted: camera.granted, pictures: pictures, nowMs: nowMs)
     try camera.start()
-    return FeedRole(feed, camera: camera.descriptor, channel: channel)
+    return FeedRole(feed, order.node, camera: camera.descriptor, channel: channel)
   }
 
-  private init(_ feed: consuming FeedProcess, camera: Int32, channel: Int32) {
+  private init(
+    _ feed: consuming FeedProcess, _ node: Text<16>, camera: Int32, channel: Int32
+  ) {
     self.feed = feed
+    self.node = node
     self.channel = channel
     poller = lx_poller_open()
     if channel >= 0 {
       _ = lx_poller_add(poller, channel, LX_READABLE.rawValue, Place.channel.rawValue)
     }
-    if camera >= 0 {
-      _ = lx_poller_add(poller, camera, LX_READABLE.rawValue, Place.camera.rawValue)
-    }
+    if camera >= 0 { watch(camera: camera) }
+  }
+
+  private func watch(camera: Int32) {
+    _ = lx_poller_add(poller, camera, LX_READABLE.rawValue, Place.camera.rawValue)
   }
 
   private mutating func serve() throws(CaptureError) -> Int32 {
@@ -131,10 +137,24 @@ public struct FeedRole: ~Copyable {
         case .camera, .connection, nil: break
         }
       }
-      try feed.capture(nowMs: nowMs)
+      try capture(nowMs: nowMs)
       feed.connection.advance(nowMs: nowMs)
       watchConnection()
     }
+  }
+
+  /// Takes what the camera has, and opens it anew once it gives nothing any more.
+  private mutating func capture(nowMs: UInt64) throws(CaptureError) {
+    var fails = false
+    do throws(CaptureError) {
+      try feed.capture(nowMs: nowMs)
+    } catch {
+      guard feed.forgives(error) else { throw error }
+      fails = true
+    }
+    guard fails || feed.isQuiet(nowMs: nowMs) else { return }
+    // Closed, the old descriptor has left the poller by itself.
+    watch(camera: try feed.reopen(node: node, nowMs: nowMs))
   }
 
   private var nextDeadlineMs: UInt64 {
@@ -187,7 +207,7 @@ public struct FeedRole: ~Copyable {
   private mutating func tell(nowMs: UInt64) {
     let hasNews =
       feed.report.stage != told.stage || feed.connection.stage != told.publish
-      || feed.report.hasPicture != told.hasPicture
+      || feed.report.hasPicture != told.hasPicture || feed.report.reopens != told.reopens
     guard hasNews || nowMs >= reportAtMs else { return }
     reportAtMs = nowMs + FeedRole.reportMs
     told = feed.current(nowMs: nowMs)

@@ -13,7 +13,8 @@ import Wire
 ///     16    8 capturedUs  the earliest moment at which it can have been taken
 ///     24    4 size        bytes
 ///     28    4 width, height
-///     32   32 reserved
+///     32    1 coding      0: JPEG, 1: a key frame of H.264 with its parameter sets (Annex B)
+///     33   31 reserved
 ///     64      bytes
 /// ```
 ///
@@ -25,12 +26,18 @@ struct SharedPicture {
   /// Bytes of the whole memory.
   static let size = headSize + 2 * placeSize
 
+  enum Coding: UInt8 {
+    case jpeg = 0
+    case h264 = 1
+  }
+
   struct Facts {
     var frame: UInt64 = 0
     var capturedUs: UInt64 = 0
     var size = 0
     var width: UInt16 = 0
     var height: UInt16 = 0
+    var coding = Coding.jpeg
   }
 
   private let base: UnsafeMutableRawPointer
@@ -64,12 +71,13 @@ struct SharedPicture {
     let place = place(number)
     lx_shared_store(word(place), 2 * number + 1)
     lx_shared_write_fence()
-    var writer = ByteWriter(UnsafeMutableRawBufferPointer(start: base + place + 8, count: 24))
+    var writer = ByteWriter(UnsafeMutableRawBufferPointer(start: base + place + 8, count: 25))
     writer.write(facts.frame)
     writer.write(facts.capturedUs)
     writer.write(UInt32(bytes.count))
     writer.write(facts.width)
     writer.write(facts.height)
+    writer.write(facts.coding.rawValue)
     (base + place + 64).copyMemory(from: bytes.baseAddress!, byteCount: bytes.count)
     lx_shared_store(word(place), 2 * number + 2)
     lx_shared_store(word(0), number + 1)
@@ -104,16 +112,18 @@ struct SharedPicture {
     let place = place(number)
     guard lx_shared_load(word(place)) == 2 * number + 2 else { return nil }
     var facts = Facts()
-    var reader = ByteReader(UnsafeRawBufferPointer(start: base + place + 8, count: 24))
+    var reader = ByteReader(UnsafeRawBufferPointer(start: base + place + 8, count: 25))
     facts.frame = reader.read()
     facts.capturedUs = reader.read()
     facts.size = Int(reader.read(UInt32.self))
     facts.width = reader.read()
     facts.height = reader.read()
+    let coding = Coding(rawValue: reader.read())
     lx_shared_read_fence()
     guard lx_shared_load(word(place)) == 2 * number + 2, facts.size > 0,
-      facts.size <= Limits.pictureSize
+      facts.size <= Limits.pictureSize, let coding
     else { return nil }
+    facts.coding = coding
     return facts
   }
 }

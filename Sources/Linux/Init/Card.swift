@@ -41,6 +41,7 @@ enum Card {
       return .missing
     }
     _ = lx_make_folder(dataPlace.cString, 0o755)
+    if let mounted = unmountData(device) { return mounted }
     let isSound = check(device)
     let flags = LX_MOUNT_NOATIME | LX_MOUNT_NOSUID | LX_MOUNT_NODEV
     if isSound, mount(device, flags) {
@@ -48,6 +49,20 @@ enum Card {
     }
     if mount(device, flags | LX_MOUNT_READ_ONLY) { return .readOnly }
     return .missing
+  }
+
+  /// A partition that is mounted already is to be checked and mounted anew. Where somebody still
+  /// uses it, what it is now.
+  private static func unmountData(_ device: Text<48>) -> DataPartitionResult? {
+    let error = lx_unmount_unused(dataPlace.cString)
+    // EINVAL: nothing was mounted.
+    if error == 0 || error == -Int32(LX_EINVAL.rawValue) { return nil }
+    report(device, "not unmounted: errno ", -error)
+    var total: UInt64 = 0
+    var free: UInt64 = 0
+    var readOnly: Int32 = 0
+    let looked = lx_filesystem(dataPlace.cString, &total, &free, &readOnly)
+    return looked < 0 || readOnly != 0 ? .readOnly : .writable
   }
 
   private static func mount(_ device: Text<48>, _ flags: UInt32) -> Bool {

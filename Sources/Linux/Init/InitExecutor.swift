@@ -50,9 +50,10 @@ public struct InitExecutor: ~Copyable {
   }
 
   /// The signals that `reboot`, `poweroff` and `halt` of common init systems send; SIGINT is
-  /// Ctrl-Alt-Del.
+  /// Ctrl-Alt-Del. The agent sends SIGHUP, when it has closed what it had open.
   private mutating func take(signal: Int32) {
     switch signal {
+    case 1: step(.remountWanted)
     case 15, 2: step(.shutdown(.reboot))
     case 10, 12: step(.shutdown(.powerOff))
     default: break

@@ -113,7 +113,7 @@ public enum MediaConfigurationFile {
     for index in 0..<streams.count where streams[index].isWanted {
       text.append("  ")
       text.append(quoted: streams[index].name)
-      text.append(":\n    record: no\n")
+      text.append(streams[index].recordsTold ? ":\n    record: yes\n" : ":\n    record: no\n")
       guard !streams[index].url.isEmpty else { continue }
       text.append("    source: ")
       text.append(quoted: streams[index].url)

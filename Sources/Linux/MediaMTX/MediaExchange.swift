@@ -60,13 +60,14 @@ public struct MediaExchange: ~Copyable {
   }
 
   /// Begins a call to the API on this port of loopback. An answer only where it failed at once.
-  /// `url` is where an added path pulls its stream from; empty: a feed publishes it.
+  /// `url` is where an added path pulls its stream from; empty: a feed publishes it. `records`: an
+  /// added path is recorded.
   public mutating func begin(
-    _ request: MediaRequest, pulling url: Text<160> = .empty, port: UInt16
+    _ request: MediaRequest, pulling url: Text<160> = .empty, records: Bool = false, port: UInt16
   ) -> MediaAnswer? {
     precondition(isIdle, "a call is outstanding")
     expect(request)
-    outgoing = MediaExchange.text(of: request, pulling: url, port: port)
+    outgoing = MediaExchange.text(of: request, pulling: url, records: records, port: port)
     let loopback: UInt32 = 127 << 24 | 1
     let result = lx_connect(loopback, port)
     guard result >= 0 else { return fail(result == -LX_ECONNREFUSED ? .refused : .closed) }
@@ -107,7 +108,7 @@ public struct MediaExchange: ~Copyable {
   /// The request. One connection serves one call, so that a dead server's connection is never met
   /// again and nothing has to be told apart.
   private static func text(
-    of request: MediaRequest, pulling url: Text<160>, port: UInt16
+    of request: MediaRequest, pulling url: Text<160>, records: Bool, port: UInt16
   ) -> RequestText {
     var text = RequestText()
     var body = Text<192>()
@@ -123,9 +124,9 @@ public struct MediaExchange: ~Copyable {
       text.append(name)
       // A new path takes everything else from the file's pathDefaults. A URL holds nothing that
       // JSON would have to escape (`SourceURL`).
-      body.append("{")
+      body.append(records ? "{\"record\":true" : "{\"record\":false")
       if !url.isEmpty {
-        body.append("\"source\":\"")
+        body.append(",\"source\":\"")
         body.append(url)
         body.append("\"")
       }
@@ -133,6 +134,10 @@ public struct MediaExchange: ~Copyable {
     case .removePath(_, let name):
       text.append("DELETE /v3/config/paths/delete/")
       text.append(name)
+    case .recordPath(_, let name, let on):
+      text.append("PATCH /v3/config/paths/patch/")
+      text.append(name)
+      body.append(on ? "{\"record\":true}" : "{\"record\":false}")
     }
     text.append(" HTTP/1.1\r\nHost: 127.0.0.1:")
     text.append(decimal: UInt64(port))
@@ -209,7 +214,7 @@ public struct MediaExchange: ~Copyable {
     }
     switch request {
     // What a success says differs between versions; that it is one is what counts.
-    case .addPath, .removePath: return .done
+    case .addPath, .removePath, .recordPath: return .done
     case .info:
       return isWhole && !document.version.isEmpty
         ? .info(version: document.version) : .failed(.malformed)

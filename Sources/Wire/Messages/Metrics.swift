@@ -127,8 +127,12 @@ public enum Metric: UInt16, Sendable {
   case answersP95Us = 60
   /// Requests answered with an error that is the device's, not the client's.
   case requestsFailedHere = 61
-  /// The reserved places to 63 are zero. From here on, requests by operation: the place is 64 plus
-  /// the kind's number, up to kind 31; place 64 counts unknown operations.
+  /// Gauge: jobs that wait for a worker, of 100.
+  case jobsWaiting = 62
+  /// Gauge: jobs that a worker is at.
+  case jobsRunning = 63
+  /// From here on, requests by operation: the place is 64 plus the kind's number, up to kind 31;
+  /// place 64 counts unknown operations. Those of later kinds are told by `OperationStatistics`.
   case requestsUnknown = 64
   case requestsPing = 65
   case requestsHealth = 66
@@ -154,6 +158,13 @@ public enum Metric: UInt16, Sendable {
   case requestsSourceList = 86
   case requestsPublish = 87
   case requestsAlertList = 88
+  case requestsRecordingStart = 89
+  case requestsRecordingStop = 90
+  case requestsRecordingList = 91
+  case requestsFileList = 92
+  case requestsFileInfo = 93
+  case requestsFileRead = 94
+  case requestsFileRemove = 95
   /// Milliseconds in which this core was busy, since the kernel started. Places 96 to 103, one for
   /// each of the first eight cores.
   case core0BusyMs = 96
@@ -164,16 +175,26 @@ public enum Metric: UInt16, Sendable {
   case core5BusyMs = 101
   case core6BusyMs = 102
   case core7BusyMs = 103
+  /// Jobs that a worker has answered.
+  case jobsDone = 104
+  /// Jobs that took longer than they may, or whose worker died.
+  case jobsFailed = 105
+  /// Requests refused because the queue of jobs was full.
+  case jobsRefused = 106
+  /// Requests refused because jobs of the camera had failed too often.
+  case jobsBroken = 107
+  /// Gauge: milliseconds that the last job waited for its worker.
+  case jobWaitMs = 108
+  /// The longest that a job of this life has waited for its worker, milliseconds.
+  case jobWaitLongestMs = 109
+  /// Bytes of files that clients have read.
+  case fileBytesRead = 110
 
   /// Cores that are told of.
   public static let coresTold = 8
   /// Places of this version of the protocol: the last ones are those of `OperationStatistics`.
-  public static let count = 384
+  public static let count = 640
 
-  /// The place that counts requests of a kind.
-  public static func requests(_ kind: Kind) -> Metric {
-    Metric(rawValue: requestsUnknown.rawValue + (kind.rawValue & 31)) ?? .requestsUnknown
-  }
 }
 
 /// How one operation has fared: eight places of the answer to `metrics`, from place 128 plus eight
@@ -189,7 +210,8 @@ public enum Metric: UInt16, Sendable {
 ///     24    8 p99Us
 ///     32    8 largestUs          of the last 30 to 60 seconds
 ///     40    8 longestUs          of this life of the agent
-///     48   16 reserved
+///     48    8 requests           answered, in whatever way
+///     56    8 reserved
 /// ```
 public struct OperationStatistics: Payload, Equatable {
   public static let size = 64
@@ -203,6 +225,7 @@ public struct OperationStatistics: Payload, Equatable {
   public var p99Us: UInt64 = 0
   public var largestUs: UInt64 = 0
   public var longestUs: UInt64 = 0
+  public var requests: UInt64 = 0
 
   public init() {}
 
@@ -213,7 +236,8 @@ public struct OperationStatistics: Payload, Equatable {
     p99Us = reader.read()
     largestUs = reader.read()
     longestUs = reader.read()
-    reader.skip(16)
+    requests = reader.read()
+    reader.skip(8)
   }
 
   public func encode(into writer: inout ByteWriter) {
@@ -223,7 +247,8 @@ public struct OperationStatistics: Payload, Equatable {
     writer.write(p99Us)
     writer.write(largestUs)
     writer.write(longestUs)
-    writer.zero(16)
+    writer.write(requests)
+    writer.zero(8)
   }
 }
 
@@ -238,7 +263,7 @@ public struct OperationStatistics: Payload, Equatable {
 public struct MetricValues: Payload, Equatable {
   public static let size = 8 + 8 * Metric.count
 
-  private var values = InlineArray<384, UInt64>(repeating: 0)
+  private var values = InlineArray<640, UInt64>(repeating: 0)
 
   public init() {}
 
@@ -247,12 +272,26 @@ public struct MetricValues: Payload, Equatable {
     set { values[Int(metric.rawValue)] = newValue }
   }
 
-  /// Requests of the kind with this number, 0 … 31.
-  public func requests(of number: Int) -> UInt64 {
-    values[Int(Metric.requestsUnknown.rawValue) + number]
+  /// Requests of the kind with this number, 0 … 63.
+  public func requests(of number: Int) -> UInt64 { values[MetricValues.requestPlace(number)] }
+
+  /// How many requests of a kind came since `told`, which is brought up to date. `mutating` only
+  /// so that it reads in place: in every turn, a copy of all values would be made.
+  public mutating func requests(of number: Int, since told: inout UInt64) -> UInt64 {
+    let total = values[MetricValues.requestPlace(number)]
+    defer { told = total }
+    return total &- told
   }
 
-  /// How the operation has fared whose kind has this number, 0 … 31; 0: unknown ones.
+  /// Kinds beyond 31 are counted beside their statistics alone.
+  @inline(__always)
+  private static func requestPlace(_ number: Int) -> Int {
+    number < 32
+      ? Int(Metric.requestsUnknown.rawValue) + number
+      : OperationStatistics.firstPlace + OperationStatistics.places * number + 6
+  }
+
+  /// How the operation has fared whose kind has this number, 0 … 63; 0: unknown ones.
   public subscript(operation number: Int) -> OperationStatistics {
     get {
       let place = OperationStatistics.firstPlace + OperationStatistics.places * number
@@ -263,6 +302,7 @@ public struct MetricValues: Payload, Equatable {
       statistics.p99Us = values[place + 3]
       statistics.largestUs = values[place + 4]
       statistics.longestUs = values[place + 5]
+      statistics.requests = values[place + 6]
       return statistics
     }
     set {
@@ -273,6 +313,7 @@ public struct MetricValues: Payload, Equatable {
       values[place + 3] = newValue.p99Us
       values[place + 4] = newValue.largestUs
       values[place + 5] = newValue.longestUs
+      values[place + 6] = newValue.requests
     }
   }
 
@@ -285,7 +326,7 @@ public struct MetricValues: Payload, Equatable {
   /// Counts one more request of a kind, which is known.
   @inline(__always)
   public mutating func count(requestOf kind: UInt16) {
-    values[Int(Metric.requestsUnknown.rawValue + (kind & 31))] &+= 1
+    values[MetricValues.requestPlace(Int(kind & 63))] &+= 1
   }
 
   public init(from reader: inout ByteReader) {

@@ -199,16 +199,24 @@ extension Status {
     case .internalError: "The device failed to answer; read its log and report this."
     case .cameraNotStreaming: "The camera sends no pictures now; look at its status."
     case .alreadyExists: "A camera or a source has this name already; choose another one."
+    case .storageUnavailable: "The data partition cannot be used now; look at the storage status."
     }
   }
 
   /// The same for a request of this kind, where a kind has its own way out.
   public func sentence(in kind: Kind) -> StaticString {
     switch (self, kind) {
-    case (.notSupported, .snapshot):
-      "No JPEG in an H.264 stream; set an MJPG mode in cameras.modes, or read the stream."
+    case (.notSupported, .snapshot), (.notSupported, .snapshotSave):
+      "Such H.264 is not decoded here; set an MJPG mode in cameras.modes, or read the stream."
     case (.notFound, .sourceRemove):
       "No source has this name; list the sources for the names there are."
+    case (.notFound, .fileInfo), (.notFound, .fileRead), (.notFound, .fileRemove),
+      (.notFound, .fileVerify):
+      "There is no such file; list the files for the names there are."
+    case (.busy, .fileList), (.busy, .fileInfo), (.busy, .fileRead), (.busy, .fileRemove),
+      (.busy, .fileVerify), (.busy, .snapshot), (.busy, .snapshotSave), (.busy, .retentionRun):
+      "The device has too much to do with files and pictures; ask again a little later."
+    case (.timeout, _): "It took longer than 10 s; look at the storage status and ask again."
     default: sentence
     }
   }

@@ -28,6 +28,20 @@ public enum Request {
   /// The bytes lie in place: valid as long as the frame's buffer.
   case publish(PublishPart, UnsafeRawBufferPointer)
   case alertList
+  case recordingStart(RecordingRequest)
+  case recordingStop(CameraRequest)
+  case recordingList
+  case storageStatus
+  case retentionSet(RetentionPolicy)
+  case cameraRecovery(CameraRequest)
+  /// A checked request about files, in place: whoever does the job decodes it.
+  case fileList(UnsafeRawBufferPointer)
+  case fileInfo(UnsafeRawBufferPointer)
+  case fileRead(UnsafeRawBufferPointer)
+  case fileRemove(UnsafeRawBufferPointer)
+  case fileVerify(UnsafeRawBufferPointer)
+  case retentionRun
+  case snapshotSave(CameraRequest)
 
   /// The request in a checked frame.
   ///
@@ -61,6 +75,29 @@ public enum Request {
     case .publish:
       let (part, bytes) = try PublishPart.open(payload)
       return .publish(part, bytes)
+    case .recordingStart: return .recordingStart(try RecordingRequest.decode(payload))
+    case .recordingStop: return .recordingStop(try CameraRequest.decode(payload))
+    case .recordingList: return try bare(.recordingList, payload)
+    case .storageStatus: return try bare(.storageStatus, payload)
+    case .retentionSet: return .retentionSet(try RetentionPolicy.decode(payload))
+    case .retentionRun: return try bare(.retentionRun, payload)
+    case .snapshotSave: return .snapshotSave(try CameraRequest.decode(payload))
+    case .cameraRecovery: return .cameraRecovery(try CameraRequest.decode(payload))
+    case .fileList:
+      _ = try FileListRequest.decode(payload)
+      return .fileList(payload)
+    case .fileInfo:
+      _ = try FileRequest.decode(payload)
+      return .fileInfo(payload)
+    case .fileRead:
+      _ = try FileReadRequest.decode(payload)
+      return .fileRead(payload)
+    case .fileRemove:
+      _ = try FileRequest.decode(payload)
+      return .fileRemove(payload)
+    case .fileVerify:
+      _ = try FileRequest.decode(payload)
+      return .fileVerify(payload)
     case .health: return try bare(.health, payload)
     case .serverInfo: return try bare(.serverInfo, payload)
     case .cameraList: return try bare(.cameraList, payload)

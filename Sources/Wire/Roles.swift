@@ -1,0 +1,34 @@
+/// What a peer may do. Each role may do what the ones before it may.
+public enum Role: UInt8, Comparable, Sendable {
+  /// Anybody who reaches the control port.
+  case anybody = 0
+  /// Looks: cameras, streams, files, events, figures.
+  case viewer = 1
+  /// Works with cameras: recordings, snapshots, streams, sources.
+  case `operator` = 2
+  /// Everything, with the device itself and with what is lost when it is removed.
+  case admin = 3
+
+  public static func < (left: Role, right: Role) -> Bool { left.rawValue < right.rawValue }
+}
+
+extension Kind {
+  /// The least role that a request of this kind needs: the one table of the agent and of the
+  /// specification (Operations).
+  public var leastRole: Role {
+    switch self {
+    case .ping, .health: .anybody
+    case .connection, .event, .message, .serverInfo, .mediaServer, .metrics, .alertList,
+      .cameraList, .cameraStatus, .cameraCapabilities, .cameraRecovery, .streamList, .sourceList,
+      .recordingList, .fileList, .fileInfo, .fileRead, .fileVerify, .subscribe, .unsubscribe,
+      .subscriptionStatistics:
+      .viewer
+    case .snapshot, .snapshotSave, .streamStart, .streamStop, .sourceAdd, .sourceRemove,
+      .recordingStart, .recordingStop, .publish:
+      .operator
+    case .logTail, .identify, .reboot, .shutdown, .storageStatus, .fileRemove, .retentionSet,
+      .retentionRun:
+      .admin
+    }
+  }
+}
