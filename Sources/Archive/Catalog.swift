@@ -112,8 +112,8 @@ public struct Catalog: ~Copyable {
   /// Takes what the index says of a file. nil: it is full, or the record cannot be right.
   @discardableResult
   public mutating func put(_ entry: FileEntry, ageS: UInt32) -> Int? {
-    guard let kind = entry.kind.known, let state = entry.state.known, entry.camera.isName,
-      entry.name.isFileName, entry.id > 0, entry.id < .max
+    guard let kind = entry.kind.known, let state = entry.state.known, state != .unchecked,
+      entry.camera.isName, entry.name.isFileName, entry.id > 0, entry.id < .max
     else { return nil }
     guard let place = place(ofID: entry.id) ?? place(kind, entry.camera, entry.name, id: entry.id)
     else { return nil }

@@ -9,7 +9,7 @@ extension Catalog {
     var entry = FileEntry()
     entry.id = self[place].id
     entry.kind = Code(self[place].kind)
-    entry.state = Code(self[place].state)
+    entry.state = Code(self[place].isUnchecked ? .unchecked : self[place].state)
     entry.afterGap = self[place].afterGap
     entry.recording = self[place].recording
     entry.bytes = self[place].bytes

@@ -75,7 +75,7 @@ public struct Download: Sendable {
     }
   }
 
-  /// What the file is to be in the end: of one that is being written, what it is now.
+  /// What the file is to be in the end: of one that may still change, what it is now.
   private struct Promise {
     var bytes: UInt64
     /// nil: asked for at the end.
@@ -84,7 +84,9 @@ public struct Download: Sendable {
 
   private func promise(_ connection: ControlConnection) async throws -> Promise {
     let entry = try await connection.file(file.request)
-    guard entry.state == .open else { return Promise(bytes: entry.bytes) }
+    guard entry.state == .open || entry.state == .unchecked else {
+      return Promise(bytes: entry.bytes)
+    }
     let verdict = try await connection.verify(file.request)
     return Promise(bytes: verdict.bytes, verdict: verdict)
   }

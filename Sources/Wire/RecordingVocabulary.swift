@@ -56,6 +56,9 @@ public enum FileState: UInt8, Sendable {
   case repaired = 2
   /// There is nothing in it that can be played: it is kept, and not counted as a recording.
   case damaged = 3
+  /// Its end has not been looked at since a writer may have been cut off: its size and its duration
+  /// may still change, and soon it is one of the others.
+  case unchecked = 4
 }
 
 /// What reading a whole file shows.

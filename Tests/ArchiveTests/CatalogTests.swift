@@ -41,6 +41,9 @@ import Wire
     entry = Made.entry(9)
     entry.state = Code(rawValue: 99)
     #expect(told(catalog.put(entry, ageS: 0)) == nil)
+    // Told to clients only.
+    entry.state = Code(.unchecked)
+    #expect(told(catalog.put(entry, ageS: 0)) == nil)
     #expect(catalog.totals == Catalog.Totals())
   }
 
@@ -55,6 +58,21 @@ import Wire
       told(catalog.add(.recording, camera: Made.text("cam"), name: Made.text("x.mp4"))))
     #expect(catalog[place].id == 10)
     #expect(catalog.totals.files == 3)
+  }
+
+  /// A file that somebody has put there may be torn: nothing is said of it before it was read.
+  @Test func whatHasNotBeenLookedAtIsNotComplete() throws {
+    var catalog = memory.catalog()
+    let camera: Name = Made.text("cam")
+    let place = try #require(
+      told(catalog.addFound(.recording, camera: camera, name: Made.text("x.mp4"), key: 1)))
+    catalog.update(place) { file in
+      file.state = .complete
+      file.isUnchecked = true
+    }
+    #expect(catalog.entry(place).state == .unchecked)
+    catalog.update(place) { $0.isUnchecked = false }
+    #expect(catalog.entry(place).state == .complete)
   }
 
   @Test func totalsFollowEveryChange() throws {

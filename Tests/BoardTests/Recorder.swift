@@ -71,8 +71,8 @@ extension Technician {
   func settledFiles(open: Int, within limit: Duration = .seconds(30)) async throws -> [FileEntry] {
     try await poll(within: limit) {
       let files = try await files()
-      guard files.count(where: { $0.state.known == .open }) > open else { return .success(files) }
-      return .failure(BoardError("more than \(open) files are open after \(limit)"))
+      guard files.count(where: { !$0.isSettled }) > open else { return .success(files) }
+      return .failure(BoardError("more than \(open) files are unsettled after \(limit)"))
     }
   }
 
@@ -83,15 +83,18 @@ extension Technician {
     try await poll(within: limit) {
       let files = try await files()
       let open = files.first { file in
-        file.state.known == .open && known.contains { $0.name == file.name }
+        !file.isSettled && known.contains { $0.name == file.name }
       }
       guard let open else { return .success(files) }
-      return .failure(BoardError("\(open.name.string) is open after \(limit)"))
+      return .failure(BoardError("\(open.name.string) is unsettled after \(limit)"))
     }
   }
 }
 
 extension FileEntry {
+  /// Nobody writes it, and its end has been looked at.
+  var isSettled: Bool { state.known != .open && state.known != .unchecked }
+
   /// The same file, asked for.
   var request: FileRequest {
     FileRequest(kind: kind.known ?? .recording, camera: camera, name: name)
