@@ -3,7 +3,7 @@ import Glibc
 import Testing
 
 /// What a feed sends, as ffmpeg understands it: an RTSP server that nobody here has written.
-@Suite(.serialized, .oneDevice, .timeLimit(.minutes(5))) struct FeedTests {
+@Suite(.serialized, .oneDevice, .timeLimit(.minutes(10))) struct FeedTests {
   /// Frames that ffmpeg decodes in this time are counted; longer with WATCHPOST_FEED_SECONDS.
   static let seconds =
     Double(ProcessInfo.processInfo.environment["WATCHPOST_FEED_SECONDS"] ?? "") ?? 4

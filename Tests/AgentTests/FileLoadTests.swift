@@ -4,7 +4,7 @@ import Testing
 import Wire
 
 /// Work with files beside recordings: nobody who watches may notice.
-@Suite(.serialized, .oneDevice, .timeLimit(.minutes(5))) struct FileLoadTests {
+@Suite(.serialized, .oneDevice, .timeLimit(.minutes(10))) struct FileLoadTests {
   @Test func viewersDoNotNoticeWorkWithFiles() async throws {
     let films = [Films.conforming, Films.small, Films.h264, Films.delimited]
     let recorder = try await Recorder(films)

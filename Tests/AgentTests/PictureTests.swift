@@ -5,7 +5,7 @@ import Testing
 import Wire
 
 /// The agent with films for cameras and the stand-in for MediaMTX: streams and snapshots.
-@Suite(.serialized, .oneDevice, .timeLimit(.minutes(5))) struct PictureTests {
+@Suite(.serialized, .oneDevice, .timeLimit(.minutes(10))) struct PictureTests {
   /// An agent whose cameras play these films, and a client of it.
   final class Station {
     let agent: AgentProcess

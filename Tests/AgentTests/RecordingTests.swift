@@ -5,7 +5,7 @@ import Testing
 import Wire
 
 /// Recordings and files through the agent, its workers and the stand-in for MediaMTX.
-@Suite(.serialized, .oneDevice, .timeLimit(.minutes(5))) struct RecordingTests {
+@Suite(.serialized, .oneDevice, .timeLimit(.minutes(10))) struct RecordingTests {
   @Test func filesHoldWhatWasRecorded() async throws {
     let recorder = try await Recorder([Films.conforming, Films.h264])
     let client = recorder.client

@@ -7,7 +7,7 @@ import Wire
 @testable import Linux
 
 /// OpenH264 and libjpeg against ffmpeg, and against what no camera should send.
-@Suite(.serialized, .timeLimit(.minutes(2))) struct KeyFrameDecoderTests {
+@Suite(.serialized, .timeLimit(.minutes(5))) struct KeyFrameDecoderTests {
   private static let kinds: [String: [String]] = [
     "640x480": ["-profile:v", "baseline", "-pix_fmt", "yuv420p"],
     "1920x1080": ["-profile:v", "high", "-bf", "2", "-pix_fmt", "yuv420p"],

@@ -38,7 +38,7 @@ struct FFmpegTests {
     }
   }
 
-  @Test(.timeLimit(.minutes(2)), arguments: Codec.allCases)
+  @Test(.timeLimit(.minutes(5)), arguments: Codec.allCases)
   func whatIsPublishedIsDecoded(_ codec: Codec) throws {
     let standIn = try StandInProcess {
       StandInProcess.configuration(

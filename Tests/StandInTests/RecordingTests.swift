@@ -63,7 +63,7 @@ struct RecordingTests {
     MP4.boxes(bytes[...])
   }
 
-  @Test(.timeLimit(.minutes(2)), arguments: FFmpegTests.Codec.allCases)
+  @Test(.timeLimit(.minutes(5)), arguments: FFmpegTests.Codec.allCases)
   func everyPictureIsInTheFile(_ codec: FFmpegTests.Codec) throws {
     let standIn = try started()
     let film = try film(codec, for: standIn)
@@ -87,7 +87,7 @@ struct RecordingTests {
   }
 
   /// A power cut may end the file anywhere within its last part.
-  @Test(.timeLimit(.minutes(2)), arguments: FFmpegTests.Codec.allCases)
+  @Test(.timeLimit(.minutes(5)), arguments: FFmpegTests.Codec.allCases)
   func aCutFileHasItsWholeParts(_ codec: FFmpegTests.Codec) throws {
     let standIn = try started()
     let film = try film(codec, for: standIn)
@@ -110,7 +110,7 @@ struct RecordingTests {
     #expect(RecordingFile.duration(of: cut.path) == 3 * second)
   }
 
-  @Test(.timeLimit(.minutes(2)), arguments: FFmpegTests.Codec.allCases)
+  @Test(.timeLimit(.minutes(5)), arguments: FFmpegTests.Codec.allCases)
   func segmentsFollowEachOtherWithoutLoss(_ codec: FFmpegTests.Codec) throws {
     // No multiple of the key frames' interval: of H.264, a segment goes on to the next key frame.
     let standIn = try started(segment: "1500ms")
@@ -126,7 +126,7 @@ struct RecordingTests {
     #expect(pictures == (try #require(try FFmpeg.pictures(film))).dropLast())
   }
 
-  @Test(.timeLimit(.minutes(1))) func aKilledServerLosesTheOpenPart() throws {
+  @Test(.timeLimit(.minutes(5))) func aKilledServerLosesTheOpenPart() throws {
     let standIn = try started()
     let film = try film(.h264, for: standIn)
     let publisher = try publisher(of: film, to: standIn)
