@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -38,6 +39,17 @@ int64_t lx_read(int32_t fd, void *bytes, size_t count) { return LX_RETRY(read(fd
 
 int64_t lx_write(int32_t fd, const void *bytes, size_t count) {
   return LX_RETRY(write(fd, bytes, count));
+}
+
+int64_t lx_say(int32_t fd, const void *line, size_t count) {
+  int flags = fcntl(fd, F_GETFL);
+  if (flags >= 0 && !(flags & O_NONBLOCK)) {
+    // Somebody else's descriptor: to change its flags would change theirs. Whatever is writable
+    // takes a line at once: a pipe a page, a terminal what is left of its buffer beyond 256 bytes.
+    struct pollfd room = {.fd = fd, .events = POLLOUT};
+    if (poll(&room, 1, 0) == 0) return -EAGAIN;
+  }
+  return lx_write(fd, line, count);
 }
 
 int32_t lx_write_all(int32_t fd, const void *bytes, size_t count) {

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -67,13 +68,21 @@ int32_t lx_load_module(const char *path, const char *arguments) {
   return result == 0 || error == EEXIST ? 0 : -error;
 }
 
-int32_t lx_open_console(void) {
-  int fd = open("/dev/console", O_RDWR | O_NOCTTY);
+int32_t lx_open_console(int32_t waits) {
+  int fd = open("/dev/console", O_RDWR | O_NOCTTY | (waits ? 0 : O_NONBLOCK));
   if (fd < 0) fd = open("/dev/null", O_RDWR);
   if (fd < 0) return -errno;
   for (int standard = 0; standard <= 2; standard++)
     if (fd != standard) dup2(fd, standard);
   if (fd > 2) close(fd);
+  struct termios terminal;
+  if (tcgetattr(0, &terminal) == 0) {
+    if (waits)
+      terminal.c_iflag |= IXON;
+    else
+      terminal.c_iflag &= ~(tcflag_t)IXON;
+    tcsetattr(0, TCSANOW, &terminal);
+  }
   return 0;
 }
 

@@ -301,7 +301,7 @@ extension LinuxSystem: OperatingSystem {
     }
     text.append(line.text)
     text.append(UInt8(ascii: "\n"))
-    text.withBytes { _ = lx_write(2, $0.baseAddress!, $0.count) }
+    text.withBytes { _ = lx_say(2, $0.baseAddress!, $0.count) }
   }
 
   public mutating func keepLog(_ line: StampedLine) {

@@ -34,6 +34,26 @@ extension OnTheBoard {
       }
     }
 
+    /// Ctrl-S at a terminal that somebody has left: what writes to the console goes on, be it the
+    /// agent, init or a child, and nobody waits for room in its buffer.
+    @Test(.timeLimit(.minutes(3)))
+    func aConsoleThatIsHeldGoesOn() async throws {
+      try await Bench.withBoard { board in
+        var technician = try await Technician.arrive(at: board)
+        let before = board.console.count
+        try await board.type("\u{13}")
+        try await board.setLink(up: false)
+        try await Task.sleep(for: .seconds(3))
+        try await board.setLink(up: true)
+        try await board.waitForLine(
+          containing: "udhcpc: lease of ", from: before, within: .seconds(30))
+        await technician.leave()
+        technician = try await Technician.arrive(at: board)
+        #expect(try await technician.connection.health().bootCount == 1)
+        await technician.leave()
+      }
+    }
+
     @Test(.timeLimit(.minutes(4)))
     func networkCutAndBackIsForgotten() async throws {
       try await Bench.withBoard { board in

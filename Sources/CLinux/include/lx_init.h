@@ -29,8 +29,10 @@ int32_t lx_own_path(char *buffer, size_t capacity);
 /// finit_module(2); a module that is loaded already is no error.
 int32_t lx_load_module(const char *path, const char *arguments);
 
-/// Opens the console as descriptors 0, 1 and 2.
-int32_t lx_open_console(void);
+/// Opens the console as descriptors 0, 1 and 2. Nobody at the other end can hold up who writes to
+/// it: XOFF means nothing, and where the line stands still all the same, as it may with RTS/CTS,
+/// lines are lost. `waits`: it is a person's, who wants to read all of it.
+int32_t lx_open_console(int32_t waits);
 
 /// Blocks the signals of PID 1, takes Ctrl-Alt-Del as SIGINT, and returns a signalfd for them.
 int32_t lx_init_signals(void);

@@ -1,5 +1,15 @@
 /// What a person does to a running board besides power, console, cameras and cable.
 extension EmulatedBoard {
+  // MARK: Console
+
+  /// Types at the serial console, as a person does who has a terminal there.
+  public func type(_ text: String) throws {
+    _ = try running()
+    let line = try SerialLine(path: state.file("serial"))
+    defer { line.hangUp() }
+    try line.type(text)
+  }
+
   // MARK: Card
 
   /// Makes the card hang from now on – requests are neither answered nor refused, except perhaps

@@ -50,7 +50,7 @@ public struct BootLog {
   public func write() {
     var whole = Text<202>(line)
     whole.append("\n")
-    whole.withBytes { _ = lx_write(1, $0.baseAddress!, $0.count) }
+    whole.withBytes { _ = lx_say(1, $0.baseAddress!, $0.count) }
   }
 }
 

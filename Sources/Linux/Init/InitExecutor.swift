@@ -15,7 +15,7 @@ public struct InitExecutor: ~Copyable {
   private let signals: Int32
 
   public init() {
-    _ = lx_open_console()
+    _ = lx_open_console(0)
     PseudoFileSystems.mount()
     signals = lx_init_signals()
     _ = lx_make_folder("/run/watchpost", 0o755)
@@ -167,6 +167,7 @@ public struct InitExecutor: ~Copyable {
   /// In the child.
   private func become(_ service: InitService, life: UInt32) -> Never {
     if service == .shell {
+      _ = lx_open_console(1)
       lx_take_terminal()
       let shell: StaticString = "/bin/sh"
       let interactive: StaticString = "-i"

@@ -154,7 +154,7 @@ public enum USBRole {
     line.append(reason)
     line.append(subject)
     line.append("\n")
-    line.withBytes { _ = lx_write(2, $0.baseAddress!, $0.count) }
+    line.withBytes { _ = lx_say(2, $0.baseAddress!, $0.count) }
     return 2
   }
 }
