@@ -16,6 +16,9 @@ let compact: [SwiftSetting] =
 
 let device: [SwiftSetting] = [.enableExperimentalFeature("Lifetimes")]
 
+/// Secrets need a place of their own to be wiped in (Sources/Noise/Secret.swift).
+let rawLayout: [SwiftSetting] = [.enableExperimentalFeature("RawLayout")]
+
 let package = Package(
   name: "watchpost",
   products: [
@@ -40,9 +43,14 @@ let package = Package(
       name: "Archive", dependencies: ["Wire"], swiftSettings: device + noAllocations + compact),
     .target(
       name: "Appliance", dependencies: ["Wire"], swiftSettings: device + noAllocations + compact),
+    .target(name: "CSodium", linkerSettings: [.linkedLibrary("sodium")]),
+    .target(
+      name: "Noise", dependencies: ["Wire", "CSodium"],
+      swiftSettings: device + rawLayout + noAllocations + compact),
 
     // Device, with the kernel.
-    .target(name: "EventLoop", dependencies: ["Appliance", "Wire"], swiftSettings: device),
+    .target(
+      name: "EventLoop", dependencies: ["Appliance", "Noise", "Wire"], swiftSettings: device),
     .target(
       name: "CLinux",
       cSettings: [.define("_GNU_SOURCE")],
@@ -113,7 +121,8 @@ let package = Package(
     .testTarget(name: "ArchiveTests", dependencies: ["Archive", "Wire", "MadeFilms"]),
     .testTarget(name: "FeedTests", dependencies: ["Feed", "Wire"]),
     .testTarget(name: "ApplianceTests", dependencies: ["Appliance", "Wire"]),
-    .testTarget(name: "EventLoopTests", dependencies: ["EventLoop", "Appliance", "Wire"]),
+    .testTarget(name: "NoiseTests", dependencies: ["Noise", "CSodium", "Wire"]),
+    .testTarget(name: "EventLoopTests", dependencies: ["EventLoop", "Appliance", "Noise", "Wire"]),
     .testTarget(
       name: "AgentTests",
       dependencies: ["watchpost", "StandIn", "ControlClient", "Wire", "StandInDriver"]),

@@ -114,8 +114,8 @@ extension SessionTable {
   /// Counts a request against its address's rate; false: it has made too many.
   @inline(__always)
   public func spend(_ index: Int, now: Instant) -> Bool {
-    let session = slots[index]
-    return peers.spend(Int(session.peer), rate: limits.rate(trusted: session.trusted), now: now)
+    peers.spend(
+      Int(slots[index].peer), rate: limits.rate(trusted: slots[index].trusted), now: now)
   }
 }
 

@@ -164,7 +164,7 @@ public struct MessageRing: ~Copyable {
       let (frame, inside) = (offset + done).quotientAndRemainder(dividingBy: MessagePart.capacity)
       let count = min(content.count - done, MessagePart.capacity - inside)
       let place =
-        start + frame * Limits.frameSize + Limits.headerSize + MessagePart.size + inside
+        start + frame * Limits.plainSize + Limits.headerSize + MessagePart.size + inside
       UnsafeMutableRawBufferPointer(rebasing: bytes[place..<place + count])
         .copyMemory(from: UnsafeRawBufferPointer(rebasing: content[done..<done + count]))
       done += count
@@ -256,11 +256,11 @@ public struct MessageRing: ~Copyable {
     let sequence = places[slot].sequence
     let entry = self[sequence]
     let sent = places[slot].offset + count
-    var whole = sent / Limits.frameSize * Limits.frameSize
+    var whole = sent / Limits.plainSize * Limits.plainSize
     if sent == entry.size { whole = sent }
     var rest = 0
     if whole < sent || (blocked && sent < entry.size) {
-      let end = min(whole + Limits.frameSize, entry.size)
+      let end = min(whole + Limits.plainSize, entry.size)
       rest = end - sent
       places[slot].pinned = sequence
       places[slot].pinnedAt = entry.start + sent

@@ -31,7 +31,7 @@ public struct Session: Sendable {
     public var borrowed: UInt8? { number < Place.shared.number ? number : nil }
   }
 
-  // Widest first: 62 bytes in all, a cache line.
+  // Widest first: 64 bytes in all, a cache line.
 
   /// The next event to be looked at for this subscriber.
   public internal(set) var cursor: UInt64 = 0
@@ -71,6 +71,10 @@ public struct Session: Sendable {
   public internal(set) var waiting = false
   /// What the system watches the connection for, in the loop's own numbers.
   public internal(set) var interest: UInt8 = 0
+  /// Its frames are sealed.
+  public internal(set) var isSealed = false
+  /// The first frame of what is held has been opened.
+  public internal(set) var isOpened = false
   /// The wheel bucket it lies in.
   var bucket = SessionTable.noBucket
 
@@ -212,6 +216,15 @@ public struct SessionTable: ~Copyable {
   }
 
   public func setWaiting(_ index: Int, _ waiting: Bool) { slots[index].waiting = waiting }
+
+  public func setSealed(_ index: Int) { slots[index].isSealed = true }
+
+  public func setOpened(_ index: Int, _ opened: Bool) { slots[index].isOpened = opened }
+
+  /// Where the peer of an open connection is.
+  public func address(_ index: Int) -> IPv4 {
+    slots[index].peer == PeerTable.none ? .any : peers.address(Int(slots[index].peer))
+  }
 
   public func setInterest(_ index: Int, _ interest: UInt8) { slots[index].interest = interest }
 

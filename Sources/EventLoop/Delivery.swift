@@ -46,7 +46,7 @@ extension EventLoop where System: ~Copyable {
       // What is held stays where it is: the rest must find room beside it.
       let room = Buffers.slotSize - (session.heldPlace == .own ? Int(session.held) : 0)
       let space = UnsafeMutableRawBufferPointer(rebasing: buffers.output[..<room])
-      let size = events.gather(for: index, sessions, into: space)
+      let size = gather(index, into: space)
       guard size > 0 else { return }
       guard let unsent = send(index, size) else { return }
       guard unsent > 0 else { continue }
@@ -55,5 +55,24 @@ extension EventLoop where System: ~Copyable {
       sessions.keepRest(index, start: start, count: unsent, now: now)
       updateInterest(index)
     }
+  }
+
+  /// Frames of events for one subscriber, as many as find room; bytes written.
+  private mutating func gather(
+    _ index: Int, into room: UnsafeMutableRawBufferPointer
+  ) -> Int {
+    guard sessions.slots[index].isSealed else {
+      return events.gather(for: index, sessions, into: room)
+    }
+    var filled = 0
+    while room.count - filled >= EventRing.frameSize + overhead(index) {
+      let frame = UnsafeMutableRawBufferPointer(
+        rebasing: room[filled..<filled + EventRing.frameSize])
+      let size = events.gather(for: index, sessions, into: frame)
+      guard size > 0 else { break }
+      let whole = UnsafeMutableRawBufferPointer(rebasing: room[filled...])
+      filled += seal(index, whole, size)
+    }
+    return filled
   }
 }

@@ -1,4 +1,5 @@
 import Appliance
+import Noise
 import Wire
 
 /// The agent's one thread: wait → decode → `Appliance.step` → execute effects → flush.
@@ -28,6 +29,13 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
   /// What has happened since the start, for `metrics`.
   public internal(set) var counters = MetricValues()
   let configuration: Configuration
+  /// Who may come in, and what belongs to each sealed connection.
+  public var access: Access
+  var sealed: SealedSlots
+  /// The device's own key; zero until it is loaded.
+  public var deviceKey = KeyPair()
+  /// What has come of pairing since it was last looked at.
+  public var pairingEffects = PairingEffects.none
 
   /// The time of this turn.
   public internal(set) var now: Instant
@@ -111,6 +119,13 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
       own: memory.slotBuffers, pool: memory.pool, scratch: memory.scratch, queue: memory.queue)
     effects = Effects(memory.effects)
     jobs = Jobs(memory.jobs)
+    let control = configuration.control
+    access = Access(
+      memory.access,
+      defaults: KeyLimits(
+        rate: control.requestRate, slots: UInt16(clamping: control.slots / 4 + 1)),
+      seed: UInt32(truncatingIfNeeded: startUs))
+    sealed = SealedSlots(memory.sealed, slots: control.slots)
     health = UnsafeMutableRawBufferPointer(memory.health)
   }
 
@@ -293,6 +308,8 @@ public struct LoopMemory {
   let health: UnsafeMutableBufferPointer<UInt8>
   let histograms: UnsafeMutableBufferPointer<UInt32>
   let jobs: UnsafeMutableBufferPointer<Jobs.Entry>
+  let access: AccessMemory
+  let sealed: UnsafeMutableBufferPointer<UInt8>
 
   /// Claims from `arena` what a loop with this configuration holds. `messages` are
   /// `MessageRing.memory` bytes that need not be there before they are used.
@@ -328,5 +345,18 @@ public struct LoopMemory {
     health = arena.claim("answer to health", HealthReport.size, of: UInt8.self)
     histograms = arena.claim("histograms of answers", Statistics.memory, of: UInt32.self)
     jobs = arena.claim("jobs", Jobs.capacity, of: Jobs.Entry.self)
+    access = AccessMemory(
+      keys: arena.claim("access: keys of clients", ClientKeys.capacity, of: ClientKey.self),
+      addresses: arena.claim(
+        "access: rates of handshakes", HandshakeAdmission.addresses,
+        of: HandshakeAdmission.Entry.self),
+      addressHeads: arena.claim(
+        "access: hashes of addresses", HandshakeAdmission.addresses, of: UInt16.self),
+      audit: arena.claim(
+        "access: audit", AuditRing.capacity * AuditEntry.size, of: UInt8.self),
+      auditPlaces: arena.claim(
+        "access: audit, index", AuditRing.capacity, of: AuditRing.Place.self))
+    sealed = arena.claim(
+      "connection slots: keys", SealedSlots.bytes(configuration.control.slots), of: UInt8.self)
   }
 }

@@ -27,7 +27,8 @@ extension EventLoop where System: ~Copyable {
   /// slot; nil when the connection is gone.
   mutating func sendFrame(_ index: Int, _ write: (inout Self) -> Int) -> Int? {
     let filled = buffers.restore(index, sessions)
-    let size = write(&self)
+    let plain = write(&self)
+    let size = seal(index, buffers.output, plain)
     guard let unsent = send(index, size) else { return nil }
     keep(index, consumed: 0, filled: filled, unsent: unsent, of: size, wait: false)
     return unsent

@@ -51,6 +51,8 @@ extension EventLoop where System: ~Copyable {
       case .nothing: return
       case .losses(let count, let next):
         guard tell(index, losses: count, before: next) else { return }
+      case .bytes(let bytes) where sessions.slots[index].isSealed:
+        guard deliverSealed(index, bytes) else { return }
       case .bytes(let bytes):
         let piece = UnsafeRawBufferPointer(rebasing: bytes[..<min(bytes.count, Self.pieceSize)])
         guard let unsent = send(index, piece) else { return }
@@ -63,10 +65,32 @@ extension EventLoop where System: ~Copyable {
     }
   }
 
+  /// Hands the next frame of a message to a sealed subscriber, which gets a copy of its own: what
+  /// of that stays unsent must find room. False: it takes no more now.
+  private mutating func deliverSealed(_ index: Int, _ bytes: UnsafeRawBufferPointer) -> Bool {
+    let plain = min(bytes.count, Limits.plainSize)
+    let held = Int(sessions.slots[index].held)
+    guard buffers.fits(input: held, output: plain + overhead(index)) else {
+      if !sessions.slots[index].waiting {
+        sessions.setWaiting(index, true)
+        buffers.enqueue(index)
+        updateInterest(index)
+      }
+      return false
+    }
+    let unsent = sendFrame(index) { loop in
+      loop.buffers.output.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[..<plain]))
+      return plain
+    }
+    guard let unsent else { return false }
+    _ = messages.advance(index, by: plain, blocked: false)
+    return unsent == 0
+  }
+
   /// Tells a subscriber what it has lost; false when that must wait.
   private mutating func tell(_ index: Int, losses: UInt32, before next: UInt64) -> Bool {
     let held = sessions.slots[index].heldPlace == .own ? Int(sessions.slots[index].held) : 0
-    let size = Limits.headerSize + MessagePart.size
+    let size = Limits.headerSize + MessagePart.size + overhead(index)
     guard held + size <= Buffers.slotSize else { return false }
     var part = MessagePart()
     part.sequence = next
@@ -74,7 +98,8 @@ extension EventLoop where System: ~Copyable {
     part.missed = losses
     var writer = FrameWriter(buffers.output)
     part.encode(into: &writer.payload)
-    let written = writer.seal(Header(kind: Kind.message.rawValue, requestID: 0))
+    let plain = writer.seal(Header(kind: Kind.message.rawValue, requestID: 0))
+    let written = seal(index, buffers.output, plain)
     guard let unsent = send(index, written) else { return false }
     messages.told(index)
     guard unsent > 0 else { return true }

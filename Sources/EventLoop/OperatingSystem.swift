@@ -71,6 +71,9 @@ public protocol OperatingSystem: ~Copyable {
 
   // MARK: Everything else
 
+  /// Fills memory with random bytes that nobody can foresee (getrandom(2)).
+  mutating func random(into bytes: UnsafeMutableRawBufferPointer)
+
   /// The contents of this memory are void from now on: the machine may have it back until it is
   /// written to again.
   mutating func discard(_ memory: UnsafeMutableRawBufferPointer)

@@ -1,4 +1,5 @@
 import Appliance
+import Noise
 import Wire
 
 /// Requests: who may ask what, and how an answer comes about.
@@ -18,11 +19,11 @@ extension EventLoop where System: ~Copyable {
     case .subscribe, .unsubscribe, .subscriptionStatistics, .identify, .reboot, .shutdown,
       .serverInfo, .mediaServer, .cameraStatus, .streamStart, .streamStop, .sourceAdd,
       .sourceRemove, .publish, .alertList, .recordingStart, .recordingStop, .storageStatus,
-      .retentionSet, .cameraRecovery:
+      .retentionSet, .cameraRecovery, .identity, .handshake:
       512
     case .recordingList: 4096
     case .cameraList, .cameraCapabilities, .streamList, .sourceList, .logTail, .metrics:
-      Limits.frameSize
+      Limits.plainSize
     // Pictures and the answers of jobs find their own room, later.
     case .connection, .event, .message, .snapshot, .fileList, .fileInfo, .fileRead, .fileRemove,
       .fileVerify, .retentionRun, .snapshotSave, nil:
@@ -45,7 +46,7 @@ extension EventLoop where System: ~Copyable {
       return Frame.refusal(to: header, error.status, detail: error.detail, into: room)
     case .frame(let header, let payload, _):
       sessions.prove(index, now: now)
-      guard sessions.spend(index, now: now) else {
+      guard spend(index) else {
         counters[.requestsRateLimited] &+= 1
         return Frame.refusal(
           to: header, .rateLimited, retryAfterMs: SessionLimits.rateRetryMs, into: room)
@@ -66,6 +67,7 @@ extension EventLoop where System: ~Copyable {
       switch request {
       // Asked for most, and told apart first: the others cost each request a copy.
       case .ping, .health: break
+      case .handshake: return try beginSealed(index, header, payload, into: room)
       case .snapshot(let wanted):
         try beginSnapshot(index, header, payload, of: wanted.name)
         return 0
@@ -106,11 +108,16 @@ extension EventLoop where System: ~Copyable {
   }
 
   @inline(__always)
-  private func authorise(_ index: Int, _ kind: UInt16) throws(Status) {
+  private mutating func authorise(_ index: Int, _ kind: UInt16) throws(Status) {
     // Asked for most, and of anybody.
     if kind == Kind.ping.rawValue || kind == Kind.health.rawValue { return }
     guard let kind = Kind(rawValue: kind) else { throw .unknownOperation }
-    guard kind.leastRole <= sessions.slots[index].role else { throw .permission }
+    guard let role = role(of: index) else { throw .authentication }
+    guard kind.leastRole <= role else {
+      let isSealed = sessions.slots[index].isSealed
+      note(isSealed ? .roleRefused : .plainRefused, index, detail: UInt64(kind.rawValue))
+      throw .permission
+    }
   }
 
   private mutating func write(
@@ -181,9 +188,10 @@ extension EventLoop where System: ~Copyable {
       effects.removeAll()
       try appliance.setRetention(wanted, now: now, effects: &effects)
       executeAll()
+    case .identity: identity().encode(into: &payload)
     case .snapshot, .fileList, .fileInfo, .fileRead, .fileRemove, .fileVerify, .retentionRun,
-      .snapshotSave:
-      preconditionFailure("answered later")
+      .snapshotSave, .handshake:
+      preconditionFailure("answered elsewhere")
     }
   }
 
@@ -217,6 +225,15 @@ extension EventLoop where System: ~Copyable {
     report.requests = counters[.requestsSucceeded] &+ counters[.requestsFailed]
     report.memoryKiB = UInt32(clamping: resources.memoryKiB)
     report.cpuPermille = cpuPermille
+    return report
+  }
+
+  private func identity() -> IdentityReport {
+    var report = IdentityReport()
+    report.publicKey = deviceKey.publicKey
+    report.pairing = Code(access.pairing.status)
+    report.openForMs = UInt32(clamping: access.pairing.openForMs(at: now))
+    report.name = configuration.name
     return report
   }
 
@@ -298,7 +315,7 @@ extension FrameError {
     switch self {
     case .unsupportedVersion: UInt32(Header.version)
     case .tooLarge: UInt32(Limits.frameSize)
-    case .badMagic, .headerChecksum, .payloadChecksum, .reservedBits: 0
+    case .badMagic, .headerChecksum, .payloadChecksum, .reservedBits, .seal: 0
     }
   }
 }

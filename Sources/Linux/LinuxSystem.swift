@@ -287,6 +287,10 @@ extension LinuxSystem: OperatingSystem {
 
   public mutating func close(_ connection: Int32) { lx_close(connection) }
 
+  public mutating func random(into bytes: UnsafeMutableRawBufferPointer) {
+    if let start = bytes.baseAddress { lx_random(start, bytes.count) }
+  }
+
   public mutating func discard(_ memory: UnsafeMutableRawBufferPointer) {
     guard let base = memory.baseAddress else { return }
     lx_discard(base, memory.count)

@@ -9,7 +9,7 @@
 ///      8    4 request id     chosen by the client, returned in the reply
 ///     12    2 status         0 in requests and events, a `Status` in replies
 ///     14    2 reserved       zero
-///     16    4 length         payload bytes that follow, 0 … 16,352
+///     16    4 length         payload bytes that follow, 0 … 16,336
 ///     20    4 reserved       zero
 ///     24    4 payload CRC    CRC-32C of the payload
 ///     28    4 header CRC     CRC-32C of bytes 0 … 27
@@ -50,11 +50,13 @@ public enum FrameError: Error, Equatable, Sendable {
   case tooLarge(length: UInt32)
   case payloadChecksum
   case reservedBits
+  /// A sealed frame that cannot be accepted.
+  case seal(Status)
 
   /// True when nothing after this frame can be trusted.
   public var endsConnection: Bool {
     switch self {
-    case .badMagic, .headerChecksum, .unsupportedVersion, .tooLarge: true
+    case .badMagic, .headerChecksum, .unsupportedVersion, .tooLarge, .seal: true
     case .payloadChecksum, .reservedBits: false
     }
   }
@@ -66,6 +68,7 @@ public enum FrameError: Error, Equatable, Sendable {
     case .unsupportedVersion: .unsupportedVersion
     case .tooLarge: .tooLarge
     case .reservedBits: .reservedBits
+    case .seal(let status): status
     }
   }
 }

@@ -2,10 +2,15 @@
 public enum Limits {
   /// Bytes of a frame header.
   public static let headerSize = 32
-  /// Bytes of the largest frame, header included.
+  /// Bytes of the largest frame, header and tag included.
   public static let frameSize = 16 * 1024
-  /// Bytes of the largest payload.
-  public static let payloadSize = frameSize - headerSize
+  /// Bytes of the largest payload: 16 less than fit, for the tag of a sealed frame. So the largest
+  /// frame fits the same buffers sealed and plain, and no answer depends on which it is.
+  public static let payloadSize = frameSize - headerSize - 16
+  /// Bytes of the largest plain frame.
+  public static let plainSize = headerSize + payloadSize
+  /// Bytes of a payload that a handshake carries.
+  public static let handshakePayloadSize = 64
   /// Bytes a ping may carry; they come back unchanged.
   public static let pingSize = 64
   /// Bytes of a health payload; never changes.

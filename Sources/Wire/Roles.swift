@@ -17,7 +17,7 @@ extension Kind {
   /// specification (Operations).
   public var leastRole: Role {
     switch self {
-    case .ping, .health: .anybody
+    case .ping, .health, .identity, .handshake: .anybody
     case .connection, .event, .message, .serverInfo, .mediaServer, .metrics, .alertList,
       .cameraList, .cameraStatus, .cameraCapabilities, .cameraRecovery, .streamList, .sourceList,
       .recordingList, .fileList, .fileInfo, .fileRead, .fileVerify, .subscribe, .unsubscribe,

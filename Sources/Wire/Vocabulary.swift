@@ -78,6 +78,10 @@ public enum Kind: UInt16, Sendable {
   case snapshotSave = 36
   /// What was done to get a camera's pictures back.
   case cameraRecovery = 37
+  /// Who the device is, and whether a client may be paired.
+  case identity = 38
+  /// Begins a sealed session: message 1 of the handshake, answered by message 2.
+  case handshake = 39
   /// Sent by the device without a request, to subscribers.
   case event = 0x8000
   /// A part of a message, sent by the device without a request, to subscribers.

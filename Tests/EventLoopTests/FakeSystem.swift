@@ -38,6 +38,8 @@ struct FakeSystem: ~Copyable, OperatingSystem {
   /// What the machine as a whole does.
   var machine = Resources()
   var executed: [Effect] = []
+  /// Where its random numbers stand; the same in each run.
+  private var drawn: UInt64 = 1
   /// Bytes of memory given back.
   var discarded = 0
   var lines: [LogLine] = []
@@ -248,6 +250,13 @@ struct FakeSystem: ~Copyable, OperatingSystem {
 
   mutating func execute(_ effect: Effect, for appliance: borrowing Appliance) {
     executed.append(effect)
+  }
+
+  mutating func random(into bytes: UnsafeMutableRawBufferPointer) {
+    for index in bytes.indices {
+      drawn = drawn &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      bytes[index] = UInt8(truncatingIfNeeded: drawn >> 56)
+    }
   }
 
   mutating func discard(_ memory: UnsafeMutableRawBufferPointer) {

@@ -38,7 +38,10 @@ import Wire
     return nil
   }
 
-  @Test(arguments: [1, 16_303, 16_304, 16_305, 100_000, 2 << 20])
+  @Test(arguments: [
+    1, SnapshotPart.capacity - 1, SnapshotPart.capacity, SnapshotPart.capacity + 1, 100_000,
+    2 << 20,
+  ])
   func travelsInParts(size: Int) throws {
     var fixture = Self.fixture()
     let client = fixture.loop.system.connect(Self.snapshot(id: 9))

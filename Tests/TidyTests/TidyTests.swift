@@ -30,15 +30,15 @@ import Testing
   }
 
   /// Dependencies point one way: Wire ← Appliance ← EventLoop ← Linux ← watchpost,
-  /// Wire ← Feed, Archive ← Linux, and Wire ← ControlClient ← tools. A module that is not listed
-  /// may not
-  /// exist.
+  /// Wire ← Feed, Archive ← Linux, Wire ← Noise, and Wire ← ControlClient ← tools. A module that is
+  /// not listed may not exist.
   static let imports: [String: Set<String>] = [
     "Wire": ["CChecksum"],
     "Feed": ["Wire"],
     "Archive": ["Wire"],
     "Appliance": ["Wire"],
-    "EventLoop": ["Appliance", "Wire"],
+    "Noise": ["Wire", "CSodium"],
+    "EventLoop": ["Appliance", "Noise", "Wire"],
     "Linux": [
       "EventLoop", "Appliance", "Archive", "Feed", "Wire", "CLinux", "Synchronization",
     ],
@@ -92,7 +92,7 @@ import Testing
     }
   }
 
-  static let pure = ["Wire", "Feed", "Archive", "Appliance"]
+  static let pure = ["Wire", "Feed", "Archive", "Appliance", "Noise"]
 
   @Test func pureModulesUseNoHeapAndNoClock() {
     // The embedded build forbids allocation by flag; these words catch what only it would find.

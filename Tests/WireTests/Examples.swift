@@ -53,7 +53,7 @@ extension Example {
         .publish, id: 23, title: "publish in one part", layouts: ["PublishPart"], body: publishChunk
       ),
       request(.alertList, id: 24),
-    ] + fileRequests
+    ] + fileRequests + accessRequests
 
   static let replies: [Example] =
     [
@@ -76,7 +76,7 @@ extension Example {
       reply(.sourceRemove, id: 21), reply(.sourceList, id: 22, SourceListHead(count: 2), sources),
       reply(.publish, id: 23, PublishReply(sequence: 7, subscribers: 12)),
       reply(.alertList, id: 24, AlertListHead(count: 2), alerts),
-    ] + fileReplies
+    ] + fileReplies + accessReplies
 
   /// A connection beyond the slots: about the connection, request id 0.
   static let busy = Example(

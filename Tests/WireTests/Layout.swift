@@ -90,6 +90,12 @@ extension Topics: WireField {
 extension HealthReasons: WireField {
   func wireBytes(size: Int) -> [UInt8] { rawValue.wireBytes(size: size) }
 }
+extension KeyFlags: WireField {
+  func wireBytes(size: Int) -> [UInt8] { rawValue.wireBytes(size: size) }
+}
+extension PublicKey: WireField {
+  func wireBytes(size: Int) -> [UInt8] { withBytes { [UInt8]($0) } }
+}
 extension LogSource: WireField {
   func wireBytes(size: Int) -> [UInt8] { [rawValue] }
 }
@@ -111,6 +117,8 @@ extension Text: WireField {
 extension BootID: WireField {
   func wireBytes(size: Int) -> [UInt8] { (0..<16).map { bytes[$0] } }
 }
-extension InlineArray: WireField where Element == UInt32 {
-  func wireBytes(size: Int) -> [UInt8] { indices.flatMap { self[$0].wireBytes(size: 4) } }
+extension InlineArray: WireField where Element: FixedWidthInteger & WireField {
+  func wireBytes(size: Int) -> [UInt8] {
+    indices.flatMap { self[$0].wireBytes(size: Element.bitWidth / 8) }
+  }
 }

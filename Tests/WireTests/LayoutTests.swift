@@ -27,7 +27,10 @@ import Testing
       "FileEntry": FileEntry.size, "FileVerdict": FileVerdict.size,
       "StorageReport": StorageReport.size, "RetentionPolicy": RetentionPolicy.size,
       "RetentionReport": RetentionReport.size, "RecoveryReport": RecoveryReport.size,
-      "RecoveryStep": RecoveryStep.size,
+      "RecoveryStep": RecoveryStep.size, "KeyEntry": KeyEntry.size,
+      "KeyListHead": KeyListHead.size, "AuditEntry": AuditEntry.size,
+      "AuditListHead": AuditListHead.size, "IdentityReport": IdentityReport.size,
+      "Welcome": Welcome.size,
     ]
     #expect(Set(Layout.all.keys) == Set(sizes.keys))
     for layout in Layout.all.values {
@@ -51,6 +54,9 @@ import Testing
     #expect(MetricValues.size == 8 + 8 * Metric.count)
     #expect(RecordingListHead.size(count: RecordingListHead.maximum) <= Limits.payloadSize)
     #expect(RecoveryReport.size(count: RecoveryReport.maximum) <= Limits.payloadSize)
+    #expect(KeyListHead.size(count: KeyListHead.maximum) <= Limits.payloadSize)
+    #expect(AuditListHead.size(count: AuditListHead.maximum) <= Limits.payloadSize)
+    #expect(Limits.plainSize + 16 == Limits.frameSize)
     #expect(FileListHead.size(count: FileListHead.maximum) <= Limits.bulkSize)
     #expect(BulkPart.size + BulkPart.capacity == Limits.payloadSize)
     #expect(AlertListHead.size(count: AlertListHead.maximum) <= Limits.payloadSize)
@@ -73,6 +79,8 @@ import Testing
     check(SubscriptionRequest(topics: .cameras | .health))
     check(SubscriptionReply(topics: .cameras, nextSequence: 44))
     check(Example.statistics)
+    check(Example.identityReport)
+    check(Example.welcome)
     check(Example.eventMessage)
     check(LogRequest(source: .mediaServer, cursor: 4096, maximum: 1024))
     check(LogHead(nextCursor: 3, oldestCursor: 2, count: 1))
@@ -94,6 +102,10 @@ import Testing
     check(RetentionReport(files: 12, bytes: 371_000_000))
     check(Example.recovery)
     check(Example.recoverySteps[0])
+    check(Example.key)
+    check(KeyListHead(count: 2))
+    check(Example.auditEntry)
+    check(AuditListHead(nextCursor: 4711, overwritten: 17, count: 3))
     check(Example.snapshotPart)
     check(SourceRequest(name: "door", url: "rtsp://10.0.0.5/1"))
     check(Example.sources[0])

@@ -12,7 +12,7 @@ import Testing
       }
       #expect(name == "\(kind)")
     }
-    #expect(Example.requests.count == 37)
+    #expect(Example.requests.count == 39)
   }
 
   @Test func argumentsArrive() throws {
@@ -124,7 +124,7 @@ import Testing
   }
 
   @Test func unknownOperations() {
-    for kind in [UInt16(0), 38, 0x7FFF, 0x8000, 0x8001, 0xFFFF] {
+    for kind in [UInt16(0), 40, 0x7FFF, 0x8000, 0x8001, 0xFFFF] {
       #expect(error(Header(kind: kind, requestID: 1), zeros(3)) == .unknownOperation)
     }
   }

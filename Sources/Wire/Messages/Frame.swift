@@ -7,7 +7,7 @@ public struct FrameWriter {
   /// A frame at the front of `buffer`, which must hold more than a header.
   public init(_ buffer: UnsafeMutableRawBufferPointer) {
     precondition(buffer.count >= Limits.headerSize, "no room for a header")
-    frame = UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(buffer.count, Limits.frameSize)])
+    frame = UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(buffer.count, Limits.plainSize)])
     payload = ByteWriter(UnsafeMutableRawBufferPointer(rebasing: frame[Limits.headerSize...]))
   }
 

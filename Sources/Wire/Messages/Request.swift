@@ -42,6 +42,9 @@ public enum Request {
   case fileVerify(UnsafeRawBufferPointer)
   case retentionRun
   case snapshotSave(CameraRequest)
+  case identity
+  /// Message 1 of a handshake, in place.
+  case handshake(UnsafeRawBufferPointer)
 
   /// The request in a checked frame.
   ///
@@ -108,6 +111,8 @@ public enum Request {
     case .shutdown: return try bare(.shutdown, payload)
     case .mediaServer: return try bare(.mediaServer, payload)
     case .alertList: return try bare(.alertList, payload)
+    case .identity: return try bare(.identity, payload)
+    case .handshake: return .handshake(try HandshakeForm.open(payload))
     }
   }
 

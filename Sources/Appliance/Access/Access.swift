@@ -1,0 +1,54 @@
+import Wire
+
+/// Memory of `Access`.
+public struct AccessMemory {
+  public let keys: UnsafeMutableBufferPointer<ClientKey>
+  public let addresses: UnsafeMutableBufferPointer<HandshakeAdmission.Entry>
+  public let addressHeads: UnsafeMutableBufferPointer<UInt16>
+  public let audit: UnsafeMutableBufferPointer<UInt8>
+  public let auditPlaces: UnsafeMutableBufferPointer<AuditRing.Place>
+
+  /// `ClientKeys.capacity` keys, `HandshakeAdmission.addresses` addresses and heads,
+  /// `AuditRing.capacity` places and as many times `AuditEntry.size` bytes.
+  public init(
+    keys: UnsafeMutableBufferPointer<ClientKey>,
+    addresses: UnsafeMutableBufferPointer<HandshakeAdmission.Entry>,
+    addressHeads: UnsafeMutableBufferPointer<UInt16>,
+    audit: UnsafeMutableBufferPointer<UInt8>,
+    auditPlaces: UnsafeMutableBufferPointer<AuditRing.Place>
+  ) {
+    self.keys = keys
+    self.addresses = addresses
+    self.addressHeads = addressHeads
+    self.audit = audit
+    self.auditPlaces = auditPlaces
+  }
+}
+
+/// Who may come in: the clients' keys, how another client gets one, how many handshakes are worth
+/// their cost, and the audit of it all.
+public struct Access: ~Copyable {
+  public var keys: ClientKeys
+  public var pairing = Pairing()
+  public var admission: HandshakeAdmission
+  public var audit: AuditRing
+
+  /// - Parameter seed: random, as for `HandshakeAdmission`.
+  public init(_ memory: AccessMemory, defaults: KeyLimits, seed: UInt32) {
+    keys = ClientKeys(memory.keys, defaults: defaults)
+    admission = HandshakeAdmission(memory.addresses, heads: memory.addressHeads, seed: seed)
+    audit = AuditRing(bytes: memory.audit, places: memory.auditPlaces)
+  }
+
+  /// What comes next at the latest.
+  public var nextDeadline: Instant { min(keys.deadline, pairing.deadline) }
+}
+
+/// Who is at the other end of a sealed connection.
+public enum SealedClient: Sendable {
+  case nobody
+  /// A client with a key, which has shown that it has it (`isProven`) or not yet.
+  case key(KeyHandle, isProven: Bool)
+  /// One that wants to become one; it has to show that it knew the code.
+  case newcomer(Pairing.Ticket)
+}
