@@ -27,8 +27,8 @@ func usage() -> Int32 {
            watchpost check-config FILE | --keys     check a configuration, list its keys
            watchpost limits [--config FILE]         what memory goes where
            watchpost --version
-    Roles that other processes start: init, network, dhcp-event, probe, feed, picture, storage, job,
-    usb.
+    Roles that other processes start: init, network, dhcp-event, probe, feed, picture, storage,
+    keeper, job, usb.
 
     """
   _ = lx_write_all(2, text.utf8Start, text.utf8CodeUnitCount)

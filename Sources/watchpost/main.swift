@@ -22,6 +22,9 @@ func run() -> Int32 {
   if role == "usb" { return USBRole.run(argument(2), argument(3)) }
   if role == "picture" { return PictureRole.run() }
   if role == "storage" { return StorageRole.run(dataDirectory: argument(2)) }
+  if role == "keeper" {
+    return KeeperRole.run(folder: argument(2), dataDirectory: argument(3))
+  }
   if role == "job" { return JobRole.run(dataDirectory: argument(2)) }
   if role == "limits" { return limitsRole() }
   if role == "network" { return networkRole() }

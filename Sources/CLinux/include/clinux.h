@@ -18,6 +18,7 @@
 #include "socket.h"
 #include "usage.h"
 
+#include "lx_access.h"
 #include "lx_archive.h"
 #include "lx_capture.h"
 #include "lx_config.h"
