@@ -130,6 +130,10 @@ struct AuditLanes {
     guard let count = lanes[lane].count else { return -Int32(LX_ENOENT.rawValue) }
     let new = records.count / Self.recordSize
     guard new > 0 else { return 0 }
+    if count == 0 {
+      let made = makeFolder()
+      guard made == 0 else { return made }
+    }
     let result =
       count + new <= 2 * lanes[lane].share
       ? extend(lane, records, at: count) : rotate(lane, records, count)
@@ -143,10 +147,6 @@ struct AuditLanes {
     let offset = UInt64(count) * UInt64(Self.recordSize)
     let append = { [path = path(lane)] in
       path.withCString { lx_append_at($0, records.baseAddress!, records.count, offset) }
-    }
-    if count == 0 {
-      let made = makeFolder()
-      guard made == 0 else { return made }
     }
     var result = append()
     if result == 0, count == 0 { result = state.withCString { lx_sync_folder($0, false) } }

@@ -189,7 +189,7 @@ public struct KeeperRole {
 
   private func tellStaged() {
     agent.tell(.staged) { writer in
-      texts.forEach { id in
+      texts.visit { id in
         let copy = texts.read(id)
         guard copy.state == .right, writer.remaining >= 8 else { return }
         writer.write(id)

@@ -36,7 +36,7 @@ struct StagedTexts {
     guard id > 0, text.count > 0 else { return KeeperDone(.malformed) }
     guard text.count <= Self.textSize else { return KeeperDone(.tooLarge) }
     var others = 0
-    forEach { if $0 != id { others += 1 } }
+    visit { if $0 != id { others += 1 } }
     guard others < Self.limit else { return KeeperDone(.tooMany) }
     let file = BlobCopy.sealed(.staged, sequence: UInt64(id), text, in: memory.staged)
     let result = folder.writing {
@@ -82,7 +82,7 @@ struct StagedTexts {
   /// Removes all. Only in `AccessFolder.writing`.
   func eraseAll() -> Int32 {
     var result: Int32 = 0
-    forEach { id in
+    visit { id in
       let erased = folder.erase(path(id))
       if result == 0 { result = erased }
     }
@@ -90,7 +90,7 @@ struct StagedTexts {
   }
 
   /// Ids of what is staged, right or not, in no order.
-  func forEach(_ body: (UInt32) -> Void) {
+  func visit(_ body: (UInt32) -> Void) {
     let opened = folder.path.withCString { path in
       lx_folder_open(path, StaticString("staged").cString, StaticString("").cString)
     }
