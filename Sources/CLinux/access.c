@@ -163,6 +163,7 @@ int32_t lx_place_of(const char *path, struct lx_place *place) {
   // tmpfs and ramfs (linux/magic.h); the root of an image without a card is one of them.
   uint32_t type = (uint32_t)kind.f_type;
   place->is_memory = type == 0x01021994 || type == 0x858458f6;
+  place->is_fat = type == 0x4d44;
   return 0;
 }
 

@@ -14,12 +14,15 @@ struct KeeperMountTests {
   init() throws { place = try KeeperPlace() }
 
   /// $R is the card, mounted as `options` say; afterwards its state and what it holds are kept.
-  private func start(_ options: String, keeper: String = "") throws -> Keeper {
+  private func start(
+    _ options: String, prepare: String = "", keeper: String = ""
+  ) throws -> Keeper {
     try Keeper(
       place,
       script: """
         R=${1%/access}
         mount -t tmpfs \(options) none "$R" || exit 9
+        \(prepare)
         \(keeper) "$0" keeper "$1" "$2" || exit 8
         grep " $R " /proc/self/mounts >"${R%/card}/mounts"
         cp -R "$R" "${R%/card}/copy"
@@ -71,6 +74,42 @@ struct KeeperMountTests {
     #expect(try keeper.ask(.pairing, [65]).outcome == .readOnly)
     #expect(place.shown.contains("pairing: A"), "the console has it all the same")
     #expect(try keeper.ask(.forget).outcome == .readOnly)
+    #expect(try keeper.blob(.device).1 == key, "what could not be forgotten is not")
+    #expect(keeper.end() == 0)
+  }
+
+  /// Takes all room, then gives it back page by page: each step of a change finds the card full.
+  @Test func aChangeOnAFullCardIsAppliedWholeOrNotAtAll() throws {
+    let keeper = try start("-o size=80k", prepare: "printf '#former' >\"$R/watchpost.conf\"")
+    // Longer than a page, so that the file in force has to grow.
+    let text = "[control]\nslots = 9\n" + String(repeating: "#\n", count: 4000)
+    #expect(try keeper.ask(.stage, id: 1, text).outcome == .done)
+    var fillers: [UInt32] = []
+    for id in UInt32(2)...16 {
+      let size = id < 4 ? 4000 : 10
+      let filler = String(repeating: "#\n", count: size)
+      guard try keeper.ask(.stage, id: id, filler).outcome == .done else { break }
+      fillers.append(id)
+    }
+    #expect(fillers.count > 4)
+    let inside = URL(filePath: "/proc/\(keeper.pid)/root" + place.card.path)
+    let file = inside.appending(path: "watchpost.conf")
+    var refused = 0
+    while true {
+      let outcome = try keeper.ask(.apply, id: 1).outcome
+      let inForce = try String(contentsOf: file, encoding: .utf8)
+      if outcome == .done {
+        #expect(inForce == text)
+        break
+      }
+      #expect(outcome == .full && inForce == "#former", "\(outcome)")
+      refused += 1
+      guard let filler = fillers.popLast() else { break }
+      #expect(try keeper.ask(.drop, id: filler).outcome == .done)
+    }
+    #expect(refused >= 3 && !fillers.isEmpty, "\(refused) times")
+    #expect(try keeper.ask(.rollBack, id: 1).outcome == .done)
+    #expect(try String(contentsOf: file, encoding: .utf8) == "#former")
     #expect(keeper.end() == 0)
   }
 

@@ -33,7 +33,7 @@ import Wire
     request: KeeperRequest
   ) throws {
     let blob: Blob = request == .clients ? .clients : .changes
-    for size in [0, 1, 16 * 1024] {
+    for size in [0, 1, 20 * 1024] {
       let keeper = try Keeper(place)
       let bytes = [UInt8](repeating: UInt8(truncatingIfNeeded: size + 7), count: size)
       #expect(try keeper.ask(request, bytes).outcome == .done)
@@ -41,9 +41,9 @@ import Wire
       #expect(try Keeper(place).blob(blob).1 == bytes)
     }
     let keeper = try Keeper(place)
-    let long = [UInt8](repeating: 1, count: 16 * 1024 + 1)
+    let long = [UInt8](repeating: 1, count: 20 * 1024 + 1)
     #expect(try keeper.ask(request, long).outcome == .tooLarge)
-    #expect(try Keeper(place).blob(blob).1.count == 16 * 1024)
+    #expect(try Keeper(place).blob(blob).1.count == 20 * 1024)
   }
 
   @Test func aDamagedKeyIsToldAndSetAside() throws {
@@ -182,6 +182,27 @@ import Wire
     #expect(try keeper.facts().reset == .failed && keeper.blob(.clients).0.state == .none)
     keeper.end()
     try FileManager.default.removeItem(at: place.card.appending(path: "factory-reset/x"))
+    let later = try Keeper(place)
+    #expect(try later.facts().reset == .carriedOut)
+    try expectForgotten(later, key)
+  }
+
+  @Test func aResetHalfwayStaysAskedFor() throws {
+    let key = try fill()
+    // Behind the device key in the order: it is gone, these stay.
+    for name in ["clients.a", "clients.b"] {
+      try place.write(place.read("access/" + name), name)
+      try place.write(nil, "access/" + name)
+      try place.write([1], "access/" + name + "/x")
+    }
+    let keeper = try Keeper(place)
+    let done = try keeper.ask(.forget)
+    #expect(done.outcome == .failing && done.errno == EISDIR)
+    #expect(try keeper.facts().reset == .failed && place.exists("factory-reset"))
+    #expect(try keeper.blob(.device).1.count == 32 && keeper.blob(.device).1 != key)
+    #expect(place.shown.contains("factory reset failed; it is tried again at the next start"))
+    keeper.end()
+    for name in ["clients.a", "clients.b"] { try place.write(place.read(name), "access/" + name) }
     let later = try Keeper(place)
     #expect(try later.facts().reset == .carriedOut)
     try expectForgotten(later, key)

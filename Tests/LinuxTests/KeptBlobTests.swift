@@ -28,7 +28,7 @@ import Wire
   }
 
   private func file(_ sequence: UInt64, _ bytes: [UInt8], _ blob: Blob = .clients) -> [UInt8] {
-    let room = UnsafeMutableRawBufferPointer.allocate(byteCount: 20_000, alignment: 8)
+    let room = UnsafeMutableRawBufferPointer.allocate(byteCount: 32_768, alignment: 8)
     defer { room.deallocate() }
     return bytes.withUnsafeBytes { Array(BlobCopy.sealed(blob, sequence: sequence, $0, in: room)) }
   }
@@ -83,7 +83,7 @@ import Wire
 
   @Test func aShorterVersionLeavesNothingOfALongerOne() throws {
     var kept = load().next
-    for bytes in [[UInt8](repeating: 0xAA, count: 16_384), [], []] {
+    for bytes in [[UInt8](repeating: 0xAA, count: 20_480), [], []] {
       #expect(put(bytes, &kept) == .done)
     }
     #expect(place.read("access/clients.a")?.contains(0xAA) == false)

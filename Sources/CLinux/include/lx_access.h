@@ -28,8 +28,8 @@ int32_t lx_overwrite_marked(const char *path, const void *bytes, size_t count);
 int32_t lx_erase(const char *path);
 /// remove(3): a file or an empty folder. One that is missing is no error.
 int32_t lx_remove(const char *path);
-/// Appends to a file, mode 0600, at `offset`, behind which it is cut first, and returns when that is
-/// on the disk. 0 or a negative errno, -ESTALE: the file ends before.
+/// Appends to a file, mode 0600, at `offset`, behind which it is cut first, and returns when that
+/// is on the disk. 0 or a negative errno, -ESTALE: the file ends before.
 int32_t lx_append_at(const char *path, const void *bytes, size_t count, uint64_t offset);
 /// mkdir(2), mode 0700; an existing folder is success.
 int32_t lx_private_folder(const char *path);
@@ -43,6 +43,8 @@ struct lx_place {
   int32_t synchronous;
   /// It is memory: what is kept here is gone after the next start.
   int32_t is_memory;
+  /// FAT, which writes names and clusters when it likes, whatever fsync(2) says.
+  int32_t is_fat;
 };
 int32_t lx_place_of(const char *path, struct lx_place *place);
 /// Mounts the file system of a folder anew, to be written, each write waiting for the disk: only so

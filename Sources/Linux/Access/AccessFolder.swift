@@ -24,6 +24,9 @@ final class AccessFolder {
   /// The folder above: the root of the partition.
   let root: Text<96>
   private var isOpen = false
+  /// Files and folders are put onto the disk by themselves, elsewhere than on FAT: everything of a
+  /// large file system would take long.
+  private var isFAT = false
 
   init(_ path: Text<96>) {
     var length = path.count
@@ -84,10 +87,11 @@ final class AccessFolder {
       guard opened == 0 else { return opened }
     }
     isOpen = true
+    isFAT = place.is_fat != 0
     var result = path.withCString { lx_private_folder($0) }
     if result == 0 { result = body() }
+    let synced = sync()
     isOpen = false
-    let synced = root.withCString { lx_sync_folder($0, true) }
     if result == 0 { result = synced }
     if place.read_only != 0 { _ = root.withCString { lx_close_for_writing($0) } }
     return result
@@ -107,9 +111,9 @@ final class AccessFolder {
     return path.withCString { lx_erase($0) }
   }
 
-  /// Puts the names onto the card: a step is over.
+  /// Puts the names onto the card: a step is over. Only in `writing`.
   func sync() -> Int32 {
     let inner = path.withCString { lx_sync_folder($0, false) }
-    return inner < 0 ? inner : root.withCString { lx_sync_folder($0, true) }
+    return inner < 0 ? inner : root.withCString { lx_sync_folder($0, isFAT) }
   }
 }

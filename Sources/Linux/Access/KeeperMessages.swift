@@ -58,8 +58,9 @@ enum KeeperMessage {
   /// Bytes before what the kind of a request says.
   static let requestHead = 8
   static let replyHead = 4
-  /// Bytes of the longest blob.
-  static let blobSize = 16 * 1024
+  /// Bytes of the longest blob: 40 configuration changes of 416 bytes are the longest one, with a
+  /// head; 64 client keys of 224 bytes are shorter.
+  static let blobSize = 20 * 1024
   /// Bytes of the longest text of pairing.txt.
   static let pairingSize = 512
 }
@@ -187,7 +188,7 @@ struct KeeperFacts {
   var repair = Repair.notNeeded
   /// All memory is locked.
   var isLocked = false
-  /// The change that is in force and not dropped yet; 0: none.
+  /// The change that was applied and is not dropped yet; 0: none.
   var applied: UInt32 = 0
   /// Why the folder could not be looked at: a positive errno.
   var errno: Int32 = 0

@@ -128,10 +128,7 @@ public struct KeeperRole {
     folder.tidyUp()
     look()
     _ = pairing.withdraw()
-    if reset.isAsked {
-      facts.reset = forget() == 0 ? .carriedOut : .failed
-      KeeperLine(facts.reset == .carriedOut ? Notice.reset : Notice.noReset).write()
-    }
+    if reset.isAsked { _ = forget() }
     facts.repair = swap.load()
     tellFacts()
     tellKept()
@@ -209,6 +206,9 @@ public struct KeeperRole {
     } else if let made = makeKey() {
       if news.state == .none { news.state = .madeAnew }
       bytes = made
+      if !isKeyUnsaved {
+        KeeperLine(news.state == .damaged ? Notice.damaged : Notice.made).write()
+      }
       isKeyUnsaved = true
       let result = device.isKnown ? device.put(made) : -Int32(LX_EIO.rawValue)
       if result == 0 {
@@ -218,7 +218,6 @@ public struct KeeperRole {
         news.storing = KeeperOutcome(result)
         if news.errno == 0 { news.errno = -result }
       }
-      KeeperLine(news.state == .damaged ? Notice.damaged : Notice.made).write()
     } else {
       news.storing = .failing
     }
@@ -243,8 +242,8 @@ public struct KeeperRole {
 
   /// Factory reset: everything but the audit. 0 or a negative errno.
   private mutating func forget() -> Int32 {
-    forgetUnsavedKey()
-    return reset.carryOut {
+    let result = reset.carryOut {
+      forgetUnsavedKey()
       var result = device.erase()
       if result == 0 { result = clients.erase() }
       if result == 0 { result = changes.erase() }
@@ -257,6 +256,9 @@ public struct KeeperRole {
       defer { KeeperMemory.wipe(memory.key) }
       return device.put(key)
     }
+    facts.reset = result == 0 ? .carriedOut : .failed
+    KeeperLine(result == 0 ? Notice.reset : Notice.noReset).write()
+    return result
   }
 
   // MARK: Requests
