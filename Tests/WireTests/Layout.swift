@@ -117,6 +117,9 @@ extension Text: WireField {
 extension BootID: WireField {
   func wireBytes(size: Int) -> [UInt8] { (0..<16).map { bytes[$0] } }
 }
+extension ConfigurationDigest: WireField {
+  func wireBytes(size: Int) -> [UInt8] { (0..<16).map { bytes[$0] } }
+}
 extension InlineArray: WireField where Element: FixedWidthInteger & WireField {
   func wireBytes(size: Int) -> [UInt8] {
     indices.flatMap { self[$0].wireBytes(size: Element.bitWidth / 8) }

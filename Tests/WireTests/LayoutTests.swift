@@ -31,6 +31,8 @@ import Testing
       "KeyListHead": KeyListHead.size, "AuditEntry": AuditEntry.size,
       "AuditListHead": AuditListHead.size, "IdentityReport": IdentityReport.size,
       "Welcome": Welcome.size,
+      "ChangeEntry": ChangeEntry.size,
+      "ChangeListHead": ChangeListHead.size,
     ]
     #expect(Set(Layout.all.keys) == Set(sizes.keys))
     for layout in Layout.all.values {
@@ -57,6 +59,7 @@ import Testing
     #expect(KeyListHead.size(count: KeyListHead.maximum) <= Limits.payloadSize)
     #expect(AuditListHead.size(count: AuditListHead.maximum) <= Limits.payloadSize)
     #expect(Limits.plainSize + 16 == Limits.frameSize)
+    #expect(ChangeListHead.size(count: ChangeListHead.maximum) <= Limits.payloadSize)
     #expect(FileListHead.size(count: FileListHead.maximum) <= Limits.bulkSize)
     #expect(BulkPart.size + BulkPart.capacity == Limits.payloadSize)
     #expect(AlertListHead.size(count: AlertListHead.maximum) <= Limits.payloadSize)
@@ -113,6 +116,8 @@ import Testing
     check(Example.alerts[0])
     check(AlertListHead(count: 2))
     check(Example.metrics[operation: 1])
+    check(Example.change)
+    check(ChangeListHead(count: 2))
     check(Refusal(.busy, retryAfterMs: 500, detail: 7))
   }
 

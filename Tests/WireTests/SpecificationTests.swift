@@ -49,6 +49,8 @@ import Testing
     try expect("PairingState", PairingState.self)
     try expect("AuditLane", AuditLane.self)
     try expect("AuditCode", AuditCode.self)
+    try expect("ChangeState", ChangeState.self)
+    try expect("ChangeReason", ChangeReason.self)
   }
 
   /// Bits have no reflection: their declarations are read.
@@ -97,6 +99,8 @@ import Testing
       "recordingS": Int(Limits.recordingS), "bulkSize": Limits.bulkSize, "files": Limits.files,
       "filesByDefault": Limits.filesByDefault, "retentionS": Int(Limits.retentionS),
       "retentionBytes": Int(Limits.retentionBytes), "recoverySteps": Limits.recoverySteps,
+      "openChanges": Limits.openChanges, "endedChanges": Limits.endedChanges,
+      "configurationSize": Limits.configurationSize,
     ]
     let told = try cells("Numbers", section: "Limits").map { ($0[0], Int($0[1])!) }
     #expect(Dictionary(uniqueKeysWithValues: told) == limits)
