@@ -138,18 +138,19 @@ public struct ChangeEntry: Payload, Equatable {
   }
 }
 
-/// The head of a list of configuration changes; `count` entries follow.
+/// The head of a list of configuration changes, of those that have not ended in the order in which
+/// they were staged, or of those that have in the order in which they ended; `count` entries follow.
 ///
 /// ```
 /// offset size field
-///      0    2 count              entries that follow, 0 … 40
+///      0    2 count              entries that follow, 0 … 32
 ///      2    6 reserved
 ///      8  352 entries            ChangeEntry, count times
 /// ```
 public struct ChangeListHead: ListHead, Equatable {
   public typealias Entry = ChangeEntry
   public static let size = 8
-  public static let maximum = Limits.openChanges + Limits.endedChanges
+  public static let maximum = max(Limits.openChanges, Limits.endedChanges)
 
   public var count: UInt16
 
