@@ -182,6 +182,9 @@ final class ChangeDesk {
     run { $0.tick(at: time, &$1) }
   }
 
+  /// The clock of the kernel stands so; nothing is told of it.
+  func now(_ ms: UInt64) { now = ms }
+
   var nextDeadline: UInt64 { read { $0.nextDeadline.ms } }
 
   /// Staged, checked and approved.
@@ -203,7 +206,7 @@ final class ChangeDesk {
   // MARK: Starts
 
   /// The agent starts anew from what is on the disk.
-  func restart() throws { try restore(at: now + 300) }
+  func restart(afterMs: UInt64 = 300) throws { try restore(at: now + afterMs) }
 
   /// The device starts anew, and the agent comes up so long after its kernel.
   func powerCut(upMs: UInt64 = 900) throws {

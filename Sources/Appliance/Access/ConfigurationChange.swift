@@ -4,18 +4,18 @@ import Wire
 //
 //   free
 //    │ stage
-//    ▼     in order          approve              apply
-//   checking ─────▶ pending ─────────▶ approved ─────────▶ applying ─────── failed, no answer ┐
-//    │ wrong, lost   │ reject                                │ done                           │
-//    ▼               ▼                                       ▼                                ▼
-//   refused       rejected          confirmed ◀──────── unconfirmed ── 120 s, restart ─▶ rollingBack
-//                                            confirm                                   done │   │ ▲
-//   checking, pending, approved: after 7 days expired                       rolledBack ◀────┘   └─┘
-//                                                                                         failed: again
+//    ▼     in order          approve              apply                failed, no answer
+//   checking ─────▶ pending ─────────▶ approved ─────────▶ applying ───────────────┐
+//    │ wrong, lost   │ reject                                │ done                ▼ ┌─ failed
+//    ▼               ▼                                       ▼       120 s     rollingBack ◀┘
+//   refused       rejected          confirmed ◀──────── unconfirmed ──────────▶    │
+//                                             confirm               new boot       │ done
+//   checking, pending, approved: after 7 days expired                              ▼
+//                                                                             rolledBack
 //
 // Each ends once: refused, rejected, expired, confirmed and rolledBack lead nowhere. Whatever may
-// have been applied halfway is rolled back: the executor's `rollBack` does nothing where nothing was
-// done.
+// have been applied halfway is rolled back: the executor's `rollBack` does nothing where nothing
+// was done.
 
 /// When something was done to a change, for those who read it later.
 struct ChangeStamp: Equatable, Sendable {
@@ -232,7 +232,8 @@ struct ConfigurationChange: Equatable, Sendable {
   private mutating func rollBack(
     _ reason: ChangeReason, failures: UInt8, now: Instant, _ effects: inout ChangeEffects
   ) {
-    enter(.rollingBack(reason, failures: failures, .running(until: now + ChangeTiming.rollBackMs)), &effects)
+    let until = now + ChangeTiming.rollBackMs
+    enter(.rollingBack(reason, failures: failures, .running(until: until)), &effects)
     effects.append(.rollBack(id: id))
   }
 

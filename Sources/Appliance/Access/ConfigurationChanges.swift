@@ -172,8 +172,8 @@ public struct ConfigurationChanges {
     settle(at: time, &effects)
   }
 
-  /// Applies an approved change. Throws `notFound`, `state` (it is not approved) and `busy` (another
-  /// one is under way; `nextDeadline` tells how long at most).
+  /// Applies an approved change. Throws `notFound`, `state` (it is not approved) and `busy`
+  /// (another one is under way).
   public mutating func apply(
     _ id: UInt32, by key: Text<32>, at time: ChangeTime, _ effects: inout ChangeEffects
   ) throws(Status) {
@@ -184,9 +184,9 @@ public struct ConfigurationChanges {
     settle(at: time, &effects)
   }
 
-  /// Confirms what is in force. `acceptedAt`: when the connection was made over which that is asked;
-  /// one that was made after the change was applied shows that the device can be reached. Throws
-  /// `notFound` and `state` (it is not unconfirmed, or no longer; the connection is older).
+  /// Confirms what is in force. `acceptedAt`: when the connection was made over which that is
+  /// asked; one that was made after the change was applied shows that the device can be reached.
+  /// Throws `notFound` and `state` (it is not unconfirmed, or no longer; the connection is older).
   public mutating func confirm(
     _ id: UInt32, by key: Text<32>, acceptedAt: Instant, at time: ChangeTime,
     _ effects: inout ChangeEffects

@@ -138,8 +138,9 @@ public struct ChangeEntry: Payload, Equatable {
   }
 }
 
-/// The head of a list of configuration changes, of those that have not ended in the order in which
-/// they were staged, or of those that have in the order in which they ended; `count` entries follow.
+/// The head of a list of configuration changes: of those that have not ended in the order in which
+/// they were staged, or of those that have in the order in which they ended. `count` entries
+/// follow.
 ///
 /// ```
 /// offset size field
