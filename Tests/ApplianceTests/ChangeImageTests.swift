@@ -323,7 +323,7 @@ import Wire
     .record(0, 64, 0x41), .record(0, 96, 0), .record(0, 14, 1), .record(0, 359, 1),
     .record(1, 0, 39), .record(1, 34, 0x30), .record(1, 128, 0x41), .record(2, 4, 4),
     .record(2, 128, 0), .record(3, 4, 8), .record(3, 366, 1), .record(3, 4, 3),
-    .record(4, 0, 38), .record(8, 4, 0), .record(8, 0, 5), .record(39, 0, 0),
+    .record(1, 0, 200), .record(4, 0, 38), .record(8, 4, 0), .record(8, 0, 5), .record(39, 0, 0),
   ]
 
   @Test(arguments: lies)
