@@ -20,7 +20,8 @@ enum Card {
     guard appears(device, withinMs: bootNodeMs) else { return .notMounted }
     _ = lx_make_folder(bootPlace.cString, 0o755)
     let flags = LX_MOUNT_READ_ONLY | LX_MOUNT_NOSUID | LX_MOUNT_NODEV | LX_MOUNT_NOEXEC
-    let error = device.withCString { lx_mount($0, bootPlace.cString, "vfat", flags, nil) }
+    // FAT has no modes, and the keys on it are root's.
+    let error = device.withCString { lx_mount($0, bootPlace.cString, "vfat", flags, "umask=0077") }
     guard error == 0 || error == -Int32(LX_EBUSY.rawValue) else {
       report(device, "not mounted: errno ", -error)
       return .notMounted
