@@ -108,6 +108,8 @@ import Wire
     #expect(swap.apply(7).outcome == .done)
     try place.write("[control]\nslots = 1\n", "watchpost.conf.before")
     #expect(swap.rollBack(7).outcome == .damaged && inForce == Self.fresh)
+    let (later, repair) = start()
+    #expect(repair == .notNeeded && later.applied == 7, "nothing was begun")
   }
 
   @Test func withADamagedJournalNothingIsSaidToBeRolledBack() throws {
