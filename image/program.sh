@@ -72,6 +72,7 @@ render_toolset() {
   libraries=$(link_libraries) || exit 1
   headers=$(item_path sysroot-arm64)/usr/include
   sed -e "s|@SWIFT@|$(toolchain)|; s|@LIBRARIES@|$libraries|; s|@HEADERS@|$headers|" \
+    -e "s|@TOOLSET@|$top/board/toolset|" \
     "$top/board/toolset/$architecture.json.in" >"$target.new"
   cmp -s "$target.new" "$target" || cp "$target.new" "$target"
   rm "$target.new"
