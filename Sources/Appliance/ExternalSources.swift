@@ -49,6 +49,9 @@ public struct ExternalSources {
   /// The memory has been read: changes may be written.
   mutating func recalled() { isLoaded = true }
 
+  /// What was to be kept may not have reached the data partition.
+  mutating func keepAgain() { if isLoaded { isDirty = true } }
+
   /// True once after each change that is to be written.
   mutating func takeChange() -> Bool {
     guard isDirty, isLoaded else { return false }

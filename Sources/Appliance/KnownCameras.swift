@@ -117,6 +117,9 @@ public struct KnownCameras {
     return true
   }
 
+  /// What was to be kept may not have reached the data partition.
+  mutating func keepAgain() { if isLoaded { isDirty = true } }
+
   private func isUsable(_ camera: KnownCamera) -> Bool {
     camera.rung != .none && camera.name.isName
   }

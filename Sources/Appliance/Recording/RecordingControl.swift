@@ -75,6 +75,8 @@ extension Appliance {
   mutating func storageStarted(_ effects: inout Effects) {
     if clock.isTrusted { effects.append(.tellClock) }
     effects.append(.setRetention(storage.retention, keep: false))
+    cameras.known.keepAgain()
+    sources.keepAgain()
     recordings.keepAgain()
   }
 
