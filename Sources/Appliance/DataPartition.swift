@@ -42,6 +42,9 @@ public struct DataPartition: Sendable {
   /// True when files can be written.
   public var isWritable: Bool { facts.state == .writable }
 
+  /// True when what is written now is not lost for want of room either.
+  var takesWrites: Bool { isWritable && level != .critical }
+
   /// Takes what is known of the partition now; tells what has changed.
   mutating func take(_ new: StorageFacts, now: Instant, _ effects: inout Effects) {
     let before = facts.state

@@ -149,6 +149,25 @@ import Wire
     }
   }
 
+  @Test func whatMayHaveBeenLostIsToldAgain() {
+    let world = World.up()
+    world.recallRecordings([])
+    world.send(.sourcesLoaded(UnsafeBufferPointer(start: nil, count: 0)))
+    for (percent, state) in [
+      (UInt64(10), StorageFacts.State.failing), (10, .readOnly), (10, .hanging), (100, .writable),
+    ] {
+      world.fill(percent: percent, state)
+      world.clearLog()
+      world.fill(percent: 10)
+      for effect in [Effect.rememberIdentities, .rememberSources, .rememberRecordings] {
+        #expect(world.count { $0 == effect } == 1, "after \(state), \(percent) % used")
+      }
+      world.clearLog()
+      world.fill(percent: 20)
+      #expect(world.count { $0 == .rememberSources } == 0, "what is well stays as it is")
+    }
+  }
+
   @Test func whatHasNotBeenReadIsNotReplaced() {
     let world = World()
     world.plug(World.webcam())

@@ -75,6 +75,11 @@ extension Appliance {
   mutating func storageStarted(_ effects: inout Effects) {
     if clock.isTrusted { effects.append(.tellClock) }
     effects.append(.setRetention(storage.retention, keep: false))
+    keepAgain()
+  }
+
+  /// What was to be kept may not have reached the data partition.
+  private mutating func keepAgain() {
     cameras.known.keepAgain()
     sources.keepAgain()
     recordings.keepAgain()
@@ -82,7 +87,10 @@ extension Appliance {
 
   mutating func storageChanged(_ facts: StorageFacts, now: Instant, _ effects: inout Effects) {
     let before = storage.facts.state
+    let tookWrites = storage.takesWrites
     storage.take(facts, now: now, &effects)
+    // The worker may be the same one as before.
+    if storage.takesWrites, !tookWrites { keepAgain() }
     // Without a data partition there is no memory of cameras to wait for.
     if facts.state == .missing, before != .missing {
       cameras.openNaming(streams: &streams, now: now, &effects)
