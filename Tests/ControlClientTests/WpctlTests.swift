@@ -127,10 +127,10 @@ import Testing
         "… 2 events missed",
         "2026-01-01 00:00:00  cameraConnected  cam-front  HD Webcam C270  (1)",
       ])
-    let late = try await against(.golden, "events", "--count", "3", "--timeout", "2")
+    let late = try await against(.golden, "events", "--count", "3", "--timeout", "3")
     #expect(late.code == 4)
     #expect(late.lines.count == 4)
-    #expect(try await against(.golden, "events", "--timeout", "1").code == 0)
+    #expect(try await against(.golden, "events", "--timeout", "3").code == 0)
   }
 
   @Test func followingEndsWithInterrupt() async throws {
