@@ -27,6 +27,7 @@ let package = Package(
     .executable(name: "wpctl", targets: ["wpctl"]),
     .executable(name: "usbcam", targets: ["usbcam"]),
     .executable(name: "emulated-board", targets: ["emulated-board"]),
+    .executable(name: "simulate", targets: ["simulate"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -97,6 +98,13 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
+    .target(name: "Simulation", dependencies: ["EventLoop", "Appliance", "Wire"]),
+    .executableTarget(
+      name: "simulate",
+      dependencies: [
+        "Simulation", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+
     .executableTarget(
       name: "bench",
       dependencies: [
@@ -123,6 +131,7 @@ let package = Package(
     .testTarget(name: "ApplianceTests", dependencies: ["Appliance", "Wire"]),
     .testTarget(name: "NoiseTests", dependencies: ["Noise", "CSodium", "Wire"]),
     .testTarget(name: "EventLoopTests", dependencies: ["EventLoop", "Appliance", "Noise", "Wire"]),
+    .testTarget(name: "SimulationTests", dependencies: ["Simulation"]),
     .testTarget(
       name: "AgentTests",
       dependencies: ["watchpost", "StandIn", "ControlClient", "Wire", "StandInDriver"]),

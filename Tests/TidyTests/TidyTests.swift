@@ -30,8 +30,8 @@ import Testing
   }
 
   /// Dependencies point one way: Wire ← Appliance ← EventLoop ← Linux ← watchpost,
-  /// Wire ← Feed, Archive ← Linux, Wire ← Noise, and Wire ← ControlClient ← tools. A module that is
-  /// not listed may not exist.
+  /// Wire ← Feed, Archive ← Linux, Wire ← Noise ← EventLoop, EventLoop ← Simulation ← simulate, and
+  /// Wire ← ControlClient ← tools. A module that is not listed may not exist.
   static let imports: [String: Set<String>] = [
     "Wire": ["CChecksum"],
     "Feed": ["Wire"],
@@ -45,6 +45,8 @@ import Testing
     "watchpost": ["Linux", "EventLoop", "Appliance", "Wire", "CLinux"],
     "StandIn": ["CLinux"],
     "LoadGenerator": ["Wire", "CEpoll", "Glibc"],
+    "Simulation": ["EventLoop", "Appliance", "Wire"],
+    "simulate": ["Simulation", "ArgumentParser", "Foundation"],
     "EmulatedBoard": ["Foundation", "Glibc", "Synchronization", "Dispatch"],
     "emulated-board": [
       "EmulatedBoard", "Wire", "Foundation", "ArgumentParser", "Glibc", "Dispatch",

@@ -1,0 +1,166 @@
+import Appliance
+import Wire
+
+/// What clients do.
+extension Client {
+  /// One act, and the plan of the next.
+  func act(_ world: SimulatedWorld) {
+    guard world.us < leavesUs else { return }
+    guard let connection, let socket = world.sockets[connection] else {
+      return connect(world)
+    }
+    if socket.isBroken || socket.clientEnded { return }
+    switch kind {
+    case .operator, .poller: converse(world, socket)
+    case .subscriber:
+      ask(random.chance(50) ? .subscriptionStatistics : .ping, world)
+      world.plan(self, random.between(10_000, 60_000))
+    case .pipeliner:
+      for _ in 0..<1 + random.below(20) { askSomething(world) }
+      world.plan(self, random.between(5000, 60_000))
+    case .flood, .slowReader: return
+    case .loris:
+      socket.input.append([0x57, 0x50, 0x4F, 0x53][min(Int(nextID) - 1, 3)])
+      nextID += 1
+      if nextID < 5 { world.plan(self, random.between(200, 1500)) }
+    case .junk:
+      for _ in 0..<1 + random.below(100) { socket.input.append(UInt8(random.below(256))) }
+    }
+  }
+
+  private func connect(_ world: SimulatedWorld) {
+    guard let index = world.connect(self, from: address) else {
+      return world.plan(self, random.between(500, 3000))
+    }
+    connection = index
+    connectedUs = world.us
+    connectedStarvedUs = world.starvedUs
+    isServed = false
+    nextID = 1
+    turn += 1
+    switch kind {
+    case .operator, .poller, .pipeliner:
+      ask(.ping, world)
+      world.plan(self, random.between(100, 5000))
+    case .subscriber:
+      ask(.subscribe, world)
+      world.plan(self, random.between(1000, 20_000))
+    case .slowReader:
+      ask(.subscribe, world)
+      // Large answers that it does not take.
+      for _ in 0..<12 { ask(.logTail, world) }
+      asked.removeAll()
+    case .flood: return
+    case .loris, .junk: world.plan(self, random.between(10, 200))
+    }
+  }
+
+  private func converse(_ world: SimulatedWorld, _ socket: Socket) {
+    if random.chance(15) {
+      // The end: mostly in order, sometimes a reset.
+      if random.chance(30) { socket.isBroken = true } else { socket.clientEnded = true }
+      forget()
+      return
+    }
+    if kind == .operator {
+      askSomething(world)
+    } else {
+      ask(random.chance(70) ? .health : .ping, world)
+    }
+    world.plan(self, random.between(500, 30_000))
+  }
+
+  private func askSomething(_ world: SimulatedWorld) {
+    switch random.below(20) {
+    case 0, 1, 2: ask(.ping, world)
+    case 3: ask(.health, world)
+    case 4: ask(.cameraList, world)
+    case 5: ask(.streamList, world)
+    case 6: ask(.metrics, world)
+    case 7: ask(.logTail, world)
+    case 8: ask(.mediaServer, world)
+    case 9: ask(.alertList, world)
+    case 10: ask(.serverInfo, world)
+    case 11: ask(.recordingList, world)
+    case 12: ask(.storageStatus, world)
+    case 13, 14: ask(.snapshot, world)
+    case 15: ask(.fileList, world)
+    case 16, 17: ask(.recordingStart, world)
+    case 18: ask(random.chance(40) ? .recordingStop : .cameraStatus, world)
+    default: ask(random.chance(30) ? .identify : .cameraRecovery, world)
+    }
+  }
+
+  // MARK: Requests
+
+  private func ask(_ kind: Kind, _ world: SimulatedWorld) {
+    let id = nextID
+    nextID &+= 1
+    var camera = Name()
+    if let name = world.names.isEmpty ? nil : random.pick(world.names) { camera = Text(of: name) }
+    var frame = [UInt8](repeating: 0, count: Limits.headerSize + 128)
+    let size = frame.withUnsafeMutableBytes { room in
+      writeRequest(kind, id: id, camera, world, into: room)
+    }
+    asked.append(
+      Asked(
+        id: id, kind: kind, atUs: world.us, starvedUs: world.starvedUs, camera: camera))
+    outbox += frame[..<size]
+    pump(world)
+  }
+
+  private func writeRequest(
+    _ kind: Kind, id: UInt32, _ camera: Name, _ world: SimulatedWorld,
+    into room: UnsafeMutableRawBufferPointer
+  ) -> Int {
+    switch kind {
+    case .ping:
+      return withUnsafeBytes(of: Client.echo(id)) { Frame.ping(id: id, $0, into: room) }
+    case .subscribe:
+      return Frame.request(kind, id: id, SubscriptionRequest(topics: .all), into: room)
+    case .logTail:
+      return Frame.request(kind, id: id, LogRequest(source: .agent), into: room)
+    case .identify:
+      world.board.identifiesUntilUs = max(world.board.identifiesUntilUs, world.us + 20_000_000)
+      return Frame.request(kind, id: id, IdentifyRequest(durationMs: 2000), into: room)
+    case .cameraStatus, .cameraRecovery, .snapshot:
+      return Frame.request(kind, id: id, CameraRequest(name: camera), into: room)
+    case .recordingStart:
+      let duration: UInt32 = random.chance(30) ? 30 + UInt32(random.below(600)) : 0
+      return Frame.request(
+        kind, id: id, RecordingRequest(camera: camera, durationS: duration), into: room)
+    case .recordingStop:
+      // From now on nobody can say whether it is asked for.
+      world.wanted.removeAll { $0.camera == camera }
+      let name = String(camera)
+      world.mayStop.insertOnce(name)
+      // Its answer may never come.
+      world.surely(60_000) { world in world.mayStop.removeAll { $0 == name } }
+      return Frame.request(kind, id: id, CameraRequest(name: camera), into: room)
+    case .fileList: return Frame.request(kind, id: id, FileListRequest(), into: room)
+    default: return Frame.request(kind, id: id, Empty(), into: room)
+    }
+  }
+
+  /// What a ping with this number carries.
+  static func echo(_ id: UInt32) -> UInt64 { UInt64(id) &* 0x0101_0101_0101_0101 }
+
+  /// Bytes leave in pieces, as a network carries them.
+  private func pump(_ world: SimulatedWorld) {
+    guard !isPumping, !outbox.isEmpty, let connection, let socket = world.sockets[connection],
+      !socket.isBroken, !socket.clientEnded
+    else { return }
+    var count = min(outbox.count, Socket.capacity - socket.input.count)
+    if count > 1 && random.chance(30) { count = 1 + random.below(count) }
+    if count > 0 {
+      socket.input += outbox[..<count]
+      outbox.removeFirst(count)
+    }
+    guard !outbox.isEmpty else { return }
+    isPumping = true
+    world.surely(random.between(1, 150)) { world in
+      self.isPumping = false
+      self.pump(world)
+    }
+  }
+}

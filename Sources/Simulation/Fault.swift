@@ -1,0 +1,93 @@
+/// What can go wrong from outside.
+public enum FaultKind: Int, CaseIterable, Sendable {
+  // Clients.
+  case connectionResets, strangerFlood, slowLoris, slowReaders, junkFrames
+  // Cameras; `subject` says which.
+  case unplug, udevOverflow, probeHang, probeCrash, probeBusy, probeOpenFails
+  case feedFrozen, feedSilent, feedCrash, feedBusy, feedNoBandwidth, feedDamaged, feedUnkillable
+  // MediaMTX.
+  case mediaExit, mediaHang, mediaSlow, mediaForgets, mediaPoisoned, mediaNotStarted
+  case mediaUnkillable, framesInError
+  // The data partition.
+  case diskFull, diskFails, diskReadOnly, diskMissing, diskHangs, diskSlow
+  // The board.
+  case clockJump, networkDown, powerCut, agentCrash, starvation, descriptorsExhausted, spawnFails
+}
+
+/// One entry of a schedule.
+public struct Fault: Equatable, Sendable {
+  public var kind: FaultKind
+  /// Since the run began.
+  public var atMs: UInt64
+  /// 0 for what is over at once.
+  public var durationMs: UInt64
+  /// Which camera, or how much of it: the kind's own number.
+  public var subject: UInt64
+
+  public var endMs: UInt64 { atMs + durationMs }
+
+  public var text: String {
+    let seconds = Double(atMs) / 1000
+    return "\(kind) at \(seconds) s for \(Double(durationMs) / 1000) s (\(subject))"
+  }
+}
+
+/// All faults of a run, in order of time. Drawn from the seed; a shrunk one is a part of that.
+public struct Schedule: Equatable, Sendable {
+  public var faults: [Fault]
+
+  public init(_ faults: [Fault]) { self.faults = faults }
+
+  /// The entries of these indices alone.
+  public func only(_ indices: [Int]) -> Schedule {
+    Schedule(indices.filter(faults.indices.contains).map { faults[$0] })
+  }
+
+  public var endMs: UInt64 { faults.lazy.map(\.endMs).max() ?? 0 }
+
+  /// Faults of the kinds that `options` has weights for, over `options.hours`.
+  public static func drawn(_ options: RunOptions) -> Schedule {
+    var random = SplitMix(seed: options.seed, stream: 2)
+    let total = options.weights.reduce(0) { $0 + $1.weight }
+    let spanMs = UInt64(options.hours * 3_600_000)
+    var faults: [Fault] = []
+    // The first of each chosen kind is there in any case.
+    for (kind, _) in options.weights { faults.append(fault(kind, spanMs, &random)) }
+    while faults.count < options.faultsPerRun {
+      var ticket = random.below(total)
+      for (kind, weight) in options.weights {
+        ticket -= weight
+        guard ticket < 0 else { continue }
+        faults.append(fault(kind, spanMs, &random))
+        break
+      }
+    }
+    faults.sort { $0.atMs < $1.atMs }
+    return Schedule(faults)
+  }
+
+  private static func fault(_ kind: FaultKind, _ spanMs: UInt64, _ random: inout SplitMix) -> Fault
+  {
+    Fault(
+      kind: kind, atMs: random.between(5000, max(6000, spanMs * 9 / 10)),
+      durationMs: duration(kind, &random), subject: random.between(0, 999))
+  }
+
+  private static func duration(_ kind: FaultKind, _ random: inout SplitMix) -> UInt64 {
+    switch kind {
+    case .connectionResets, .junkFrames, .udevOverflow, .feedCrash, .mediaExit, .mediaPoisoned,
+      .clockJump, .powerCut, .agentCrash:
+      0
+    case .starvation, .descriptorsExhausted, .spawnFails, .mediaNotStarted:
+      random.between(200, 20_000)
+    case .unplug: random.chance(50) ? random.between(5, 900) : random.between(1000, 120_000)
+    case .strangerFlood, .slowLoris, .slowReaders, .mediaHang, .mediaSlow, .mediaForgets:
+      random.between(500, 60_000)
+    case .probeHang, .probeCrash, .probeBusy, .probeOpenFails, .feedFrozen, .feedSilent,
+      .feedBusy, .feedNoBandwidth, .feedDamaged, .feedUnkillable, .mediaUnkillable,
+      .framesInError, .networkDown, .diskFull, .diskFails, .diskReadOnly, .diskMissing,
+      .diskHangs, .diskSlow:
+      random.between(500, 240_000)
+    }
+  }
+}

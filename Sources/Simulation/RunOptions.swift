@@ -1,0 +1,73 @@
+import Appliance
+import Wire
+
+/// What a run is drawn from besides its faults: sampled from the seed.
+public struct RunOptions: Sendable {
+  public let seed: UInt64
+  /// Simulated hours in which faults happen.
+  public var hours: Double
+  public var slots: Int
+  public var cameras: Int
+  public var operators: Int
+  public var pollers: Int
+  public var subscribers: Int
+  public var pipeliners: Int
+  public var faultsPerRun: Int
+  /// Kinds that occur, with their weights, in a fixed order.
+  public var weights: [(kind: FaultKind, weight: Int)]
+  public var watchdogS: UInt32
+  public var probeIntervalMs: UInt64
+  /// From one report of a feed to the next; the appliance waits four times as long.
+  public var reportMs: UInt64
+  /// MediaMTX's parts as the storage worker tells of them.
+  public var partMs: UInt64
+  public var portPowerWorks: Bool
+
+  public init(seed: UInt64, hours: Double = 1) {
+    var random = SplitMix(seed: seed, stream: 1)
+    self.seed = seed
+    self.hours = hours
+    slots = random.pick([16, 24, 32, 64])
+    cameras = random.pick([1, 1, 2, 3])
+    operators = 1 + random.below(2)
+    pollers = 1 + random.below(4)
+    subscribers = 1 + random.below(2)
+    pipeliners = random.below(2)
+    faultsPerRun = random.pick([4, 8, 16, 32])
+    watchdogS = UInt32(random.between(4, 15))
+    probeIntervalMs = random.pick([1000, 2000, 5000])
+    reportMs = random.pick([250, 1000, 2000])
+    partMs = random.pick([1000, 2000, 3000])
+    portPowerWorks = random.chance(30)
+    var kinds = FaultKind.allCases
+    random.shuffle(&kinds)
+    let count = random.pick([3, 4, 6, 10, kinds.count])
+    var weights: [(kind: FaultKind, weight: Int)] = []
+    for kind in kinds.prefix(count) { weights.append((kind, 1 + random.below(9))) }
+    self.weights = weights
+  }
+
+  public var text: String {
+    let kinds = weights.map { "\($0.kind):\($0.weight)" }.joined(separator: " ")
+    return "hours \(hours), slots \(slots), cameras \(cameras), operators \(operators), "
+      + "pollers \(pollers), subscribers \(subscribers), pipeliners \(pipeliners), "
+      + "watchdog \(watchdogS) s, API every \(probeIntervalMs) ms, reports every \(reportMs) ms, "
+      + "parts every \(partMs) ms, faults \(faultsPerRun) of \(kinds)"
+  }
+
+  /// The configuration of the device in this run.
+  var configuration: Configuration {
+    var configuration = Configuration()
+    configuration.control.slots = slots
+    configuration.control.publicSlots = slots / 2
+    configuration.watchdog.timeoutS = watchdogS
+    configuration.mediaServer.probeIntervalMs = probeIntervalMs
+    configuration.cameras.feedTimeoutMs = 4 * reportMs
+    configuration.cameras.stallMs = 8 * reportMs
+    for led in 0..<3 {
+      configuration.leds[led] = LEDMapping(
+        place: .gpioOffset, target: Text("/dev/gpiochip0"), offset: UInt32(led))
+    }
+    return configuration
+  }
+}

@@ -1,0 +1,116 @@
+import Appliance
+import EventLoop
+import Wire
+
+/// Slots and their generations are conserved: each open descriptor has one slot, each slot in use
+/// has one open descriptor.
+struct SlotsConserved: Invariant {
+  static let reason = "a slot that leaks is lost until the next start"
+  private var lookedAt: UInt64 = .max
+
+  mutating func look(_ world: SimulatedWorld, _ loop: borrowing EventLoop<SimulatedWorld>) {
+    guard world.trace != lookedAt else { return }
+    lookedAt = world.trace
+    let (used, refusing) = (loop.sessions.used, loop.sessions.refusing)
+    let open = world.openDescriptors
+    if used + refusing != open {
+      world.broke(Self.self, "\(used) + \(refusing) slots for \(open) descriptors")
+    }
+    var ordinary = 0
+    var refusals = 0
+    var subscribers = 0
+    for index in loop.sessions.slots.indices where loop.sessions.slots[index].phase != .free {
+      if index < loop.sessions.ordinary { ordinary += 1 } else { refusals += 1 }
+      if loop.sessions.slots[index].isSubscribed { subscribers += 1 }
+    }
+    if ordinary != used || refusals != refusing || subscribers != loop.sessions.subscribers {
+      world.broke(
+        Self.self,
+        "\(ordinary) and \(refusals) slots are taken, \(used) and \(refusing) counted; "
+          + "\(subscribers) subscribed, \(loop.sessions.subscribers) counted")
+    }
+  }
+}
+
+/// Memory stays at its boot size.
+struct MemoryBounded: Invariant {
+  static let reason = "what grows with load ends in the middle of the night"
+
+  mutating func look(_ world: SimulatedWorld, _ memory: LifeMemory) {
+    if let place = memory.strayByte {
+      world.broke(Self.self, "a byte was written beyond the \(place)")
+      memory.seal()
+    }
+  }
+}
+
+/// Time goes on: the loop does not turn again and again without anything to do.
+struct NeverSpins: Invariant {
+  static let reason = "a loop that spins eats a board's processor and battery"
+  private static let turnsPerSecond: UInt64 = 4000
+  private var second: UInt64 = 0
+  private var turnsBefore: UInt64 = 0
+
+  mutating func look(_ world: SimulatedWorld) {
+    guard world.us / 1_000_000 == second else {
+      second = world.us / 1_000_000
+      turnsBefore = world.turns
+      return
+    }
+    if world.turns - turnsBefore == Self.turnsPerSecond {
+      world.broke(Self.self, "\(Self.turnsPerSecond) turns in one second")
+      if world.canary == .spinning { world.end = .powerCut }
+    }
+  }
+}
+
+/// A recording that was asked for is not forgotten.
+struct RecordingsKept: Invariant {
+  static let reason = "what somebody has asked for is evidence that somebody will ask for"
+  /// After which a recording lies on a card that is well.
+  static let keptUs: UInt64 = 10_000_000
+
+  mutating func look(_ world: SimulatedWorld, _ loop: borrowing EventLoop<SimulatedWorld>) {
+    guard !world.wanted.isEmpty, world.disk.recordingsToldIn == world.epoch, !world.isStopping
+    else { return }
+    var asked: [Name] = []
+    _ = loop.appliance.recordings.keep(now: world.instant) { asked.append($0.camera) }
+    for recording in world.wanted where !asked.contains(recording.camera) {
+      world.broke(Self.self, "the recording of \(String(recording.camera)) is forgotten")
+    }
+    world.wanted.removeAll { !asked.contains($0.camera) }
+  }
+}
+
+extension OneAnswer {
+  static func look(_ world: SimulatedWorld) {
+    for client in world.clients where client.isHonest && client.outbox.isEmpty {
+      guard let connection = client.connection, let socket = world.sockets[connection],
+        !socket.isBroken, !socket.clientEnded, socket.isAccepted
+      else { continue }
+      for asked in client.asked {
+        let lost = world.starvedUs - asked.starvedUs
+        guard world.us - asked.atUs > longestUs + lost else { continue }
+        world.broke(Self.self, "request \(asked.kind) of a \(client.kind) is not answered")
+        client.asked.removeAll()
+        break
+      }
+    }
+  }
+}
+
+extension OperatorServed {
+  static func look(_ world: SimulatedWorld) {
+    if world.isNow(.descriptorsExhausted) { return }
+    for client in world.clients where client.kind == .operator && !client.isServed {
+      guard let connection = client.connection, let socket = world.sockets[connection],
+        !socket.isBroken, !socket.clientEnded
+      else { continue }
+      let lost = world.starvedUs - client.connectedStarvedUs
+      let sinceUs = max(client.connectedUs, world.exhaustedAtUs)
+      guard world.us - sinceUs > longestUs + lost else { continue }
+      world.broke(Self.self, "an operator waits for \(longestUs / 1000) ms")
+      client.isServed = true
+    }
+  }
+}
