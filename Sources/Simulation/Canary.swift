@@ -2,6 +2,8 @@
 public enum Canary: String, CaseIterable, Sendable {
   /// MediaMTX is started twice.
   case doubleSpawn
+  /// The same at its second start, for which something must have ended the first one.
+  case secondSpawn
   /// An answer is lost on its way to the socket.
   case droppedAnswer
   /// An answer is sent twice.
@@ -34,7 +36,7 @@ public enum Canary: String, CaseIterable, Sendable {
   /// The invariant that must catch it.
   public var caughtBy: String {
     switch self {
-    case .doubleSpawn: OneMediaServer.name
+    case .doubleSpawn, .secondSpawn: OneMediaServer.name
     case .droppedAnswer, .doubledAnswer: OneAnswer.name
     case .droppedEvent: EventsCounted.name
     case .latePet, .extraPet: WatchdogPetted.name

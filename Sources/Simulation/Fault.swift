@@ -24,6 +24,13 @@ public struct Fault: Equatable, Sendable {
   /// Which camera, or how much of it: the kind's own number.
   public var subject: UInt64
 
+  public init(kind: FaultKind, atMs: UInt64, durationMs: UInt64 = 0, subject: UInt64 = 0) {
+    self.kind = kind
+    self.atMs = atMs
+    self.durationMs = durationMs
+    self.subject = subject
+  }
+
   public var endMs: UInt64 { atMs + durationMs }
 
   public var text: String {

@@ -25,9 +25,9 @@ struct LightsTell: Invariant {
     guard !world.isStopping else { return }
     // Whatever was published may have been a change there and back, which begins a pattern anew.
     let restarts =
-      published != loop.counters[.eventsPublished] || starvedUs != world.starvedUs
+      published != loop.events.next || starvedUs != world.starvedUs
       || world.us < world.board.identifiesUntilUs
-    published = loop.counters[.eventsPublished]
+    published = loop.events.next
     starvedUs = world.starvedUs
     var situation = LEDSituation()
     let health = loop.appliance.health

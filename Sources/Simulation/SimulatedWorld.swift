@@ -149,7 +149,7 @@ public final class SimulatedWorld: OperatingSystem {
   public func wait(until deadline: Instant) -> Int {
     turns += 1
     let deadlineUs = deadline == .never ? UInt64.max : max(us, bootedUs + deadline.ms * 1000)
-    let spins = canary == .spinning && us > 600_000_000
+    let spins = canary == .spinning && us > 60_000_000
     while end == nil {
       happen()
       collect()

@@ -9,7 +9,7 @@ extension SimulatedWorld {
     switch effect {
     case .spawnMediaServer(let life):
       spawnMediaServer(life, appliance)
-      if sings(.doubleSpawn, at: 0) { spawnMediaServer(life, appliance) }
+      if sings(.doubleSpawn) || sings(.secondSpawn, at: 1) { spawnMediaServer(life, appliance) }
     case .spawnProbe(let slot, let life, let node): spawnProbe(slot, life, String(node))
     case .spawnFeed(let slot, let life):
       let order = appliance.feedOrder(slot)

@@ -87,8 +87,9 @@ extension SimulatedWorld {
       feeds[index].isPublishing = false
       return
     }
-    if !feed.isPublishing {
-      // A new publisher's counters begin at 0.
+    media.paths[path].expire(at: us)
+    if !feed.isPublishing || media.paths[path].publisher == nil {
+      // It connects anew when MediaMTX has dropped it. A new publisher's counters begin at 0.
       media.paths[path].restart(feed.slot, feed.life, at: us)
       feeds[index].isPublishing = true
     }

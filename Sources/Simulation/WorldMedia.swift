@@ -116,7 +116,9 @@ extension SimulatedWorld {
     later(latency) { world in
       guard world.media.outstanding?.number == number else { return }
       // A stopped server accepts connections and never answers, until it goes on.
-      if world.isNow(.mediaHang) { return world.later(100) { $0.answerInTime(number) } }
+      if world.isNow(.mediaHang) || world.isNow(.mediaUnkillable) {
+        return world.later(100) { $0.answerInTime(number) }
+      }
       world.answer(number) { $0.carryOut() }
     }
   }
