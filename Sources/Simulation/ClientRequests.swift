@@ -93,7 +93,7 @@ extension Client {
 
   // MARK: Requests
 
-  private func ask(_ kind: Kind, _ world: SimulatedWorld) {
+  func ask(_ kind: Kind, _ world: SimulatedWorld) {
     let id = nextID
     nextID &+= 1
     var camera = Name()

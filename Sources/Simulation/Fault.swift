@@ -12,6 +12,10 @@ public enum FaultKind: Int, CaseIterable, Sendable {
   case diskFull, diskFails, diskReadOnly, diskMissing, diskHangs, diskSlow
   // The board.
   case clockJump, networkDown, powerCut, agentCrash, starvation, descriptorsExhausted, spawnFails
+  /// The agent is asked to end, to reboot, or hangs until the watchdog resets the board.
+  case stopRequest, rebootRequest, hardHang
+  /// A camera moves to another node, or to another port.
+  case nodeMove, portMove
 }
 
 /// One entry of a schedule.
@@ -83,7 +87,8 @@ public struct Schedule: Equatable, Sendable {
   private static func duration(_ kind: FaultKind, _ random: inout SplitMix) -> UInt64 {
     switch kind {
     case .connectionResets, .junkFrames, .udevOverflow, .feedCrash, .mediaExit, .mediaPoisoned,
-      .clockJump, .powerCut, .agentCrash:
+      .clockJump, .powerCut, .agentCrash, .stopRequest, .rebootRequest, .hardHang, .nodeMove,
+      .portMove:
       0
     case .starvation, .descriptorsExhausted, .spawnFails, .mediaNotStarted:
       random.between(200, 20_000)

@@ -52,3 +52,19 @@ enum Converges: Invariant {
   /// For so long everything must be well.
   static let steadyMs: UInt64 = 20_000
 }
+
+/// A camera keeps its name over replug and reboot, and no two have the same.
+enum NamesKept: Invariant {
+  static let reason = "its stream's address is for good, and recordings are kept under it"
+}
+
+/// An orderly stop ends.
+enum StopsInTime: Invariant {
+  static let reason = "init kills what does not end, and what it was writing with it"
+  static let longestMs: UInt64 = 10_500
+}
+
+/// Safe mode begins after three watchdog resets in a row, and only then.
+enum SafeModeRight: Invariant {
+  static let reason = "a device that resets for ever cannot be helped; one in safe mode does no job"
+}

@@ -38,6 +38,13 @@ struct Queue {
     return items[head]
   }
 
+  /// An answer that has come, and is not wanted any more.
+  mutating func removeMediaAnswers() {
+    items.removeSubrange(..<head)
+    head = 0
+    items.removeAll { if case .media = $0 { true } else { false } }
+  }
+
   mutating func removeAll() {
     items.removeAll(keepingCapacity: true)
     head = 0
@@ -135,6 +142,19 @@ extension SimulatedWorld {
     case .childSpawnFailed(let kind, _, _): coverage.note("childSpawnFailed \(kind.word)")
     case .segment(let news): coverage.note("segment \(news.what)")
     default: return
+    }
+  }
+}
+
+extension SimulatedWorld {
+  /// Notes in which states the machines are, once a second.
+  func note(_ health: HealthState, _ appliance: borrowing Appliance) {
+    coverage.note("state health \(health)")
+    coverage.note("state mediaServer \(appliance.mediaServer.wireState)")
+    for index in 0..<min(appliance.cameras.count, 8) where appliance.cameras[index].isAnnounced {
+      coverage.note("state camera \(appliance.cameras[index].wireState)")
+      let rung = appliance.cameras[index].recovery.rung
+      if rung != .none { coverage.note("state recovery \(rung)") }
     }
   }
 }

@@ -72,6 +72,9 @@ public final class SimulatedWorld: OperatingSystem {
   var jobs: [SimulatedJob] = []
   var nextPid: Int32 = 100
   var nextRecorder = 0
+  /// Hangs that are still to come, and cameras that have moved.
+  var hangsLeft = 0
+  var moves = 0
   var lastMediaLife: UInt32?
   /// When a file of this camera grew last; only looked up, never walked.
   var grown: [String: UInt64] = [:]
@@ -163,15 +166,23 @@ public final class SimulatedWorld: OperatingSystem {
       if next > us { us = next }
       if agenda.nextUs > us { break }
     }
-    if starvedUntilUs > us {
-      starvedUs += starvedUntilUs - us
-      us = starvedUntilUs
-    }
+    if starvedUntilUs > us { starve() }
     // A system call and a few cache misses.
     us += random.between(10, 60)
     fold(UInt64(list.count) << 32 ^ us)
     if end == nil { lookAtWatchdog() }
     return list.count
+  }
+
+  /// The world goes on without the loop.
+  private func starve() {
+    let fromUs = us
+    while end == nil, agenda.nextUs <= starvedUntilUs {
+      us = max(us, agenda.nextUs)
+      happen()
+    }
+    us = max(us, starvedUntilUs)
+    starvedUs += us - fromUs
   }
 
   /// Everything whose time has come.

@@ -17,6 +17,9 @@ public final class SimulationRun {
   private var recordings = RecordingsKept()
   private var lookedAtUs: UInt64 = 0
   private var hasStarted = false
+  private var startedUs: UInt64 = 0
+  private var stoppingSinceUs: UInt64?
+  private var starvedAtStopUs: UInt64 = 0
 
   public init(
     _ options: RunOptions, schedule: Schedule? = nil, canary: Canary? = nil,
@@ -100,7 +103,9 @@ public final class SimulationRun {
       return "\(streaming) of \(options.cameras) cameras stream"
     }
     guard world.media.life != nil else { return "MediaMTX does not run" }
-    for recording in world.wanted {
+    // One of a camera that is another one now waits for good.
+    for recording in world.wanted
+    where world.cameras.contains(where: { $0.name == recording.camera }) {
       let grownUs = world.grown[String(recording.camera)] ?? 0
       guard world.us - grownUs < 20_000_000 + options.partMs * 2000 else {
         return "the recording of \(String(recording.camera)) does not grow"
@@ -124,6 +129,9 @@ public final class SimulationRun {
     hasStarted = true
     world.say("world: the agent starts, reset \(facts.reset)")
     loop.start(facts)
+    if world.hangsLeft > 0 { world.hang(world.random.between(1000, 60_000)) }
+    stoppingSinceUs = nil
+    startedUs = world.us
   }
 
   /// After a watchdog reset the start waits for the history of earlier boots, but not for ever.
@@ -177,9 +185,41 @@ public final class SimulationRun {
     lookedAtUs = world.us
     bounded.look(world, memory)
     recordings.look(world, loop)
+    lookAtStop()
+    lookAtSafeMode()
+    world.note(loop.appliance.health.state, loop.appliance)
     OneAnswer.look(world)
     OperatorServed.look(world)
     world.lookAtDisk()
+  }
+}
+
+extension SimulationRun {
+  private func lookAtStop() {
+    guard loop.appliance.health.state == .stopping else { return }
+    let sinceUs = stoppingSinceUs ?? world.us
+    stoppingSinceUs = sinceUs
+    let lost = world.starvedUs - min(world.starvedUs, starvedAtStopUs)
+    if stoppingSinceUs == world.us { starvedAtStopUs = world.starvedUs }
+    if world.us - sinceUs > StopsInTime.longestMs * 1000 + lost {
+      world.broke(StopsInTime.self, "it stops for \((world.us - sinceUs) / 1000) ms")
+    }
+  }
+
+  private func lookAtSafeMode() {
+    let resets = world.disk.watchdogResets
+    let wanted = world.board.reset == .watchdog && resets >= 3
+    if loop.appliance.isSafeMode, !wanted {
+      // The row may have ended since: a boot that has lived long.
+      guard world.nowUs() < 600_000_000 else { return }
+      world.broke(SafeModeRight.self, "safe mode after \(resets) resets in a row")
+    }
+    // A history that comes late still counts, but not for a boot that has lived long.
+    if wanted, !loop.appliance.isSafeMode, world.board.historyTold, world.nowUs() < 500_000_000,
+      world.us - startedUs > 2_000_000
+    {
+      world.broke(SafeModeRight.self, "no safe mode after \(resets) resets in a row")
+    }
   }
 }
 

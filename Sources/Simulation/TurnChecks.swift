@@ -71,7 +71,9 @@ struct RecordingsKept: Invariant {
   static let keptUs: UInt64 = 10_000_000
 
   mutating func look(_ world: SimulatedWorld, _ loop: borrowing EventLoop<SimulatedWorld>) {
-    guard !world.wanted.isEmpty, world.disk.recordingsToldIn == world.epoch, !world.isStopping
+    // Safe mode leaves them alone where they are kept.
+    guard !world.wanted.isEmpty, world.disk.recordingsToldIn == world.epoch, !world.isStopping,
+      !loop.appliance.isSafeMode
     else { return }
     var asked: [Name] = []
     _ = loop.appliance.recordings.keep(now: world.instant) { asked.append($0.camera) }

@@ -12,6 +12,15 @@ struct SimulatedCamera {
   /// How often this is so now, by kind of fault.
   var conditions: [Int] = Array(repeating: 0, count: FaultKind.allCases.count)
 
+  /// The name that it was first streamed under; empty: it has not been. A camera that has nothing
+  /// but its port to be known by is another one elsewhere.
+  var name = Name()
+
+  mutating func moveToPort(_ port: String) {
+    self.port = port
+    if serial.isEmpty { name = .empty }
+  }
+
   var isPlugged: Bool { absences == 0 }
   func has(_ kind: FaultKind) -> Bool { conditions[kind.rawValue] > 0 }
 

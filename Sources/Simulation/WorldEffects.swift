@@ -23,7 +23,7 @@ extension SimulatedWorld {
       takeStep(slot, life, port: String(port), cyclesPower: true)
     case .signal(let kind, let life, let signal): self.signal(kind, life, signal)
     case .media(let request): call(request)
-    case .cancelMedia: media.outstanding = nil
+    case .cancelMedia: cancelCall()
     case .checkMediaSockets(let life):
       later(3) { $0.post(.results, .mediaSocketsChecked(life: life, asWanted: true)) }
     case .light(let led, let on): light(led, on)
@@ -81,7 +81,7 @@ extension SimulatedWorld {
     for byte in word.utf8 { fold(UInt64(byte)) }
     fold(number)
     coverage.note(word)
-    say("effect: \(effect)")
+    say("effect: \(word), \(number)")
   }
 
   private func trace(_ request: MediaRequest) {

@@ -41,6 +41,12 @@ extension SimulatedWorld {
     case .powerCut: end = .powerCut
     case .agentCrash: end = .crash
     case .starvation: starve(fault)
+    case .stopRequest: post(.children, .stopRequested)
+    case .rebootRequest: requestReboot()
+    case .hardHang:
+      hangsLeft += 1 + Int(fault.subject % 4)
+      hang(random.between(0, 1000))
+    case .nodeMove, .portMove: move(camera, toOtherPort: fault.kind == .portMove)
     }
   }
 
@@ -51,6 +57,34 @@ extension SimulatedWorld {
     surely(fault.durationMs) { world in
       world.conditions[fault.kind.rawValue] -= 1
       changed(world)
+    }
+  }
+
+  /// An operator who is connected asks for it.
+  private func requestReboot() {
+    for client in clients where client.kind == .operator && client.connection != nil {
+      return client.ask(.reboot, self)
+    }
+  }
+
+  /// The loop hangs until the watchdog has reset the board.
+  func hang(_ ms: UInt64) {
+    later(ms) { world in
+      guard world.hangsLeft > 0 else { return }
+      world.hangsLeft -= 1
+      world.starvedUntilUs = world.us + UInt64(world.options.watchdogS) * 2_000_000
+    }
+  }
+
+  /// A camera is pulled and comes back elsewhere.
+  private func move(_ camera: Int, toOtherPort: Bool) {
+    unplug(camera)
+    surely(random.between(100, 3000)) { world in
+      // Whoever has it out of its port otherwise gives it back in its new place.
+      world.moves += 1
+      world.cameras[camera].node = "video\(100 + 2 * world.moves)"
+      if toOtherPort { world.cameras[camera].moveToPort("1-2.\(world.moves)") }
+      world.plug(camera)
     }
   }
 

@@ -33,12 +33,25 @@ extension SimulatedWorld {
     guard let camera = camera(atNode: node) else {
       return later(5) { $0.finish(kind, life, .code(1)) }
     }
+    lookAtName(camera, order.camera)
     var feed = SimulatedFeed(slot: slot, life: life, camera: camera, name: order.camera)
     feed.report.granted = order.mode
     feed.report.delivery = .passThrough
     feeds.append(feed)
     names.insertOnce(String(order.camera))
     later(random.between(5, 40)) { $0.openFeed(slot, life) }
+  }
+
+  /// A camera keeps its name, and no other one has it.
+  private func lookAtName(_ camera: Int, _ name: Name) {
+    let known = cameras[camera].name
+    if !known.isEmpty, known != name {
+      broke(NamesKept.self, "\(String(known)) is called \(String(name)) now")
+    }
+    for other in cameras.indices where other != camera && cameras[other].name == name {
+      broke(NamesKept.self, "two cameras are called \(String(name))")
+    }
+    cameras[camera].name = name
   }
 
   private func openFeed(_ slot: Int, _ life: UInt32) {

@@ -110,6 +110,12 @@ extension SimulatedWorld {
     answerInTime(number)
   }
 
+  /// The connection is closed: what has come on it and was not read is lost.
+  func cancelCall() {
+    media.outstanding = nil
+    news[NewsSource.media.rawValue].removeMediaAnswers()
+  }
+
   private func answerInTime(_ number: Int) {
     let isSlow = isNow(.mediaSlow) && random.chance(50)
     let latency = isSlow ? random.between(500, 5000) : random.between(1, 15)

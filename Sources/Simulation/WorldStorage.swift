@@ -69,6 +69,8 @@ extension SimulatedWorld {
         .historyLoaded(
           BootHistory(
             reset: .powerOn, bootCount: disk.bootCount, recentWatchdogResets: disk.watchdogResets)))
+      // What comes behind it is told later: a start may wait for it.
+      return later(20) { $0.tellMemory() }
     }
     post(.storage, .cameras(disk.cameras))
     post(.storage, .sources(disk.sources))
