@@ -104,7 +104,11 @@ extension Client {
       let entry = RecordingEntry(from: &reader)
       guard entry.durationS == 0, !world.mayStop.contains(String(entry.camera)) else { return }
       world.wanted.removeAll { $0.camera == entry.camera }
-      world.wanted.append(WantedRecording(camera: entry.camera, sinceUs: world.us))
+      world.wanted.append(Wanted(camera: entry.camera, sinceUs: world.us))
+    case .sourceAdd:
+      guard !world.mayStop.contains(String(request.camera)) else { return }
+      world.wantedSources.removeAll { $0.camera == request.camera }
+      world.wantedSources.append(Wanted(camera: request.camera, sinceUs: world.us))
     default: return
     }
   }
@@ -140,8 +144,14 @@ extension Client {
   }
 }
 
-/// A recording that somebody has asked for, until it is stopped.
-struct WantedRecording {
+/// A recording or a source that somebody has asked for, until it is stopped or removed.
+struct Wanted {
   var camera: Name
   var sinceUs: UInt64
+  /// It must have reached the card.
+  var isKept = false
+
+  mutating func look(_ us: UInt64, _ troubledUs: UInt64) {
+    if us - max(sinceUs, troubledUs) >= RecordingsKept.keptUs { isKept = true }
+  }
 }

@@ -71,7 +71,7 @@ extension Client {
   }
 
   private func askSomething(_ world: SimulatedWorld) {
-    switch random.below(20) {
+    switch random.below(22) {
     case 0, 1, 2: ask(.ping, world)
     case 3: ask(.health, world)
     case 4: ask(.cameraList, world)
@@ -86,6 +86,8 @@ extension Client {
     case 13, 14: ask(.snapshot, world)
     case 15: ask(.fileList, world)
     case 16, 17: ask(.recordingStart, world)
+    case 20: ask(.sourceAdd, world)
+    case 21: ask(random.chance(30) ? .sourceRemove : .sourceList, world)
     case 18: ask(random.chance(40) ? .recordingStop : .cameraStatus, world)
     default: ask(random.chance(30) ? .identify : .cameraRecovery, world)
     }
@@ -97,8 +99,12 @@ extension Client {
     let id = nextID
     nextID &+= 1
     var camera = Name()
-    if let name = world.names.isEmpty ? nil : random.pick(world.names) { camera = Text(of: name) }
-    var frame = [UInt8](repeating: 0, count: Limits.headerSize + 128)
+    if kind == .sourceAdd || kind == .sourceRemove {
+      camera = Text(of: "gate-\(random.below(4))")
+    } else if !world.names.isEmpty {
+      camera = Text(of: random.pick(world.names))
+    }
+    var frame = [UInt8](repeating: 0, count: Limits.headerSize + 256)
     let size = frame.withUnsafeMutableBytes { room in
       writeRequest(kind, id: id, camera, world, into: room)
     }
@@ -135,6 +141,16 @@ extension Client {
       let name = String(camera)
       world.mayStop.insertOnce(name)
       // Its answer may never come.
+      world.surely(60_000) { world in world.mayStop.removeAll { $0 == name } }
+      return Frame.request(kind, id: id, CameraRequest(name: camera), into: room)
+    case .sourceAdd:
+      let url = Text<160>("rtsp://192.168.1.20/stream")
+      return Frame.request(kind, id: id, SourceRequest(name: camera, url: url), into: room)
+    case .sourceRemove:
+      // From now on nobody can say whether it is there.
+      world.wantedSources.removeAll { $0.camera == camera }
+      let name = String(camera)
+      world.mayStop.insertOnce(name)
       world.surely(60_000) { world in world.mayStop.removeAll { $0 == name } }
       return Frame.request(kind, id: id, CameraRequest(name: camera), into: room)
     case .fileList: return Frame.request(kind, id: id, FileListRequest(), into: room)

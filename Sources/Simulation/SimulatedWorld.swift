@@ -58,8 +58,10 @@ public final class SimulatedWorld: OperatingSystem {
   var isAlive = false
   var clients: [Client] = []
   /// Recordings whose start was answered, and cameras whose recording may have been stopped.
-  var wanted: [WantedRecording] = []
+  var wanted: [Wanted] = []
   var mayStop: [String] = []
+  /// Sources on the network that were added.
+  var wantedSources: [Wanted] = []
   var board = Board()
   var cameras: [SimulatedCamera] = []
   var processes: [SimulatedProcess] = []
@@ -70,6 +72,7 @@ public final class SimulatedWorld: OperatingSystem {
   var disk = SimulatedDisk()
   var pictures: [Int: Int] = [:]
   var jobs: [SimulatedJob] = []
+  var jobsBegun = 0
   var nextPid: Int32 = 100
   var nextRecorder = 0
   /// Hangs that are still to come, and cameras that have moved.
@@ -222,7 +225,7 @@ public final class SimulatedWorld: OperatingSystem {
     media.die()
     pictures.removeAll()
     jobs.removeAll()
-    disk.pending.removeAll()
+    disk.busyUntilUs = 0
     backlogWatched = true
     list.removeAll()
     if cut {

@@ -185,6 +185,7 @@ public final class SimulationRun {
     lookedAtUs = world.us
     bounded.look(world, memory)
     recordings.look(world, loop)
+    SourcesKept.look(world, loop)
     lookAtStop()
     lookAtSafeMode()
     world.note(loop.appliance.health.state, loop.appliance)

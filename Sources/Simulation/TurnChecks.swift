@@ -84,6 +84,23 @@ struct RecordingsKept: Invariant {
   }
 }
 
+/// A source on the network that was added is there until it is removed.
+enum SourcesKept: Invariant {
+  static let reason = "a camera that was added once is expected to be there for good"
+
+  static func look(_ world: SimulatedWorld, _ loop: borrowing EventLoop<SimulatedWorld>) {
+    guard !world.wantedSources.isEmpty, world.disk.recordingsToldIn == world.epoch,
+      !world.isStopping, !loop.appliance.isSafeMode
+    else { return }
+    for source in world.wantedSources {
+      var isThere = false
+      for index in 0..<loop.appliance.sources.count
+      where loop.appliance.sources[index].name == source.camera { isThere = true }
+      if !isThere { world.broke(Self.self, "the source \(String(source.camera)) is forgotten") }
+    }
+  }
+}
+
 extension OneAnswer {
   static func look(_ world: SimulatedWorld) {
     for client in world.clients where client.isHonest && client.outbox.isEmpty {

@@ -22,7 +22,7 @@ extension SimulatedWorld {
     case .cyclePower(let slot, let life, let port):
       takeStep(slot, life, port: String(port), cyclesPower: true)
     case .signal(let kind, let life, let signal): self.signal(kind, life, signal)
-    case .media(let request): call(request)
+    case .media(let request): call(request, appliance)
     case .cancelMedia: cancelCall()
     case .checkMediaSockets(let life):
       later(3) { $0.post(.results, .mediaSocketsChecked(life: life, asWanted: true)) }

@@ -67,8 +67,8 @@ extension SimulatedWorld {
     if jobs.contains(where: { $0.entry == entry }) {
       broke(OneAnswer.self, "job \(entry) is begun twice")
     }
-    disk.writes += 1
-    let number = disk.writes
+    jobsBegun += 1
+    let number = jobsBegun
     jobs.append(SimulatedJob(entry: entry, kind: kind, number: number))
     runJob(number)
     return true

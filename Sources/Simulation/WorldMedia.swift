@@ -10,6 +10,8 @@ struct SimulatedPath {
   var inboundBytes: UInt64 = 0
   var framesInError: UInt64 = 0
   var records: Bool
+  /// MediaMTX pulls it from the network, since then; nil: a feed publishes it.
+  var pulledSinceUs: UInt64?
   /// Tells recorders of one path apart.
   var recorder = 0
 
@@ -45,6 +47,8 @@ struct SimulatedMediaServer {
   /// The call that waits for its answer, by its number.
   var outstanding: (request: MediaRequest, number: Int)?
   var calls = 0
+  /// The path that is being added is one to be pulled.
+  var addsPulled = false
 
   func path(_ name: Name) -> Int? { paths.firstIndex { $0.name == name } }
 
@@ -76,7 +80,9 @@ extension SimulatedWorld {
     media.life = life
     for index in 0..<appliance.streams.count where appliance.streams[index].isWanted {
       let stream = appliance.streams[index]
-      media.paths.append(SimulatedPath(name: stream.name, records: false))
+      let isPulled = !stream.url.isEmpty
+      media.paths.append(
+        SimulatedPath(name: stream.name, records: false, pulledSinceUs: isPulled ? us : nil))
       if stream.recordsTold { switchRecorder(stream.name, true) }
     }
     later(random.between(30, 75)) { world in
@@ -97,7 +103,10 @@ extension SimulatedWorld {
 
   // MARK: Its API
 
-  func call(_ request: MediaRequest) {
+  func call(_ request: MediaRequest, _ appliance: borrowing Appliance) {
+    if case .addPath(_, let name) = request {
+      media.addsPulled = !appliance.streams.url(of: name).isEmpty
+    }
     if media.outstanding != nil {
       broke(OneMediaServer.self, "two calls at once: \(request)")
     }
@@ -152,7 +161,12 @@ extension SimulatedWorld {
     case .listPaths(_, let page): return list(page)
     case .addPath(_, let name):
       guard !media.isPoisoned, media.path(name) == nil else { return (.rejected(status: 400), []) }
-      apply { $0.media.paths.append(SimulatedPath(name: name, records: false)) }
+      let isPulled = media.addsPulled
+      apply { world in
+        let sinceUs = isPulled ? world.us : nil
+        world.media.paths.append(
+          SimulatedPath(name: name, records: false, pulledSinceUs: sinceUs))
+      }
     case .removePath(_, let name):
       guard !media.isPoisoned else { return (.rejected(status: 400), []) }
       guard media.path(name) != nil else { return (.rejected(status: 404), []) }
@@ -186,6 +200,10 @@ extension SimulatedWorld {
       path.name = media.paths[index].name
       path.ready = media.paths[index].publisher != nil
       path.inboundBytes = media.paths[index].inboundBytes
+      if let sinceUs = media.paths[index].pulledSinceUs, us - sinceUs > 500_000 {
+        path.ready = true
+        path.inboundBytes = (us - sinceUs) / 10
+      }
       path.inboundFramesInError = media.paths[index].framesInError
       listed.append(path)
     }

@@ -14,9 +14,8 @@ struct SimulatedDisk {
   var usedBytes: UInt64 = 20_000_000_000
   /// What the mount has become: a partition stays as it is until it is mounted anew.
   var state = StorageFacts.State.writable
-  /// Writes that have not reached the card, by number.
-  var pending: [Int] = []
-  var writes = 0
+  /// When everything that was said will have been written.
+  var busyUntilUs: UInt64 = 0
   /// The life of the agent that has been told of earlier recordings.
   var recordingsToldIn = 0
 }
@@ -113,13 +112,14 @@ extension SimulatedWorld {
   func lookAtDisk() {
     let isWell = disk.state == .writable && cardState == .writable && !isFull && !isNow(.diskSlow)
     if !isWell || disk.recordingsToldIn != epoch { troubledUs = us }
+    for index in wanted.indices { wanted[index].look(us, troubledUs) }
+    for index in wantedSources.indices { wantedSources[index].look(us, troubledUs) }
   }
 
   /// At the end of a life: what cannot have reached the card may be forgotten.
   func forgetUnkept() {
-    wanted.removeAll {
-      us - max($0.sinceUs, troubledUs) < RecordingsKept.keptUs
-    }
+    wanted.removeAll { !$0.isKept }
+    wantedSources.removeAll { !$0.isKept }
   }
 
   // MARK: What is kept
@@ -127,16 +127,11 @@ extension SimulatedWorld {
   /// Writes reach the card after a while, or never.
   private func write(_ change: @escaping (inout SimulatedDisk) -> Void) {
     guard disk.state == .writable, !isNow(.diskHangs), !isFull else { return }
-    disk.writes += 1
-    let number = disk.writes
-    disk.pending.append(number)
+    // One after the other, as they were said.
     let latency = isNow(.diskSlow) ? random.between(500, 6000) : random.between(5, 150)
-    later(latency) { world in
-      guard world.disk.state == .writable else { return }
-      // What was written later has not been overtaken.
-      guard world.disk.pending.contains(number) else { return }
-      world.disk.pending.removeAll { $0 <= number }
-      change(&world.disk)
+    disk.busyUntilUs = max(disk.busyUntilUs, us) + latency * 1000
+    later((disk.busyUntilUs - us) / 1000) { world in
+      if world.disk.state == .writable { change(&world.disk) }
     }
   }
 
