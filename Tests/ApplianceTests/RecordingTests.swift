@@ -303,4 +303,16 @@ import Wire
       }
     }
   }
+
+  /// Seed 11003 of the simulator: two changes that MediaMTX forgot, and none was asked for again.
+  @Test func whatMediaMTXForgetsIsToldUntilItRecords() throws {
+    let (world, name) = try World.recordable()
+    world.serverForgets = true
+    try world.record(name)
+    world.run(60_000)
+    #expect(try #require(world.recording(name)).state != .recording)
+    world.serverForgets = false
+    world.run(30_000)
+    #expect(try #require(world.recording(name)).state == .recording)
+  }
 }

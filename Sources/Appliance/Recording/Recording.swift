@@ -107,6 +107,11 @@ struct Recording: Sendable {
 
   var isFree: Bool { state == .free }
 
+  /// Its stream flows, and no file grows: it is going to be tried again.
+  var isStalled: Bool {
+    if case .interrupted(.notGrowing, _) = state { true } else { false }
+  }
+
   /// Whether MediaMTX is to record the camera's path.
   var wantsFile: Bool {
     switch state {

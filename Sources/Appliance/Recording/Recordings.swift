@@ -117,9 +117,10 @@ public struct Recordings {
       var own = around
       let stream = streams.index(of: camera)
       if let stream { own.streamFlows = streams[stream].streamState == .flowing }
-      let news = table[index].tick(own, now: now)
-      tell(news, index, &effects)
-      if news == .interrupted(.notGrowing) { streams.tellAgain(camera) }
+      let wasStalled = table[index].isStalled
+      tell(table[index].tick(own, now: now), index, &effects)
+      // Each time, also when it is no news: MediaMTX may have forgotten the last one as well.
+      if table[index].isStalled, !wasStalled { streams.tellAgain(camera) }
       if table[index].keep(now: now) { isDirty = true }
       streams.record(camera, table[index].wantsFile)
     }
