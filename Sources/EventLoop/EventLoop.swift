@@ -32,6 +32,8 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
   /// Who may come in, and what belongs to each sealed connection.
   public var access: Access
   var sealed: SealedSlots
+  /// Why the last sealed frame was refused.
+  var sealRefusal = Status.authentication
   /// The device's own key; zero until it is loaded.
   public var deviceKey = KeyPair()
   /// What has come of pairing since it was last looked at.

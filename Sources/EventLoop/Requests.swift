@@ -43,7 +43,8 @@ extension EventLoop where System: ~Copyable {
       counters[.framesRefused] &+= 1
       ends = error.endsConnection
       if ends { counters[.closedProtocolError] &+= 1 }
-      return Frame.refusal(to: header, error.status, detail: error.detail, into: room)
+      let status = error == .seal ? sealRefusal : error.status
+      return Frame.refusal(to: header, status, detail: error.detail, into: room)
     case .frame(let header, let payload, _):
       sessions.prove(index, now: now)
       guard spend(index) else {
@@ -111,6 +112,11 @@ extension EventLoop where System: ~Copyable {
   private mutating func authorise(_ index: Int, _ kind: UInt16) throws(Status) {
     // Asked for most, and of anybody.
     if kind == Kind.ping.rawValue || kind == Kind.health.rawValue { return }
+    try authoriseByRole(index, kind)
+  }
+
+  @inline(never)
+  private mutating func authoriseByRole(_ index: Int, _ kind: UInt16) throws(Status) {
     guard let kind = Kind(rawValue: kind) else { throw .unknownOperation }
     guard let role = role(of: index) else { throw .authentication }
     guard kind.leastRole <= role else {

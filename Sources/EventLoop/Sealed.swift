@@ -22,12 +22,16 @@ extension EventLoop where System: ~Copyable {
     case .incomplete(let needed): return .incomplete(needed: needed)
     case .opened(let header, let payload, let size):
       sessions.setOpened(index, true)
-      if let status = prove(index) { return .refused(.seal(status), nil, size: size) }
+      if let status = prove(index) {
+        sealRefusal = status
+        return .refused(.seal, nil, size: size)
+      }
       return .frame(header, payload: payload, size: size)
     case .refused(let error, let header, let size):
       note(error == .badMagic ? .downgradeRefused : .sealBroken, index)
       if case .header(let error) = error { return .refused(error, header, size: size) }
-      return .refused(.seal(error.status), nil, size: size)
+      sealRefusal = error.status
+      return .refused(.seal, nil, size: size)
     }
   }
 

@@ -50,8 +50,8 @@ public enum FrameError: Error, Equatable, Sendable {
   case tooLarge(length: UInt32)
   case payloadChecksum
   case reservedBits
-  /// A sealed frame that cannot be accepted.
-  case seal(Status)
+  /// A sealed frame that cannot be accepted: it is not the next one of its peer.
+  case seal
 
   /// True when nothing after this frame can be trusted.
   public var endsConnection: Bool {
@@ -68,7 +68,7 @@ public enum FrameError: Error, Equatable, Sendable {
     case .unsupportedVersion: .unsupportedVersion
     case .tooLarge: .tooLarge
     case .reservedBits: .reservedBits
-    case .seal(let status): status
+    case .seal: .authentication
     }
   }
 }
