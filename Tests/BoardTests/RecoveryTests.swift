@@ -18,8 +18,11 @@ extension OnTheBoard {
         model.fault = .wedges(afterFrames: 150)
         let camera = try await board.plug(model, sources: sources)
         let name = try await technician.events.first(.cameraConnected).subject
-        try await technician.streaming(name)
-        let port = try await technician.connection.camera(name).port.string
+        // Bytes reach MediaMTX before the feed's report that says so reaches the agent.
+        let streaming = try await technician.camera(name, "streaming") {
+          $0.state.known == .streaming
+        }
+        let port = streaming.port.string
         let wedged = try await camera.events.first("wedge", within: .seconds(30)) {
           $0 == .faulty
         }
@@ -72,8 +75,11 @@ extension OnTheBoard {
         let technician = try await Technician.arrive(at: board)
         let camera = try await board.plug()
         let name = try await technician.events.first(.cameraConnected).subject
-        try await technician.streaming(name)
-        let port = try await technician.connection.camera(name).port.string
+        // Bytes reach MediaMTX before the feed's report that says so reaches the agent.
+        let streaming = try await technician.camera(name, "streaming") {
+          $0.state.known == .streaming
+        }
+        let port = streaming.port.string
         func exit(_ arguments: String) async throws -> String {
           try await board.shell("/bin/watchpost usb \(arguments); echo EXIT $?").output
         }
