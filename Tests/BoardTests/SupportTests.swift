@@ -31,9 +31,9 @@ extension OnTheBoard {
         try await board.waitForLine(containing: Bench.readyLine, from: lines)
         technician = try await Technician.arrive(at: board)
         try await technician.health("told of the reset") { $0.resetReason.known == .watchdog }
-        try await expectLines(of: name, technician.connection)
-
+        // Before it was probed, the device cannot tell what the camera can do.
         _ = try await technician.streamingCamera()
+        try await expectLines(of: name, technician.connection)
         try await Task.sleep(for: .seconds(7))
         await technician.leave()
         lines = board.console.count
@@ -42,6 +42,7 @@ extension OnTheBoard {
         try await board.waitForLine(containing: Bench.readyLine, from: lines)
         technician = try await Technician.arrive(at: board)
         try await technician.health("told of the cut") { $0.bootCount == 3 }
+        _ = try await technician.streamingCamera()
         try await expectLines(of: name, technician.connection)
         await technician.leave()
       }
