@@ -108,7 +108,8 @@ let package = Package(
     .executableTarget(
       name: "bench",
       dependencies: [
-        "LoadGenerator", "Wire", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "LoadGenerator", "Wire", "StandInDriver",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], path: "Tests/Benchmarks/bench"),
 
     .testTarget(name: "EmulatedBoardTests", dependencies: ["EmulatedBoard"]),

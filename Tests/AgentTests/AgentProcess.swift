@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import StandInDriver
 
 /// A running `watchpost agent` in a folder and on a port of its own.
 final class AgentProcess {
@@ -29,7 +30,7 @@ final class AgentProcess {
     _ settings: String = "", media: String = "path = off", cameras: String = "",
     in kept: URL? = nil, on given: UInt16? = nil
   ) throws {
-    port = try given ?? freePort()
+    port = given ?? freePort()
     keepsFolder = kept != nil
     folder =
       kept ?? FileManager.default.temporaryDirectory.appending(path: "watchpost-\(UUID())")
@@ -126,21 +127,6 @@ final class AgentProcess {
 struct TestError: Error, CustomStringConvertible {
   let description: String
   init(_ description: String) { self.description = description }
-}
-
-/// A TCP port on loopback that nobody listens on.
-func freePort() throws -> UInt16 {
-  let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-  defer { close(descriptor) }
-  var address = loopback(0)
-  var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-  let result = withUnsafeMutablePointer(to: &address) {
-    $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-      bind(descriptor, $0, size) + getsockname(descriptor, $0, &size)
-    }
-  }
-  guard result == 0 else { throw TestError("no free port") }
-  return UInt16(bigEndian: address.sin_port)
 }
 
 func loopback(_ port: UInt16) -> sockaddr_in {

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import StandInDriver
 import Testing
 
 /// What a feed sends, as ffmpeg understands it: an RTSP server that nobody here has written.
@@ -15,7 +16,7 @@ import Testing
   ]
 
   @Test(arguments: films) func ffmpegDecodesEveryFrame(kind: String, film: URL) throws {
-    let port = try freePort()
+    let port = freePort()
     let server = try ffmpeg([
       "-rtsp_flags", "listen", "-i", "rtsp://127.0.0.1:\(port)/x", "-t", "\(Self.seconds)",
       "-f", "framecrc", "-",
@@ -36,7 +37,7 @@ import Testing
 
   /// The feed's memory does not grow with what it sends.
   @Test func memoryStaysAsItIs() throws {
-    let port = try freePort()
+    let port = freePort()
     let server = try ffmpeg([
       "-v", "quiet", "-rtsp_flags", "listen", "-i", "rtsp://127.0.0.1:\(port)/x", "-f", "null",
       "-",

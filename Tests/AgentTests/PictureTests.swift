@@ -1,6 +1,7 @@
 import ControlClient
 import Foundation
 import Glibc
+import StandInDriver
 import Testing
 import Wire
 
@@ -26,9 +27,9 @@ import Wire
       agent = try AgentProcess(
         media: """
           path = \(server)
-          rtsp_port = \(try freePort())
-          api_port = \(try freePort())
-          metrics_port = \(try freePort())
+          rtsp_port = \(freePort())
+          api_port = \(freePort())
+          metrics_port = \(freePort())
           """, cameras: "playback = \(playback)", in: kept)
       client = try await ControlConnection.open(
         DeviceAddress(host: "127.0.0.1", port: Int(agent.port)))

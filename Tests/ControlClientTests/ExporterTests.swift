@@ -130,6 +130,8 @@ import Testing
         try await eventually {
           try await exporter.own("watchpost_exporter_probes_in_flight") == "64"
         }
+        // Under way is also one that has not reached the device yet, which would miss its end.
+        try await eventually { silent.openConnections == Probes.atOnce }
         let refused = try await exporter.get("/probe?target=\(golden.name)")
         #expect(refused.status == 503)
         #expect(refused.head.contains("Retry-After: 1"))

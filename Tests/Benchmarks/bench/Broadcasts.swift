@@ -1,5 +1,6 @@
 import Foundation
 import LoadGenerator
+import StandInDriver
 
 /// A message from one client to many: Watchpost beside a C server that does the same, and
 /// mosquitto.
@@ -150,14 +151,14 @@ final class Broadcasts: Chapter {
 extension Workshop {
   /// Starts the C server for broadcasts.
   func startBroadcaster() throws -> Server {
-    let port = try freePort()
+    let port = freePort()
     return try start("C broadcaster", port, [try compile("broadcaster"), "\(port)"]) {
       try takesSubscribers(.watchpost, $0)
     }
   }
 
   func startMosquitto() throws -> Server {
-    let port = try freePort()
+    let port = freePort()
     let file = folder.appending(path: "mosquitto.conf")
     // As it is, but for what would be asked of a client or written to disk.
     let settings = """

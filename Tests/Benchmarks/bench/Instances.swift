@@ -1,5 +1,6 @@
 import Foundation
 import LoadGenerator
+import StandInDriver
 
 /// Several agents side by side: what a request costs all of them, and how evenly the kernel deals
 /// connections out among those that share a port.
@@ -87,7 +88,7 @@ final class Instances: Chapter {
 
   /// How far the most favoured or the least favoured agent is from its share, in the worst round.
   private func spread(_ row: Entry, _ effort: Effort) throws -> Outcome {
-    let port = try freePort()
+    let port = freePort()
     let settings = ["control.share_port": "on"]
     let sharing = try (0..<row.count).map { _ in
       try workshop.startWatchpost(limits: .unmet, settings: settings, on: port)

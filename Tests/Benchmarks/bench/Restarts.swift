@@ -1,4 +1,5 @@
 import Foundation
+import StandInDriver
 
 /// From the death of a supervised process to the first instruction of the next one: Watchpost
 /// beside a C program that does nothing else, and runsv.
@@ -162,7 +163,7 @@ extension Workshop {
   ) throws -> Server {
     var settings = ["mediamtx.path": program, "run.directory": runFolder]
     for key in ["api", "metrics", "rtsp"] {
-      settings["mediamtx.\(key)_port"] = "\(try freePort())"
+      settings["mediamtx.\(key)_port"] = "\(freePort())"
     }
     let agent = try startWatchpost(limits: .defaults, settings: settings)
     guard try answers() else { throw BenchError("the agent has not started \(program)") }
@@ -191,10 +192,10 @@ extension Workshop {
     let file = folder.appending(path: "mediamtx.yml")
     let text = """
       api: yes
-      apiAddress: 127.0.0.1:\(try freePort())
+      apiAddress: 127.0.0.1:\(freePort())
       rtspTransports: [tcp]
       rtspEncryption: "no"
-      rtspAddress: 127.0.0.1:\(try freePort())
+      rtspAddress: 127.0.0.1:\(freePort())
       rtmp: no
       hls: no
       webrtc: no

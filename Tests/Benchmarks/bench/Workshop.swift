@@ -1,5 +1,6 @@
 import Foundation
 import LoadGenerator
+import StandInDriver
 import Wire
 
 /// Where things lie, and how every server is made and started.
@@ -54,7 +55,7 @@ struct Workshop {
     limits: ControlLimits, _ wrapper: [String] = [], settings: [String: String] = [:],
     on given: UInt16? = nil, patience: Double = 10
   ) throws -> Server {
-    let port = try given ?? freePort()
+    let port = given ?? freePort()
     let file = try configure(limits, port: port, settings)
     return try start(
       limits == .unmet ? "watchpost" : "watchpost with default limits", port,
@@ -122,7 +123,7 @@ struct Workshop {
   {
     let file = folder.appending(path: "health.bin")
     try Data(health).write(to: file)
-    let port = try freePort()
+    let port = freePort()
     let command = wrapper + [try compile("peer"), "\(port)", file.path]
     return try start("C server", port, command, .ping(), patience: patience)
   }
@@ -130,7 +131,7 @@ struct Workshop {
   // MARK: Other servers
 
   func startRedis() throws -> Server {
-    let port = try freePort()
+    let port = freePort()
     return try start(
       "redis", port,
       [
@@ -140,7 +141,7 @@ struct Workshop {
   }
 
   func startMemcached() throws -> Server {
-    let port = try freePort()
+    let port = freePort()
     let command = [
       "memcached", "-t", "1", "-l", "127.0.0.1", "-p", "\(port)", "-U", "0", "-c", "16384",
     ]
@@ -149,7 +150,7 @@ struct Workshop {
   }
 
   func startJSONRPC() throws -> Server {
-    let port = try freePort()
+    let port = freePort()
     let script = top.appending(path: "Tests/Benchmarks/json-rpc.py").path
     // Debian's python3, for which Debian's python3-websockets is.
     return try start(
