@@ -82,6 +82,40 @@ public enum Kind: UInt16, Sendable {
   case identity = 38
   /// Begins a sealed session: message 1 of the handshake, answered by message 2.
   case handshake = 39
+  /// The clients that have keys.
+  case keyList = 40
+  /// Gives a client a key.
+  case keyAdd = 41
+  /// Takes a client's key away; its sessions end.
+  case keyRemove = 42
+  /// Gives the client that asks a new key.
+  case keyRotate = 43
+  /// Changes what a client may do.
+  case keyChange = 44
+  /// Lets one client pair, with a code.
+  case pairingOpen = 45
+  /// Lets nobody pair any more.
+  case pairingCancel = 46
+  /// A page of the audit.
+  case auditList = 47
+  /// The text of the configuration in force, or of a change.
+  case configurationText = 48
+  /// Whether a text is a right configuration.
+  case configurationCheck = 49
+  /// Hands in a change of the configuration.
+  case configurationStage = 50
+  /// The changes that have not ended.
+  case changeList = 51
+  /// The changes that have ended.
+  case changeHistory = 52
+  /// Agrees to a change.
+  case changeApprove = 53
+  /// Turns a change down.
+  case changeReject = 54
+  /// Puts a change in force, until it is confirmed or its time is over.
+  case changeApply = 55
+  /// Keeps a change in force for good.
+  case changeConfirm = 56
   /// Sent by the device without a request, to subscribers.
   case event = 0x8000
   /// A part of a message, sent by the device without a request, to subscribers.
