@@ -7,7 +7,7 @@ import Wire
 /// A request is its kind, three zero bytes, a number of the agent's choice (UInt32), and what the
 /// kind says. Each is answered by one `done` with that number, behind everything else that it
 /// brings about.
-public enum KeeperRequest: UInt8 {
+public enum KeeperRequest: UInt8, Sendable {
   /// First message: the share of each audit lane (4 × UInt16, records), and whether the data
   /// partition is there (UInt8). Everything that is kept is told.
   case hello = 1
@@ -41,7 +41,7 @@ public enum KeeperRequest: UInt8 {
 }
 
 /// A reply is its kind, three zero bytes, and what the kind says.
-public enum KeeperReply: UInt8 {
+public enum KeeperReply: UInt8, Sendable {
   /// `KeeperFacts`.
   case facts = 1
   /// `BlobNews`, then the bytes.
@@ -70,7 +70,7 @@ public enum KeeperMessage {
 }
 
 /// How a request ended.
-public enum KeeperOutcome: UInt8 {
+public enum KeeperOutcome: UInt8, Sendable {
   case done = 0
   /// Nothing had to be done.
   case already = 1
@@ -140,20 +140,20 @@ public struct KeeperDone {
 public struct KeeperFacts {
   public static let size = 12
 
-  public enum Place: UInt8 {
+  public enum Place: UInt8, Sendable {
     case missing = 0
     case kept = 1
     /// It lies in memory: a board without a card. All of it is gone after the next start.
     case memory = 2
   }
-  public enum Reset: UInt8 {
+  public enum Reset: UInt8, Sendable {
     case notAsked = 0
     case carriedOut = 1
     /// It was asked for, and could not be carried out; it is tried again at the next start.
     case failed = 2
   }
   /// What a power cut in the middle of a change of the configuration has left.
-  public enum Repair: UInt8 {
+  public enum Repair: UInt8, Sendable {
     case notNeeded = 0
     /// The change is in force now, or is rolled back now, as was asked for.
     case finished = 1
@@ -201,7 +201,7 @@ public struct KeeperFacts {
 }
 
 /// What the keeper keeps in two copies, each with a checksum and a sequence.
-public enum Blob: UInt8 {
+public enum Blob: UInt8, Sendable {
   /// The device's X25519 private key.
   case device = 1
   case clients = 2
@@ -215,7 +215,7 @@ public enum Blob: UInt8 {
 }
 
 /// What was found of a blob's copies.
-public struct BlobCopies: Equatable {
+public struct BlobCopies: Equatable, Sendable {
   public var rawValue: UInt8
   public init(rawValue: UInt8 = 0) { self.rawValue = rawValue }
 }
@@ -224,7 +224,7 @@ public struct BlobCopies: Equatable {
 public struct BlobNews {
   public static let size = 20
 
-  public enum State: UInt8 {
+  public enum State: UInt8, Sendable {
     case loaded = 0
     /// It has never been kept.
     case none = 1
