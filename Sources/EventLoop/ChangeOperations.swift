@@ -58,7 +58,13 @@ extension EventLoop where System: ~Copyable {
     text.digest = ConfigurationDigest(sha256Of: bytes)
     text.size = UInt32(bytes.count)
     let id = try access.changes.stage(text, by: name, at: changeTime, &effects)
-    if effects.count > 0, ask(.stage, { $0.write(id); $0.write(bytes) }) == 0 {
+    // The same once more brings nothing about.
+    guard effects.count > 0 else { return id }
+    let number = ask(.stage) { writer in
+      writer.write(id)
+      writer.write(bytes)
+    }
+    if number == 0 {
       // The machine asks for the check, which finds no text: the change is refused.
       log(LogLine(.warning, Text("the keeper could not take the text of a change")))
     }

@@ -206,7 +206,8 @@ extension EventLoop where System: ~Copyable {
       return later
     }
     _ = sendFrame(index) { loop in loop.writeDecision(entry) }
-    return .never
+    // Another one may have waited for its place.
+    return decisions.used > 0 ? now : .never
   }
 
   /// Writes the answer of an entry to the output, and frees the entry.

@@ -64,7 +64,10 @@ struct FakeSystem: ~Copyable, OperatingSystem {
   var hasKeeper = false
   var asked: [[UInt8]] = []
   var keeperNews: [FakeNews] = []
-  enum FakeNews { case began, ended, said([UInt8]) }
+  enum FakeNews {
+    case began, ended
+    case said([UInt8])
+  }
   private let said = UnsafeMutableRawBufferPointer.allocate(
     byteCount: KeeperMessage.size, alignment: 16)
   private var list: [Ready] = []

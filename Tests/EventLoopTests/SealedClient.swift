@@ -1,5 +1,6 @@
 import Appliance
 import Noise
+import Testing
 import Wire
 
 @testable import EventLoop
@@ -178,4 +179,11 @@ extension Fixture {
     }
     return codes
   }
+}
+
+/// What a fixture, which cannot be copied into `#expect`, has told.
+func expect<Value: Equatable>(
+  _ value: Value, _ wanted: Value, at location: SourceLocation = #_sourceLocation
+) {
+  #expect(value == wanted, sourceLocation: location)
 }

@@ -342,10 +342,3 @@ import Wire
     expect(fixture.loop.access.keys.find(Name("one")) == nil, true)
   }
 }
-
-/// What a fixture, which cannot be copied into `#expect`, has told.
-private func expect<Value: Equatable>(
-  _ value: Value, _ wanted: Value, at location: SourceLocation = #_sourceLocation
-) {
-  #expect(value == wanted, sourceLocation: location)
-}

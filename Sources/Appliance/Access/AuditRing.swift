@@ -62,7 +62,8 @@ public struct AuditRing: ~Copyable {
   public private(set) var next: UInt64 = 1
   /// The number of the first entry of this life.
   private var firstOfLife: UInt64 = 1
-  private var lastRestored: UInt64 = 0
+  /// Of each lane: lanes are kept in files of their own.
+  private var lastRestored = InlineArray<4, UInt64>(repeating: 0)
   private var boot: UInt32 = 0
   /// Everything that the file holds is there.
   public private(set) var isRestored = false
@@ -269,17 +270,19 @@ public struct AuditRing: ~Copyable {
 
   // MARK: Restoring
 
-  /// Takes a record of the file, in the order in which they were appended. One that is refused
-  /// says nothing about the next.
+  /// Takes a record of its lane's file, in the order in which they were appended; the files in any
+  /// order. One that is refused says nothing about the next.
   public mutating func restore(_ record: UnsafeRawBufferPointer) throws(AuditRecordError) {
     precondition(!isRestored, "everything has been restored")
     let entry = try AuditRecord.decode(record)
     let lane = Int(entry.lane.rawValue)
-    guard entry.sequence > lastRestored else {
+    guard entry.sequence > lastRestored[lane] else {
       try restoreAgain(entry, lane)
       return
     }
-    lastRestored = entry.sequence
+    // Numbers are those of all lanes together.
+    guard !isKnown(entry.sequence) else { throw .order }
+    lastRestored[lane] = entry.sequence
     if entry.sequence >= firstOfLife { renumber(by: entry.sequence + 1 - firstOfLife) }
     if lanes[lane].count == lanes[lane].capacity {
       // This life has filled the lane already.
@@ -299,8 +302,8 @@ public struct AuditRing: ~Copyable {
     places[place].stored = entry.count
   }
 
-  /// The file has come to its end, or there is none. `boot` is the number of this boot, 0: not
-  /// known.
+  /// The files have come to their ends, or there are none. `boot` is the number of this boot, 0:
+  /// not known.
   public mutating func finishRestoring(boot: UInt32) {
     precondition(!isRestored, "everything has been restored")
     isRestored = true
@@ -331,6 +334,16 @@ public struct AuditRing: ~Copyable {
     }
     let isOlder = lane.restored == 0 || later.sequence < places[lane.place(0)].sequence
     guard isOlder else { throw .order }
+  }
+
+  private func isKnown(_ sequence: UInt64) -> Bool {
+    for lane in lanes.indices {
+      for index in 0..<lanes[lane].restored
+      where places[lanes[lane].place(index)].sequence == sequence {
+        return true
+      }
+    }
+    return false
   }
 
   private mutating func renumber(by shift: UInt64) {

@@ -1,0 +1,139 @@
+import Appliance
+import Wire
+
+@testable import EventLoop
+
+/// A card and who keeps it, as the loop sees them: what it holds outlives the loop.
+final class FakeCard {
+  var clients: [UInt8]?
+  var changes: [UInt8]?
+  var texts: [UInt32: [UInt8]] = [:]
+  var inForce: [UInt8] = Array("name = barn\n".utf8)
+  var former: [UInt8] = []
+  var lanes = [[UInt8]](repeating: [], count: 4)
+  /// What pairing.txt says.
+  var note = ""
+  var deviceKey: UInt8 = 100
+  /// Nothing can be written.
+  var isReadOnly = false
+  /// Requests are taken, and not answered before this is false again.
+  var hangs = false
+  /// What was asked, in order.
+  var log: [KeeperRequest] = []
+  private var held: [[UInt8]] = []
+
+  /// Answers what the loop has asked.
+  func serve(_ fixture: inout Fixture) {
+    held += fixture.loop.system.asked
+    fixture.loop.system.asked = []
+    guard !hangs else { return }
+    let messages = held
+    held = []
+    for message in messages {
+      for reply in answer(message) { fixture.loop.system.keeperNews.append(.said(reply)) }
+    }
+    if !fixture.loop.system.keeperNews.isEmpty { fixture.loop.system.extraReady.append(.keeper) }
+  }
+
+  /// Forgets what it was asked: its process has ended, and another one begins.
+  func restart(_ fixture: inout Fixture) {
+    held = []
+    fixture.loop.system.asked = []
+    fixture.loop.system.keeperNews += [.ended, .began]
+    fixture.loop.system.extraReady.append(.keeper)
+  }
+
+  private func answer(_ message: [UInt8]) -> [[UInt8]] {
+    let number = Array(message[4..<8])
+    let body = Array(message[8...])
+    guard let request = KeeperRequest(rawValue: message[0]) else { return [] }
+    log.append(request)
+    var replies: [[UInt8]] = []
+    var outcome = isReadOnly ? KeeperOutcome.readOnly : .done
+    let id = body.count >= 4 ? body[..<4].reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) } : 0
+    switch request {
+    case .hello:
+      outcome = .done
+      replies = [
+        blob(.device, SealedClient.bytes(deviceKey)), blob(.clients, clients),
+        blob(.changes, changes),
+      ]
+      for lane in 0..<4 { replies.append(audit(lane)) }
+    case .retry: outcome = .done
+    case .clients where !isReadOnly: clients = body
+    case .changes where !isReadOnly: changes = body
+    case .append where !isReadOnly: lanes[Int(body[0])] += body[1...]
+    case .forget where !isReadOnly:
+      (clients, changes, texts) = (nil, nil, [:])
+      deviceKey += 1
+      replies = [blob(.device, SealedClient.bytes(deviceKey)), blob(.clients, nil)]
+    case .pairing where !isReadOnly: note = String(decoding: body, as: UTF8.self)
+    case .stage where !isReadOnly: texts[id] = Array(body[4...])
+    case .check: outcome = texts[id] == nil ? .unknown : isWrong(texts[id]!) ? .wrong : .done
+    case .proof: outcome = isWrong(body) ? .wrong : .done
+    case .apply where !isReadOnly: (former, inForce) = (inForce, texts[id] ?? [])
+    case .rollBack where !isReadOnly: inForce = former
+    case .drop where !isReadOnly: texts[id] = nil
+    case .text:
+      outcome = .done
+      replies = [[KeeperReply.text.rawValue, 0, 0, 0] + number + (id == 0 ? inForce : texts[id]!)]
+    default: break
+    }
+    return replies + [done(number, outcome)]
+  }
+
+  private func isWrong(_ text: [UInt8]) -> Bool { text.starts(with: Array("wrong".utf8)) }
+
+  private func blob(_ blob: Blob, _ bytes: [UInt8]?) -> [UInt8] {
+    var news = BlobNews(blob)
+    news.state = bytes == nil ? .none : .loaded
+    return encoded(.blob) { news.encode(into: &$0) } + (bytes ?? [])
+  }
+
+  private func audit(_ lane: Int) -> [UInt8] {
+    var news = AuditNews()
+    news.lane = UInt8(lane)
+    return encoded(.audit) { news.encode(into: &$0) } + lanes[lane]
+  }
+
+  private func done(_ number: [UInt8], _ outcome: KeeperOutcome) -> [UInt8] {
+    var done = KeeperDone(outcome)
+    if outcome == .wrong {
+      done = KeeperDone(ConfigurationError(line: 1, column: 2, message: Text("wrong on purpose")))
+    }
+    var bytes = encoded(.done) { done.encode(into: &$0) }
+    bytes.replaceSubrange(4..<8, with: number)
+    return bytes
+  }
+
+  private func encoded(_ reply: KeeperReply, _ body: (inout ByteWriter) -> Void) -> [UInt8] {
+    let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: 512, alignment: 8)
+    defer { memory.deallocate() }
+    var writer = ByteWriter(memory)
+    writer.write(reply.rawValue)
+    writer.zero(3)
+    body(&writer)
+    return Array(writer.written)
+  }
+}
+
+extension Fixture {
+  /// A device that begins with this card.
+  static func with(_ card: FakeCard, slots: Int = 8) -> Fixture {
+    var fixture = Fixture(slots: slots)
+    fixture.loop.system.hasKeeper = true
+    fixture.loop.system.keeperNews = [.began]
+    fixture.loop.system.extraReady = [.keeper]
+    fixture.settle(card)
+    return fixture
+  }
+
+  /// Turns until the card has answered everything.
+  mutating func settle(_ card: FakeCard) {
+    for _ in 0..<12 {
+      turns(2)
+      card.serve(&self)
+    }
+    turns(2)
+  }
+}

@@ -1,0 +1,187 @@
+import Appliance
+import Noise
+import Testing
+import Wire
+
+@testable import EventLoop
+
+/// What is kept of keys, pairing and the audit: nothing that somebody was told is lost with the
+/// power, and nothing that could not be kept is told.
+@Suite struct KeepingTests {
+  /// A card with three clients' keys, as a device of `withKeys` has them.
+  private func card() throws -> FakeCard {
+    let card = FakeCard()
+    var fixture = Fixture.with(card)
+    for (number, name, role) in [
+      (3, "admin", Role.admin), (2, "operator", .operator), (1, "viewer", .viewer),
+    ] as [(UInt8, StaticString, Role)] {
+      try SealedClient.bytes(number + 50).withUnsafeBytes { secret in
+        _ = try fixture.loop.access.keys.add(
+          Name(name), SealedClient.publicKey(number), secret: secret, role: role,
+          addedBy: Name(), unixMs: 0)
+      }
+    }
+    fixture.loop.accessWake = fixture.loop.now
+    fixture.settle(card)
+    #expect(card.clients != nil)
+    return card
+  }
+
+  private func keyRequest(_ name: StaticString, _ number: UInt8, _ role: Role) -> [UInt8] {
+    var wanted = KeyRequest()
+    wanted.name = Name(name)
+    wanted.publicKey = SealedClient.publicKey(number)
+    wanted.role = role
+    return request(.keyAdd, id: 9, encoded(wanted))
+  }
+
+  private func encoded(_ payload: some Payload) -> [UInt8] {
+    let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: 512, alignment: 8)
+    defer { memory.deallocate() }
+    var writer = ByteWriter(memory)
+    payload.encode(into: &writer)
+    return Array(writer.written)
+  }
+
+  @Test func theFirstOneToPairIsAdminAndStaysSo() throws {
+    let card = FakeCard()
+    do {
+      var fixture = Fixture.with(card)
+      let code = String(card.note.prefix(14))
+      #expect(code.count == 14 && PairingCode(typed: code) != nil)
+      let secret = PairingSecret.of(code)
+      let client = SealedClient(7, secret: secret, to: &fixture)
+      let began = try client.begin(&fixture, name: "anna")
+      let welcome = try #require(client.welcome)
+      #expect(began && welcome.isPaired && welcome.role == .admin)
+      client.send(&fixture, ping(id: 3))
+      fixture.settle(card)
+      expect(try client.answers(&fixture).map(\.status), [0])
+      #expect(card.note == "")
+      expect(fixture.audit().suffix(2), [.keyPaired, .sessionOpened])
+    }
+    // The power goes; the secret is that of the welcome.
+    let later = Fixture.with(card)
+    expect(later.loop.access.keys.count, 1)
+    expect(later.loop.access.keys.hasAdmin, true)
+    #expect(card.note == "")
+    expect(later.audit().contains(.keyPaired), true)
+  }
+
+  @Test func keysAreToldWhenTheCardHasThem() throws {
+    let card = try card()
+    var fixture = Fixture.with(card)
+    let admin = try fixture.client(3)
+    card.hangs = true
+    admin.send(&fixture, keyRequest("bernd", 9, .viewer), ping(id: 10))
+    fixture.turns(6)
+    card.serve(&fixture)
+    fixture.turns(6)
+    // The ping is not kept waiting, the key is not told.
+    expect(try admin.answers(&fixture).map(\.id), [10])
+    card.hangs = false
+    fixture.settle(card)
+    let answers = try admin.answers(&fixture)
+    #expect(answers.map(\.id) == [9] && answers[0].status == 0)
+    #expect(answers[0].payload.count == KeyGrant.size)
+
+    let later = Fixture.with(card)
+    expect(later.loop.access.keys.count, 4)
+    expect(later.audit().contains(.keyAdded), true)
+  }
+
+  @Test func aCardThatCannotBeWrittenIsTold() throws {
+    let card = try card()
+    var fixture = Fixture.with(card)
+    let admin = try fixture.client(3)
+    card.isReadOnly = true
+    admin.send(&fixture, keyRequest("bernd", 9, .viewer))
+    fixture.settle(card)
+    expect(try admin.answers(&fixture).map(\.status), [Status.storageUnavailable.rawValue])
+    // It is tried again, and then it is there.
+    card.isReadOnly = false
+    fixture.pass(ms: KeptImage.retryMs + 100)
+    fixture.settle(card)
+    let later = Fixture.with(card)
+    expect(later.loop.access.keys.count, 4)
+  }
+
+  @Test func aKeeperThatEndsLosesNothing() throws {
+    let card = try card()
+    var fixture = Fixture.with(card)
+    let admin = try fixture.client(3)
+    card.hangs = true
+    admin.send(&fixture, keyRequest("bernd", 9, .viewer))
+    fixture.turns(6)
+    card.restart(&fixture)
+    card.hangs = false
+    fixture.settle(card)
+    expect(try admin.answers(&fixture).map(\.status), [0])
+    // What was handed to the keeper that ended is handed over again.
+    fixture.pass(ms: AuditRing.retryMs + 100)
+    fixture.settle(card)
+    let later = Fixture.with(card)
+    expect(later.loop.access.keys.count, 4)
+    expect(later.audit().contains(.keyAdded), true)
+  }
+
+  @Test func aKeyThatIsRemovedEndsItsSessions() throws {
+    let card = try card()
+    var fixture = Fixture.with(card)
+    let admin = try fixture.client(3)
+    let viewer = try fixture.client(1)
+    admin.send(&fixture, request(.keyRemove, id: 4, encoded(KeyName(name: Name("viewer")))))
+    fixture.settle(card)
+    expect(try admin.answers(&fixture).map(\.status), [0])
+    expect(viewer.isClosed(fixture), true)
+    expect(fixture.audit().contains(.sessionRevoked), true)
+    admin.send(&fixture, request(.keyRemove, id: 5, encoded(KeyName(name: Name("admin")))))
+    fixture.settle(card)
+    expect(try admin.answers(&fixture).map(\.status), [Status.state.rawValue])
+  }
+
+  /// What has to do with keys is nobody's without one, wherever it comes from.
+  @Test func withoutAKeyThereAreNone() throws {
+    let card = try card()
+    var fixture = Fixture.with(card)
+    let local = fixture.loop.system.connect(
+      from: IPv4(127, 0, 0, 1), keyRequest("bernd", 9, .admin),
+      request(.pairingOpen, id: 2, encoded(PairingRequest(role: .admin))),
+      request(.changeApprove, id: 3, encoded(ChangeRequest(id: 1))))
+    fixture.settle(card)
+    let answers = try #require(replies(fixture.loop.system.peers[local]!.received))
+    #expect(answers.allSatisfy { $0.status == Status.permission.rawValue } && answers.count == 3)
+    expect(fixture.loop.access.keys.count, 3)
+  }
+
+  @Test func aLongPressForgetsEverybody() throws {
+    let card = try card()
+    var fixture = Fixture.with(card)
+    let admin = try fixture.client(3)
+    let before = fixture.loop.deviceKey.publicKey
+    fixture.loop.pressed(.long)
+    fixture.settle(card)
+    expect(admin.isClosed(fixture), true)
+    expect(fixture.loop.access.keys.count, 0)
+    expect(fixture.loop.deviceKey.publicKey == before, false)
+    #expect(card.clients == nil && card.note != "")
+    expect(fixture.audit().contains(.factoryReset), true)
+  }
+}
+
+extension PairingSecret {
+  /// What a person derives from a code.
+  static func of(_ code: String) -> [UInt8] {
+    var secret = PairingSecret()
+    Array(code.utf8).withUnsafeBytes { secret.derive(from: $0) }
+    return secret.lend { Array($0) }
+  }
+}
+
+extension PairingCode {
+  init?(typed text: String) {
+    let code = Array(text.utf8).withUnsafeBytes { PairingCode(typed: $0) }
+    guard let code else { return nil }
+    self = code
+  }
+}
