@@ -112,6 +112,12 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], path: "Tests/Benchmarks/bench"),
 
+    // Built with AddressSanitizer by Tests/campaign access.
+    .executableTarget(
+      name: "access-campaign",
+      dependencies: ["EventLoop", "Appliance", "Noise", "Wire", "CSodium"],
+      path: "Tests/Campaigns/mutations"),
+
     .testTarget(name: "EmulatedBoardTests", dependencies: ["EmulatedBoard"]),
     .testTarget(
       name: "BoardTests",
