@@ -71,7 +71,7 @@ let package = Package(
 
     // Host.
     .systemLibrary(name: "CEpoll"),
-    .target(name: "LoadGenerator", dependencies: ["Wire", "CEpoll"]),
+    .target(name: "LoadGenerator", dependencies: ["Noise", "Wire", "CEpoll"]),
     .target(name: "EmulatedBoard"),
     .executableTarget(
       name: "usbcam",
@@ -123,7 +123,7 @@ let package = Package(
       name: "BoardTests",
       dependencies: ["EmulatedBoard", "ControlClient", "Appliance", "Wire", "StandInDriver"]),
     .testTarget(name: "WireTests", dependencies: ["Wire"]),
-    .testTarget(name: "LoadGeneratorTests", dependencies: ["LoadGenerator", "Wire"]),
+    .testTarget(name: "LoadGeneratorTests", dependencies: ["LoadGenerator", "Noise", "Wire"]),
     .testTarget(
       name: "ControlClientTests",
       dependencies: [
