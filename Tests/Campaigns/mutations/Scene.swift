@@ -51,7 +51,6 @@ final class Scene {
     case .code: _ = device.loop.access.pairing.openByCode(bits: bits, role: .operator, now: now)
     case .button: _ = device.loop.access.pairing.openByButton(now: now)
     }
-    device.loop.pairingEffects = .none
     pairingBefore = (device.loop.access.pairing.status, device.loop.access.pairing.code)
   }
 
