@@ -71,7 +71,7 @@ let package = Package(
 
     // Host.
     .systemLibrary(name: "CEpoll"),
-    .target(name: "LoadGenerator", dependencies: ["Wire", "CEpoll"]),
+    .target(name: "LoadGenerator", dependencies: ["Noise", "Wire", "CEpoll"]),
     .target(name: "EmulatedBoard"),
     .executableTarget(
       name: "usbcam",
@@ -112,12 +112,18 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], path: "Tests/Benchmarks/bench"),
 
+    // Built with AddressSanitizer by Tests/campaign access.
+    .executableTarget(
+      name: "access-campaign",
+      dependencies: ["EventLoop", "Appliance", "Noise", "Wire", "CSodium"],
+      path: "Tests/Campaigns/mutations"),
+
     .testTarget(name: "EmulatedBoardTests", dependencies: ["EmulatedBoard"]),
     .testTarget(
       name: "BoardTests",
       dependencies: ["EmulatedBoard", "ControlClient", "Appliance", "Wire", "StandInDriver"]),
     .testTarget(name: "WireTests", dependencies: ["Wire"]),
-    .testTarget(name: "LoadGeneratorTests", dependencies: ["LoadGenerator", "Wire"]),
+    .testTarget(name: "LoadGeneratorTests", dependencies: ["LoadGenerator", "Noise", "Wire"]),
     .testTarget(
       name: "ControlClientTests",
       dependencies: [

@@ -14,22 +14,28 @@ public struct Arena: ~Copyable {
 
   private let base: UnsafeMutableRawPointer?
   private let capacity: Int
-  /// Bytes claimed so far.
+  /// Bytes behind each claim that nobody has: for tests that watch them.
+  private let gap: Int
+  /// Bytes claimed so far, gaps included.
   public private(set) var claimed = 0
   private var items = InlineArray<48, Item>(
     repeating: Item(holder: "", count: 0, bytes: 0))
   public private(set) var itemCount = 0
 
   /// An arena over no memory: it only adds up.
-  public init() {
+  public init(gap: Int = 0) {
+    precondition(gap % Arena.alignment == 0, "claims must stay aligned")
     base = nil
     capacity = .max
+    self.gap = gap
   }
 
   /// An arena over `memory`, which must be zero.
-  public init(_ memory: UnsafeMutableRawBufferPointer) {
+  public init(_ memory: UnsafeMutableRawBufferPointer, gap: Int = 0) {
+    precondition(gap % Arena.alignment == 0, "claims must stay aligned")
     base = memory.baseAddress
     capacity = memory.count
+    self.gap = gap
   }
 
   public func item(_ index: Int) -> Item {
@@ -44,9 +50,9 @@ public struct Arena: ~Copyable {
     precondition(MemoryLayout<Value>.alignment <= Arena.alignment, "alignment too large")
     let bytes = count * MemoryLayout<Value>.stride
     let rounded = (bytes + Arena.alignment - 1) / Arena.alignment * Arena.alignment
-    precondition(rounded <= capacity - claimed, "the arena is smaller than its plan")
+    precondition(rounded + gap <= capacity - claimed, "the arena is smaller than its plan")
     let start = claimed
-    claimed += rounded
+    claimed += rounded + gap
     items[itemCount] = Item(holder: holder, count: count, bytes: rounded)
     itemCount += 1
     guard let base else { return UnsafeMutableBufferPointer(start: nil, count: 0) }

@@ -87,7 +87,16 @@ extension EventLoop where System: ~Copyable {
       return writer.seal(header.reply())
     } catch {
       countFailure(header, error)
+      if header.kind == Kind.handshake.rawValue { noteUnread(index, error) }
       return Frame.refusal(to: header, error, into: room)
+    }
+  }
+
+  /// A handshake that was refused before anything was read of it.
+  private mutating func noteUnread(_ index: Int, _ error: Status) {
+    switch error {
+    case .malformed, .notSupported, .reservedBits, .state: note(.handshakeRefused, index)
+    default: break
     }
   }
 

@@ -79,7 +79,8 @@ extension EventLoop where System: ~Copyable {
     do throws(NoiseError) {
       let introduced = try responder.read(message, key: deviceKey)
       client = introduced.client
-      hello = Name(introduced.payload)
+      // A longer one is none, and not its beginning.
+      hello = introduced.payload.count <= Name.capacity ? Name(introduced.payload) : Name()
     } catch {
       note(.handshakeRefused, index)
       throw .authentication
@@ -122,6 +123,7 @@ extension EventLoop where System: ~Copyable {
       throw .rateLimited
     case .go(let ticket):
       guard name.isName else {
+        note(.pairingRefused, index)
         settlePairing(access.pairing.failed(ticket))
         throw .invalidArgument
       }
@@ -261,8 +263,8 @@ extension EventLoop where System: ~Copyable {
     sealed.clear(index)
   }
 
-  /// Ends the connections whose key was removed or given up.
-  mutating func endRevoked() {
+  /// Ends the connections whose key was removed or given up. To be called after each such change.
+  public mutating func endRevoked() {
     for index in 0..<sealed.count where sessions.slots[index].isSealed {
       guard case .key(let handle, _) = sealed[index].client, !access.keys.isCurrent(handle),
         sessions.slots[index].phase != .free

@@ -1,4 +1,5 @@
 import Glibc
+import Wire
 
 /// An IPv4 address and TCP port.
 public struct Endpoint: Equatable, Sendable {
@@ -46,6 +47,8 @@ public enum Origins: Sendable {
 public enum LoadError: Error, Equatable {
   /// A system call failed, with its `errno`: out of descriptors, mostly.
   case system(String, Int32)
+  /// A sealed connection did not come about, or not the answer to what was asked on it.
+  case handshake(Status)
 }
 
 /// What went wrong with connections. One of which anything is counted is closed and not used again.

@@ -180,6 +180,23 @@ import Wire
     expect(fixture.audit(), [.downgradeRefused])
   }
 
+  @Test func aHandshakeOfAnotherForm() throws {
+    let cases: [(place: Int, value: UInt8, status: Status)] = [
+      (0, 2, .notSupported), (7, 1, .reservedBits),
+    ]
+    for (place, value, status) in cases {
+      var fixture = try Fixture.withKeys()
+      let client = SealedClient(2, secret: SealedClient.bytes(52), to: &fixture)
+      var payload = Array(try client.hello()[Limits.headerSize...])
+      payload[place] = value
+      fixture.loop.system.peers[client.peer]!.chunks.append(request(.handshake, payload))
+      fixture.turns(2)
+      let answer = try #require(replies(fixture.loop.system.peers[client.peer]!.received)?.first)
+      #expect(answer.status == status.rawValue)
+      expect(fixture.audit(), [.handshakeRefused])
+    }
+  }
+
   /// What an onlooker may do to a frame on its way.
   @Test(arguments: 0..<6) func aFrameThatIsNotTheNextOne(tampering: Int) throws {
     var fixture = try Fixture.withKeys()
@@ -319,6 +336,19 @@ import Wire
     fixture.turns(3)
     expect(fixture.loop.access.keys.count, 3)
     expect(fixture.loop.access.pairing.code != nil, true)
+  }
+
+  @Test func nobodyIsPairedWithoutAName() throws {
+    for name in ["", "Laptop", String(repeating: "x", count: 33)] {
+      var fixture = try Fixture.withKeys()
+      _ = fixture.loop.access.pairing.keys(hasAdmin: true)
+      _ = fixture.loop.access.pairing.openByButton(now: fixture.loop.now)
+      let client = SealedClient(7, secret: [], to: &fixture)
+      expect(try client.begin(&fixture, name: name), false)
+      let answer = try #require(replies(fixture.loop.system.peers[client.peer]!.received)?.first)
+      #expect(answer.status == Status.invalidArgument.rawValue)
+      expect(fixture.audit(), [.pairingRefused])
+    }
   }
 
   @Test func twoAtOnceAndOneGetsIn() throws {

@@ -44,7 +44,7 @@ import Testing
     ],
     "watchpost": ["Linux", "EventLoop", "Appliance", "Wire", "CLinux"],
     "StandIn": ["CLinux"],
-    "LoadGenerator": ["Wire", "CEpoll", "Glibc"],
+    "LoadGenerator": ["Noise", "Wire", "CEpoll", "Glibc"],
     "Simulation": ["EventLoop", "Appliance", "Wire"],
     "simulate": ["Simulation", "ArgumentParser", "Foundation"],
     "EmulatedBoard": ["Foundation", "Glibc", "Synchronization", "Dispatch"],

@@ -24,6 +24,8 @@ import Foundation
   @Flag(help: "With --instructions: commits what was counted.") var update = false
   @Flag(help: "The load never sleeps in closed loops: no server waits for it to wake up.")
   var spinning = false
+  @Flag(help: "Only the rows about sealed connections: their cost beside plain ones.")
+  var sealed = false
   @Flag(help: "Names the rows.") var list = false
 
   func validate() throws {
@@ -35,7 +37,7 @@ import Foundation
     if list {
       let all = [
         names(Contest.self), names(Broadcasts.self), names(Instances.self), names(Restarts.self),
-        names(Ladder.self),
+        names(Ladder.self), names(Sealing.self),
       ]
       for name in all.joined() { say(name) }
       return
@@ -55,7 +57,8 @@ import Foundation
   }
 
   private func isWanted(_ name: String) -> Bool {
-    only.isEmpty || only.contains { name.contains($0) }
+    let wanted = only + (sealed ? ["sealed "] : [])
+    return wanted.isEmpty || wanted.contains { name.contains($0) }
   }
 
   private func names<C: Chapter>(_: C.Type) -> [String] {
@@ -79,6 +82,7 @@ import Foundation
     write(Instances.self, workshop, &report)
     write(Restarts.self, workshop, &report)
     write(Ladder.self, workshop, &report)
+    write(Sealing.self, workshop, &report)
     guard !report.outcomes.isEmpty else {
       throw ValidationError("no row has such a name; see --list")
     }

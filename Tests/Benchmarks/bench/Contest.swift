@@ -74,6 +74,11 @@ final class Contest: Chapter {
 
 /// The payload of a device's answer to `health`.
 func currentHealth(of endpoint: Endpoint) throws -> [UInt8] {
+  try currentAnswer(of: endpoint, to: .health, size: Limits.healthSize)
+}
+
+/// The payload, of `size` bytes, of a device's answer to a request without one.
+func currentAnswer(of endpoint: Endpoint, to kind: Kind, size: Int) throws -> [UInt8] {
   let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
   defer { close(descriptor) }
   var address = sockaddr_in()
@@ -87,11 +92,11 @@ func currentHealth(of endpoint: Endpoint) throws -> [UInt8] {
   }
   var request = [UInt8](repeating: 0, count: Limits.headerSize)
   request.withUnsafeMutableBytes {
-    _ = Header(kind: Kind.health.rawValue, requestID: 1).seal($0, payloadSize: 0)
+    _ = Header(kind: kind.rawValue, requestID: 1).seal($0, payloadSize: 0)
   }
-  var answer = [UInt8](repeating: 0, count: Limits.headerSize + Limits.healthSize)
+  var answer = [UInt8](repeating: 0, count: Limits.headerSize + size)
   guard connected, send(descriptor, request, request.count, 0) == request.count,
     recv(descriptor, &answer, answer.count, Int32(MSG_WAITALL)) == answer.count
-  else { throw BenchError("no answer to health") }
+  else { throw BenchError("no answer to \(kind)") }
   return Array(answer[Limits.headerSize...])
 }
