@@ -69,7 +69,9 @@ extension LinuxSystem {
       url = appliance.streams[index].url
       records = appliance.streams[index].recordsTold
     }
-    if let failed = media.begin(request, pulling: url, records: records, port: port) {
+    if let failed = media.begin(
+      request, pulling: url, records: records, port: port, credentials: mediaCredentials)
+    {
       tell(.mediaAnswered(failed, paths: media.paths))
       return
     }
