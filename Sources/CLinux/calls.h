@@ -128,9 +128,10 @@ static const struct call calls[] = {
     CALL(getpriority,        AGENT)
 
     // Files by name.
-    CALL(openat,             READERS & ~(PROBE | MDNS))
-    // The probe and the announcer change nothing.
-    WHERE(openat,            PROBE | MDNS, 2, O_CREAT | O_TRUNC | O_APPEND, 0)
+    CALL(openat,             READERS & ~(PROBE | TIME | MDNS))
+    // A probe opens a device for both ways and changes no file; these two only read.
+    WHERE(openat,            PROBE, 2, O_CREAT | O_TRUNC | O_APPEND, 0)
+    WHERE(openat,            TIME | MDNS, 2, O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND, O_RDONLY)
     CALL(faccessat,          READERS)
     CALL(readlinkat,         READERS)
     CALL(getdents64,         KEEPERS)
@@ -260,8 +261,9 @@ static const struct call calls[] = {
     // Older names of the same, which the C library uses where they exist.
     CALL(epoll_wait,         STARTERS | FEED)
     CALL(poll,               EVERY)
-    CALL(open,               READERS & ~(PROBE | MDNS))
-    WHERE(open,              PROBE | MDNS, 1, O_CREAT | O_TRUNC | O_APPEND, 0)
+    CALL(open,               READERS & ~(PROBE | TIME | MDNS))
+    WHERE(open,              PROBE, 1, O_CREAT | O_TRUNC | O_APPEND, 0)
+    WHERE(open,              TIME | MDNS, 1, O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND, O_RDONLY)
     CALL(stat,               READERS)
     CALL(lstat,              READERS)
     CALL(access,             READERS)

@@ -47,7 +47,7 @@ static const struct {
     [LX_ROLE_AGENT] = {
         LX_USER_SAME,
         CAP(KILL) | CAP(SETUID) | CAP(SETGID) | CAP(SETPCAP) | CAP(CHOWN) | CAP(SYS_NICE) |
-            CAP(SYS_PTRACE) | CAP(NET_BIND_SERVICE),
+            CAP(SYS_PTRACE) | CAP(DAC_READ_SEARCH) | CAP(NET_BIND_SERVICE),
         CAP(DAC_OVERRIDE) | CAP(LEASE) | CAP(SYS_ADMIN) | CAP(IPC_LOCK) | CAP(SYS_RESOURCE)},
     // Recordings are another user's: reads, cuts and removes them, hands over old folders, asks
     // whether somebody writes (fcntl(2), F_SETLEASE).
@@ -62,7 +62,7 @@ static const struct {
     [LX_ROLE_USB] = {LX_USER_SAME, 0, 0},
     // Sets addresses and routes, watches for conflicts (packet sockets), starts the DHCP client.
     [LX_ROLE_NETWORK] =
-        {LX_USER_SAME, CAP(NET_ADMIN) | CAP(NET_RAW) | CAP(NET_BIND_SERVICE) | CAP(KILL), 0},
+        {LX_USER_SAME, CAP(NET_ADMIN) | CAP(NET_RAW) | CAP(NET_BIND_SERVICE), 0},
     [LX_ROLE_TIME] = {LX_USER_SAME, CAP(SYS_TIME), 0},
     [LX_ROLE_MDNS] = {LX_USER_MDNS, 0, 0},
 };

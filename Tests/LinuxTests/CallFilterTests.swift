@@ -107,6 +107,9 @@ import Testing
       ("openat", LX_ROLE_PROBE, (-1, 0, 0x42, 0o600), .killed),
       ("openat", LX_ROLE_PROBE, (-1, 0, 0x201, 0), .killed),
       ("openat", LX_ROLE_PROBE, (-1, 0, 2, 0), .returned),
+      ("openat", LX_ROLE_TIME, (-1, 0, 1, 0), .killed),
+      ("openat", LX_ROLE_MDNS, (-1, 0, 2, 0), .killed),
+      ("openat", LX_ROLE_MDNS, (-1, 0, 0, 0), .returned),
       // The keeper changes a mount (MS_REMOUNT), and makes none (MS_BIND).
       ("mount", LX_ROLE_KEEPER, (0, 0, 0, 0x1000), .killed),
       ("mount", LX_ROLE_KEEPER, (0, 0, 0, 0x20), .returned),

@@ -155,12 +155,12 @@ extension Configuration {
     case .mediaPath:
       mediaServer.path = try value.path(Text<96>.self, limit: 96, offAllowed: true)
     case .rtspUser:
-      rtsp.user = try value.credential(Text<32>.self, key)
+      rtsp.user = try Text(value.credential(key))
       guard !(rtsp.user == "any") else {
         // MediaMTX lets everybody in whose entry has this name, whatever its password.
         throw ValueError("Choose another name: to MediaMTX, any means everybody.")
       }
-    case .rtspPassword: rtsp.password = try value.credential(Text<64>.self, key)
+    case .rtspPassword: rtsp.password = try value.credential(key)
     case .camerasEnabled: cameras.enabled = try value.flag()
     case .camerasModes: cameras.modes = try value.modes()
     case .camerasPlayback: cameras.playback = try value.playback()

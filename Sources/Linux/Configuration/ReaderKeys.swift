@@ -20,9 +20,7 @@ extension ConfigurationKey {
 extension ConfigurationValue {
   /// A name or a password, of characters that stand for themselves in a URL (RFC 3986, unreserved),
   /// in YAML and in this file, and that MediaMTX takes.
-  func credential<let capacity: Int>(
-    _: Text<capacity>.Type, _ key: ConfigurationKey
-  ) throws(ValueError) -> Text<capacity> {
+  func credential(_ key: ConfigurationKey) throws(ValueError) -> Text<64> {
     guard case .credential(let range) = key.facts.value else { return .empty }
     for index in 0..<text.count {
       switch text[index] {

@@ -94,9 +94,9 @@ public enum MediaConfigurationFile {
     _ credentials: MediaCredentials, _ readers: Configuration.RTSP, to text: inout BoundedText
   ) {
     text.append("authInternalUsers:\n")
-    append(credentials.user, credentials.password, here: true, to: &text)
+    append(Text(credentials.user), Text(credentials.password), here: true, to: &text)
     text.append("  - action: publish\n")
-    append(credentials.agentUser, credentials.agentPassword, here: true, to: &text)
+    append(Text(credentials.agentUser), Text(credentials.agentPassword), here: true, to: &text)
     text.append("  - action: api\n  - action: metrics\n  - action: pprof\n")
     text.append("  - action: playback\n")
     let isOpen = readers.user.isEmpty
@@ -104,8 +104,9 @@ public enum MediaConfigurationFile {
     text.append("  - action: read\n")
   }
 
-  private static func append<let user: Int, let password: Int>(
-    _ name: Text<user>, _ word: Text<password>, here: Bool, to text: inout BoundedText
+  @inline(never)
+  private static func append(
+    _ name: Text<32>, _ word: Text<64>, here: Bool, to text: inout BoundedText
   ) {
     text.append("- user: ")
     text.append(quoted: name)
