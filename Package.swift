@@ -148,7 +148,8 @@ let package = Package(
     .testTarget(
       name: "LinuxTests",
       dependencies: [
-        "Linux", "Appliance", "Archive", "Feed", "Wire", "StandInDriver", "MadeFilms", "watchpost",
+        "Linux", "CLinux", "Appliance", "Archive", "Feed", "Wire", "StandInDriver", "MadeFilms",
+        "watchpost",
       ]),
   ],
   swiftLanguageModes: [.v6]

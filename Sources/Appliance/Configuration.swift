@@ -14,6 +14,7 @@ public struct Configuration: Equatable, Sendable {
   public var control = Control()
   public var network = Network()
   public var mediaServer = MediaServer()
+  public var rtsp = RTSP()
   public var cameras = Cameras()
   public var leds = InlineArray<3, LEDMapping>(repeating: .none)
   public var watchdog = WatchdogSettings()
@@ -172,6 +173,14 @@ public struct Configuration: Equatable, Sendable {
     public init() {}
   }
 
+  /// Who may read streams: with a name, those who know the password; without, everybody. Not told
+  /// to anybody but MediaMTX.
+  public struct RTSP: Equatable, Sendable {
+    public var user = Text<32>()
+    public var password = Text<64>()
+    public init() {}
+  }
+
   public struct Cameras: Equatable, Sendable {
     public var enabled = true
     public var probeTimeoutMs: UInt64 = 5000
@@ -236,6 +245,7 @@ public struct Configuration: Equatable, Sendable {
     return left.name == right.name && left.dataDirectory == right.dataDirectory
       && left.runDirectory == right.runDirectory && left.control == right.control
       && left.network == right.network && left.mediaServer == right.mediaServer
+      && left.rtsp == right.rtsp
       && left.cameras == right.cameras && left.watchdog == right.watchdog
       && left.mdns == right.mdns && left.alerts == right.alerts && left.storage == right.storage
   }

@@ -239,16 +239,6 @@ int32_t lx_replace_file(const char *path, const void *bytes, size_t count, bool 
   return durable ? sync_folder_of(path) : 0;
 }
 
-int32_t lx_write_fresh_file(const char *path, const void *bytes, size_t count) {
-  if (unlink(path) < 0 && errno != ENOENT) return -errno;
-  int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
-  if (fd < 0) return -errno;
-  int error = lx_write_all(fd, bytes, count);
-  close(fd);
-  if (error != 0) unlink(path);
-  return error;
-}
-
 static int argument_count;
 static char **argument_list;
 

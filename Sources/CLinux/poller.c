@@ -9,6 +9,7 @@
 #include "retry.h"
 
 _Static_assert(LX_SIGCHLD == SIGCHLD && LX_SIGTERM == SIGTERM && LX_SIGKILL == SIGKILL, "signals");
+_Static_assert(LX_SIGSYS == SIGSYS, "signals");
 
 int32_t lx_poller_open(void) {
   int fd = epoll_create1(EPOLL_CLOEXEC);

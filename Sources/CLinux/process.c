@@ -13,13 +13,15 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <linux/capability.h>
+
 #include "include/descriptor.h"
+#include "privileges.h"
 #include "retry.h"
 
 /// Ahead of feeds and MediaMTX, whose work never ends: ours takes microseconds.
@@ -64,10 +66,34 @@ struct descriptors {
   uint64_t ignored;
 };
 
+/// Becomes a user without capabilities, or with the one for ports below 1024, which has to be
+/// inherited and ambient to outlive exec (capabilities(7)). 0 or a negative errno.
+static int become_another(const struct lx_child *child) {
+  uint64_t kept = child->low_ports ? UINT64_C(1) << CAP_NET_BIND_SERVICE : 0;
+  int failure = lx_bound_capabilities(kept);
+  if (failure < 0) return failure;
+  if (kept != 0) prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
+  failure = lx_become_user(child->user, child->user);
+  if (failure < 0 || kept == 0) return failure;
+  failure = lx_hold_capabilities(kept, kept, kept);
+  if (failure < 0) return failure;
+  prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_BIND_SERVICE, 0, 0);
+  return 0;
+}
+
 /// The child's side of vfork: only system calls until exec.
 static void become(const struct lx_child *child, char *const *arguments, char *const *environment,
     const struct descriptors *given, pid_t parent) {
   setpgid(0, 0);
+  prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  if (child->user != 0) {
+    int failure = become_another(child);
+    if (failure < 0) {
+      errno = -failure;
+      return;
+    }
+  }
+  // Behind the change of the user, which takes it back.
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(127);
   for (uint64_t left = given->ignored; left != 0; left &= left - 1)
@@ -172,16 +198,16 @@ uint64_t lx_process_start(int32_t pid) {
   return at == NULL ? 0 : strtoull(at + 1, NULL, 10);
 }
 
-static int holds(const char *pid, dev_t device) {
-  char folder[300], link[600];
+static int holds(const char *pid, const char *device) {
+  char folder[300], target[64];
   snprintf(folder, sizeof folder, "/proc/%s/fd", pid);
   DIR *entries = opendir(folder);
   if (entries == NULL) return 0;
+  size_t wanted = strlen(device);
   int found = 0;
   for (struct dirent *entry; !found && (entry = readdir(entries)) != NULL;) {
-    struct stat facts;
-    snprintf(link, sizeof link, "%s/%s", folder, entry->d_name);
-    found = stat(link, &facts) == 0 && S_ISCHR(facts.st_mode) && facts.st_rdev == device;
+    ssize_t length = readlinkat(dirfd(entries), entry->d_name, target, sizeof target);
+    found = length == (ssize_t)wanted && memcmp(target, device, wanted) == 0;
   }
   closedir(entries);
   return found;
@@ -189,14 +215,12 @@ static int holds(const char *pid, dev_t device) {
 
 int32_t lx_device_holder(const char *device, char *name) {
   memset(name, 0, 16);
-  struct stat facts;
-  if (stat(device, &facts) < 0) return 0;
   DIR *processes = opendir("/proc");
   if (processes == NULL) return 0;
   int32_t holder = 0;
   for (struct dirent *entry; holder == 0 && (entry = readdir(processes)) != NULL;) {
     int32_t pid = atoi(entry->d_name);
-    if (pid > 0 && pid != getpid() && holds(entry->d_name, facts.st_rdev)) holder = pid;
+    if (pid > 0 && pid != getpid() && holds(entry->d_name, device)) holder = pid;
   }
   closedir(processes);
   if (holder > 0) {

@@ -35,9 +35,11 @@ public enum AgentRole {
           tables: ApplianceMemory.Tables(UnsafeMutableRawBufferPointer(memory.appliance))),
         configuration: configuration, memory: memory.loop, startUs: startUs)
       announce(configuration, port: loop.system.port)
+      let confined = lx_confine(LX_ROLE_AGENT, nil)
       boot.configurationError = source.error
       boot.version = version
       start(&loop, watchdog: watchdog, boot)
+      report(confined, in: &loop)
       let action = loop.run()
       loop.system.storage.end()
       if watchdog >= 0 && configuration.watchdog.magicClose { lx_watchdog_disarm(watchdog) }
@@ -66,6 +68,23 @@ public enum AgentRole {
     line.append(decimal: UInt64(error.errno))
     line.append("); choose another with control.listen\n")
     line.withBytes { _ = lx_write_all(2, $0.baseAddress!, $0.count) }
+  }
+
+  /// What this machine cannot take from the agent. Its children do without it as well, in silence.
+  private static func report(_ confined: lx_confined, in loop: inout EventLoop<LinuxSystem>) {
+    if confined.filter != 0 {
+      var text = Text<160>("no filter of system calls: the kernel says errno ")
+      text.append(decimal: UInt64(-Int64(confined.filter)))
+      loop.log(LogLine(.warning, text))
+    }
+    if confined.privileges != 0 {
+      var text = Text<160>("capabilities stay: the kernel says errno ")
+      text.append(decimal: UInt64(-Int64(confined.privileges)))
+      loop.log(LogLine(.warning, text))
+    }
+    if lx_is_root() == 0, !loop.system.configuration.mediaServer.path.isEmpty {
+      loop.log(LogLine(.info, Text("not root: MediaMTX runs as the agent's user")))
+    }
   }
 
   /// What init or a service manager reads from the exit code.

@@ -12,13 +12,15 @@ struct Children: ~Copyable {
     var life: UInt32 = 0
     /// Our end of its output, or -1.
     var output: Int32 = -1
+    /// The device of a probe.
+    var node = Text<16>()
   }
 
   /// What has ended.
   enum Ended {
     case mediaServer(life: UInt32, ExitStatus)
     /// `output` is the reading end of its pipe, owned by the caller from now on.
-    case probe(slot: Int, life: UInt32, ExitStatus, output: Int32)
+    case probe(slot: Int, life: UInt32, ExitStatus, output: Int32, node: Text<16>)
     case feed(slot: Int, life: UInt32, ExitStatus)
     case recovery(slot: Int, life: UInt32, ExitStatus)
     case storage
@@ -38,6 +40,9 @@ struct Children: ~Copyable {
   /// Where the present round of reaping stands; `count`: no round is due.
   private var reapAt = 103
 
+  /// What has made a system call that its role must not make (calls.h), as nextEnded found last.
+  private(set) var forbidden: StaticString?
+
   /// SIGCHLD came: any number of children may have ended.
   mutating func reapAll() { reapAt = 0 }
 
@@ -53,6 +58,7 @@ struct Children: ~Copyable {
       var raw: Int32 = 0
       guard child.pid > 0, lx_reap(child.pid, &raw) == 1 else { continue }
       children[place] = Child()
+      forbidden = raw == 0x100 | Int32(LX_SIGSYS.rawValue) ? Self.title(place) : nil
       let status: ExitStatus =
         raw & 0x100 != 0
         ? .signal(UInt8(truncatingIfNeeded: raw)) : .code(UInt8(truncatingIfNeeded: raw))
@@ -69,22 +75,39 @@ struct Children: ~Copyable {
       case Self.feedPlaces..<Self.mediaServerPlace:
         return .feed(slot: place - Self.feedPlaces, life: child.life, status)
       default:
-        return .probe(slot: place, life: child.life, status, output: child.output)
+        return .probe(
+          slot: place, life: child.life, status, output: child.output, node: child.node)
       }
     }
     return nil
   }
 
-  /// Starts MediaMTX with our ends of its output. The pid or a negative errno.
+  private static func title(_ place: Int) -> StaticString {
+    switch place {
+    case mediaServerPlace: "MediaMTX"
+    case storagePlace: "the storage worker"
+    case picturePlace: "the picture worker"
+    case recoveryPlaces...: "a step at the USB"
+    case jobPlaces...: "a worker for jobs"
+    case feedPlaces..<mediaServerPlace: "a feed"
+    default: "a probe"
+    }
+  }
+
+  /// Starts MediaMTX with our ends of its output, as a user of its own where we are root. The pid
+  /// or a negative errno.
   mutating func spawnMediaServer(
-    life: UInt32, path: Text<96>, configuration: Text<128>, directory: Text<128>, output: Int32
+    life: UInt32, settings: Configuration.MediaServer, configuration: Text<128>,
+    directory: Text<128>, output: Int32
   ) -> Int32 {
     var request = lx_child()
+    request.user = MediaFiles.user
+    request.low_ports = settings.hasLowPort ? 1 : 0
     request.output = output
     request.error = output
     request.extra = -1
     request.more = -1
-    let pid = path.withCString { path in
+    let pid = settings.path.withCString { path in
       configuration.withCString { configuration in
         directory.withCString { directory in
           request.path = path
@@ -134,7 +157,7 @@ struct Children: ~Copyable {
     let pid = spawnRole("probe", subject, output: writing)
     lx_close(writing)
     if pid > 0 {
-      children[slot] = Child(pid: pid, life: life, output: reading)
+      children[slot] = Child(pid: pid, life: life, output: reading, node: node)
     } else {
       lx_close(reading)
     }

@@ -98,3 +98,20 @@ extension DeviceFacts {
     index = device.index
   }
 }
+
+extension Devices {
+  /// Who holds `/dev/NODE`: its pid, 0 if unknown, and its name.
+  ///
+  /// Asked by the agent: a probe or a feed may not look into other processes.
+  static func holder(of node: Text<16>) -> (Int32, Text<16>) {
+    var path = Text<32>("/dev/")
+    path.append(node)
+    var name: (UInt64, UInt64) = (0, 0)
+    return withUnsafeMutableBytes(of: &name) { bytes in
+      let holder = path.withCString {
+        lx_device_holder($0, bytes.baseAddress!.assumingMemoryBound(to: CChar.self))
+      }
+      return (holder, Text(UnsafeRawBufferPointer(bytes)))
+    }
+  }
+}

@@ -10,6 +10,8 @@ struct FeedEnds: ~Copyable {
     /// -1: there is no feed.
     var channel: Int32 = -1
     var memory: Int32 = -1
+    /// The camera's device.
+    var node = Text<16>()
   }
   private var ends = InlineArray<32, End>(repeating: End())
 
@@ -39,7 +41,7 @@ extension LinuxSystem {
   /// Every life gets memory of its own: what an earlier one still holds cannot reach it.
   private mutating func startFeed(_ slot: Int, _ life: UInt32, _ order: FeedOrder) -> Int32 {
     closeFeed(slot, feeds[slot].life)
-    var end = FeedEnds.End(life: life)
+    var end = FeedEnds.End(life: life, node: order.node)
     var theirs: Int32 = -1
     end.memory = lx_memory_create(SharedPicture.size)
     guard end.memory >= 0 else { return end.memory }
@@ -105,7 +107,10 @@ extension LinuxSystem {
       let bytes = UnsafeRawBufferPointer(rebasing: scratch[..<Int(count)])
       if let report = FeedReport(decoding: bytes) { latest = report }
     }
-    guard let latest else { return nil }
+    guard var latest else { return nil }
+    if latest.failure == .busy {
+      (latest.holder, latest.holderName) = Devices.holder(of: feeds[slot].node)
+    }
     return .feedReported(slot: slot, life: feeds[slot].life, latest)
   }
 

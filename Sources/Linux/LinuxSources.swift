@@ -33,6 +33,11 @@ extension LinuxSystem {
   private mutating func nextSignal(_ logs: inout LogRings) -> Input? {
     while true {
       while let ended = children.nextEnded() {
+        if let title = children.forbidden {
+          var line = Text<160>(title)
+          line.append(" made a forbidden system call and was ended (SIGSYS)")
+          note(LogLine(.error, line))
+        }
         if let input = told(of: ended, &logs) { return input }
       }
       let signal = lx_signals_next(signals.number)
@@ -55,8 +60,8 @@ extension LinuxSystem {
       forget(mediaOutput)
       mediaOutput = -1
       return .childExited(.mediaServer, life: life, status)
-    case .probe(let slot, let life, let status, let output):
-      let answered = readReport(output)
+    case .probe(let slot, let life, let status, let output, let node):
+      let answered = readReport(output, of: node)
       lx_close(output)
       tell(.childExited(.probe(slot: slot), life: life, status))
       return answered ? .probeAnswered(slot: slot, life: life, report) : nil
@@ -83,13 +88,16 @@ extension LinuxSystem {
   }
 
   /// A probe writes its report in one piece before it ends.
-  private func readReport(_ output: Int32) -> Bool {
+  private func readReport(_ output: Int32, of node: Text<16>) -> Bool {
     let count = lx_read(output, scratch.baseAddress!, scratch.count)
     guard count > 0,
       let decoded = ProbeReport(
         decoding: UnsafeRawBufferPointer(rebasing: scratch[..<Int(count)]))
     else { return false }
     report.pointee = decoded
+    if decoded.outcome == .busy {
+      (report.pointee.holder, report.pointee.holderName) = Devices.holder(of: node)
+    }
     return true
   }
 

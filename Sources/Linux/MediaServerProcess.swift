@@ -3,6 +3,18 @@ import CLinux
 import EventLoop
 import Wire
 
+/// Whose MediaMTX's files are.
+enum MediaFiles {
+  /// A user of its own where the agent is root, and so can give a process another one; 0: the
+  /// agent's.
+  static var user: UInt32 { lx_is_root() != 0 ? LX_USER_MEDIA.rawValue : 0 }
+}
+
+extension Configuration.MediaServer {
+  /// It listens on a port that takes a right.
+  var hasLowPort: Bool { min(rtspPort, apiPort, metricsPort) < 1024 }
+}
+
 /// MediaMTX: its file, its process, its sockets and the calls to its API.
 extension LinuxSystem {
   /// Writes the file of this life and starts the server.
@@ -31,7 +43,7 @@ extension LinuxSystem {
     let piped = lx_pipe(&reading, &writing)
     guard piped == 0 else { return piped }
     let pid = children.spawnMediaServer(
-      life: life, path: configuration.mediaServer.path, configuration: file, directory: folder,
+      life: life, settings: configuration.mediaServer, configuration: file, directory: folder,
       output: writing)
     lx_close(writing)
     guard pid > 0 else {
@@ -46,8 +58,8 @@ extension LinuxSystem {
   private mutating func writeMediaFile(
     _ file: Text<128>, _ folder: Text<128>, _ life: UInt32, for appliance: borrowing Appliance
   ) -> Int32 {
-    // Its file holds the credentials of this life's feeds.
-    let made = folder.withCString { lx_make_folder($0, 0o700) }
+    // Its file holds the credentials of this life: MediaMTX reads it, and cannot change it.
+    let made = folder.withCString { lx_group_folder($0, MediaFiles.user) }
     guard made == 0 else { return made }
     mediaCredentials = .random()
     // Lives are counted within one of the agent's, of which a boot may have several.
@@ -56,7 +68,11 @@ extension LinuxSystem {
       configuration, streams: appliance.streams, credentials: mediaCredentials,
       life: MediaConfigurationFile.Life(bootID: boot.bootID, number: number), into: scratch)
     guard let count else { preconditionFailure("the file of MediaMTX outgrew its bound") }
-    return file.withCString { lx_write_fresh_file($0, scratch.baseAddress!, count) }
+    let written = file.withCString {
+      lx_write_group_file($0, MediaFiles.user, scratch.baseAddress!, count)
+    }
+    lx_wipe(scratch.baseAddress!, count)
+    return written
   }
 
   // MARK: Its API
@@ -69,7 +85,9 @@ extension LinuxSystem {
       url = appliance.streams[index].url
       records = appliance.streams[index].recordsTold
     }
-    if let failed = media.begin(request, pulling: url, records: records, port: port) {
+    if let failed = media.begin(
+      request, pulling: url, records: records, port: port, credentials: mediaCredentials)
+    {
       tell(.mediaAnswered(failed, paths: media.paths))
       return
     }

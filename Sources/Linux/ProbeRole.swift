@@ -8,8 +8,11 @@ public enum ProbeRole {
   /// Probes `/dev/NODE`, or the file that is played as a camera where `subject` is a path with a
   /// rate, and writes the report to standard output. The process's exit code.
   public static func run(_ subject: Text<112>) -> Int32 {
-    let isFile = subject.count > 0 && subject[0] == UInt8(ascii: "/")
-    return write(isFile ? PlaybackCamera.probe(subject) : probe(node: Text(subject)))
+    if subject.count > 0, subject[0] == UInt8(ascii: "/") {
+      _ = lx_confine(LX_ROLE_PROBE, nil)
+      return write(PlaybackCamera.probe(subject))
+    }
+    return write(probe(node: Text(subject)))
   }
 
   private static func write(_ report: ProbeReport) -> Int32 {
@@ -22,19 +25,11 @@ public enum ProbeRole {
   private static func probe(node: Text<16>) -> ProbeReport {
     var path = Text<32>("/dev/")
     path.append(node)
+    _ = path.withCString { lx_confine(LX_ROLE_PROBE, $0) }
     var report = ProbeReport()
     withUnsafeTemporaryAllocation(of: lx_video.self, capacity: 1) { memory in
       let result = path.withCString { lx_video_probe($0, &memory[0]) }
       report.describe(memory[0], result: result)
-    }
-    if report.outcome == .busy {
-      var name: (UInt64, UInt64) = (0, 0)
-      withUnsafeMutableBytes(of: &name) { bytes in
-        report.holder = path.withCString {
-          lx_device_holder($0, bytes.baseAddress!.assumingMemoryBound(to: CChar.self))
-        }
-        report.holderName = Text(UnsafeRawBufferPointer(bytes))
-      }
     }
     return report
   }

@@ -1,4 +1,5 @@
 import Appliance
+import CLinux
 import Linux
 
 /// `watchpost mdns`: announces the device on its network; a service of init.
@@ -7,6 +8,7 @@ func mdnsRole() -> Int32 {
   guard var service = MDNSService(configuration: configuration) else {
     return Int32(ServiceExit.notWanted)
   }
+  _ = lx_confine(LX_ROLE_MDNS, nil)
   service.run()
   return 0
 }

@@ -9,6 +9,7 @@ func networkRole() -> Int32 {
   guard var service = NetworkService(configuration: configuration) else {
     return Int32(ServiceExit.notWanted)
   }
+  _ = lx_confine(LX_ROLE_NETWORK, nil)
   service.run()
   return 0
 }

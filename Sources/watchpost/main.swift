@@ -19,13 +19,26 @@ func run() -> Int32 {
   if role == "agent" { return agentRole() }
   if role == "probe" { return ProbeRole.run(argument(2)) }
   if role == "feed" { return FeedArguments.run() }
-  if role == "usb" { return USBRole.run(argument(2), argument(3)) }
-  if role == "picture" { return PictureRole.run() }
-  if role == "storage" { return StorageRole.run(dataDirectory: argument(2)) }
+  if role == "usb" {
+    _ = lx_confine(LX_ROLE_USB, nil)
+    return USBRole.run(argument(2), argument(3))
+  }
+  if role == "picture" {
+    _ = lx_confine(LX_ROLE_PICTURE, nil)
+    return PictureRole.run()
+  }
+  if role == "storage" {
+    _ = lx_confine(LX_ROLE_STORAGE, nil)
+    return StorageRole.run(dataDirectory: argument(2))
+  }
   if role == "keeper" {
+    _ = lx_confine(LX_ROLE_KEEPER, nil)
     return KeeperRole.run(folder: argument(2), dataDirectory: argument(3))
   }
-  if role == "job" { return JobRole.run(dataDirectory: argument(2)) }
+  if role == "job" {
+    _ = lx_confine(LX_ROLE_JOB, nil)
+    return JobRole.run(dataDirectory: argument(2))
+  }
   if role == "limits" { return limitsRole() }
   if role == "network" { return networkRole() }
   if role == "dhcp-event" { return dhcpEventRole(lx_argument(lx_argument_count() - 1)) }

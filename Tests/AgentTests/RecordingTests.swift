@@ -261,6 +261,12 @@ import Wire
     // A link is no file, wherever it leads to.
     let folder = recorder.station.agent.folder.appending(path: "data/recordings/\(camera.string)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    // MediaMTX's, like those that it makes itself.
+    let whose = try FileManager.default.attributesOfItem(
+      atPath: folder.deletingLastPathComponent().path)
+    try FileManager.default.setAttributes(
+      whose.filter { $0.key == .ownerAccountID || $0.key == .groupOwnerAccountID },
+      ofItemAtPath: folder.path)
     try FileManager.default.createSymbolicLink(
       at: folder.appending(path: name.string), withDestinationURL: URL(filePath: "/etc/passwd"))
     #expect(await status { _ = try await client.read(file, from: 0, length: 9) } == .notFound)

@@ -74,6 +74,26 @@ import Wire
     #expect(error("[storage]\nlow_percent = 96\n")?.message.contains("low_percent") == true)
   }
 
+  @Test func readersHaveANameAndAPassword() throws {
+    let rtsp = try parse("[rtsp]\nuser = guard\npassword = Correct-horse_9.x\n").get().rtsp
+    #expect(rtsp.user == "guard" && rtsp.password == "Correct-horse_9.x")
+    let longest = String(repeating: "p", count: 64)
+    #expect(error("[rtsp]\nuser = g\npassword = \(longest)\n") == nil)
+    // One without the other, what MediaMTX takes for everybody, and what could end a line of YAML.
+    let wrong = [
+      "user = guard", "password = correct-horse", "user = any\npassword = correct-horse",
+      "user = guard\npassword = short-1", "user = guard\npassword = \(longest)p",
+      "user = guard\npassword = correct\"horse", "user = guard\npassword = correct horse",
+      "user = guard\npassword = correct\\horse", "user = guard\npassword = correct:horse",
+      "user = gu:ard\npassword = correct-horse", "user = guard\npassword = corrécthorse",
+    ]
+    for text in wrong {
+      let told = error("[rtsp]\n" + text + "\n")
+      #expect(told != nil, "\(text)")
+      #expect(told?.message.contains("horse") != true, "a password is not told")
+    }
+  }
+
   @Test func sizesAndTimesOfStorageHaveTheirUnits() throws {
     let text = "[storage]\nreserve_mb=3\nworkers=4\n[retention]\nage_h=48\nsize_mb=5\n"
     let storage = try parse(text).get().storage

@@ -33,17 +33,19 @@ import Wire
         ips: ["127.0.0.1", "::1"]
         permissions:
         - action: publish
-      - user: any
-        pass: ""
-        ips: []
-        permissions:
-        - action: read
-      - user: any
-        pass: ""
+      - user: "watchpost-agent"
+        pass: "4567cdef"
         ips: ["127.0.0.1", "::1"]
         permissions:
         - action: api
         - action: metrics
+        - action: pprof
+        - action: playback
+      - user: "any"
+        pass: ""
+        ips: []
+        permissions:
+        - action: read
       pathDefaults:
         overridePublisher: no
         recordPath: "/data/recordings/%path/%Y-%m-%d_%H-%M-%S-%f_a5a5a5a5-7"
@@ -104,5 +106,7 @@ import Wire
     #expect(first != second)
     #expect(first.password.count == 32)
     #expect(first.password.isName)
+    #expect(first.agentPassword.count == 32)
+    #expect(first.agentPassword != first.password)
   }
 }

@@ -9,9 +9,12 @@ import Wire
 
 /// Runs one call as the loop would; nil when no answer came in time.
 func call(
-  _ fed: FedExchange, _ request: MediaRequest, port: UInt16, within limit: Duration = .seconds(5)
+  _ fed: FedExchange, _ request: MediaRequest, port: UInt16, within limit: Duration = .seconds(5),
+  showing credentials: MediaCredentials = madeCredentials
 ) -> MediaAnswer? {
-  if let answer = fed.exchange.begin(request, port: port) { return answer }
+  if let answer = fed.exchange.begin(request, port: port, credentials: credentials) {
+    return answer
+  }
   let end = ContinuousClock.now + limit
   while ContinuousClock.now < end {
     let events = fed.exchange.wantsToSend ? POLLOUT : POLLIN
@@ -22,28 +25,30 @@ func call(
   return nil
 }
 
+/// What `renderedConfiguration` lets in.
+let madeCredentials = MediaCredentials(
+  password: Text("0123abcd"), agentPassword: Text("4567cdef"))
+
 /// The configuration file as the agent writes it.
 func renderedConfiguration(
-  _ settings: Configuration, _ streams: Streams, password: StaticString = "0123abcd",
-  limit: Int = MediaConfigurationFile.limit
+  _ settings: Configuration, _ streams: Streams, limit: Int = MediaConfigurationFile.limit
 ) -> String? {
   var bytes = [UInt8](repeating: 0, count: limit)
   let life = MediaConfigurationFile.Life(
     bootID: InlineArray(repeating: 0xA5), number: 7)
   let count = bytes.withUnsafeMutableBytes {
     MediaConfigurationFile.render(
-      settings, streams: streams, credentials: MediaCredentials(password: Text(password)),
-      life: life, into: $0)
+      settings, streams: streams, credentials: madeCredentials, life: life, into: $0)
   }
   return count.map { String(decoding: bytes[..<$0], as: UTF8.self) }
 }
 
 /// A stand-in that runs on the file that the agent writes.
 func standInOnRenderedFile(
-  _ names: [StaticString] = ["cam-front", "cam-rear"]
+  _ names: [StaticString] = ["cam-front", "cam-rear"], settings given: Configuration? = nil
 ) throws -> (StandInProcess, Configuration) {
   let ports = StandInProcess.Ports()
-  var settings = Configuration()
+  var settings = given ?? Configuration()
   settings.mediaServer.apiPort = ports.api
   settings.mediaServer.metricsPort = ports.metrics
   settings.mediaServer.rtspPort = ports.rtsp
@@ -125,6 +130,45 @@ func standInOnRenderedFile(
     #expect(flows)
   }
 
+  /// The file lets nobody ask, from this machine either, who does not know this life's password.
+  @Test func theAPINeedsThePassword() throws {
+    let (standIn, settings) = try standInOnRenderedFile()
+    #expect(standIn.waitUntilUp())
+    let media = settings.mediaServer
+    #expect(try standIn.api("GET", "/v3/config/global/get").status == 401)
+    #expect(try HTTPExchange.perform(port: media.metricsPort, target: "/metrics").status == 401)
+    var wrong = madeCredentials
+    wrong.agentPassword = madeCredentials.password
+    let list = MediaRequest.listPaths(life: 1, page: 0)
+    let answer = call(FedExchange(), list, port: media.apiPort, showing: wrong)
+    #expect(answer?.outcome == .rejected(status: 401))
+    // What feeds publish with opens nothing else.
+    wrong.agentUser = madeCredentials.user
+    let feeds = call(FedExchange(), list, port: media.apiPort, showing: wrong)
+    #expect(feeds?.outcome == .rejected(status: 401))
+  }
+
+  /// With a reader in the configuration, nobody else reads.
+  @Test func readingNeedsTheConfiguredPassword() throws {
+    var settings = Configuration()
+    settings.rtsp.user = Text("guard")
+    settings.rtsp.password = Text("correct-horse")
+    let (standIn, media) = try standInOnRenderedFile(settings: settings)
+    #expect(standIn.waitUntilUp())
+    _ = try standIn.api("POST", "/standin/fault/auth-delay/1")
+    func describe(_ pair: String?) throws -> Int {
+      let port = media.mediaServer.rtspPort
+      let reader = try RTSPClient(port: port)
+      reader.authorization = pair.map { "Basic " + Data($0.utf8).base64EncodedString() }
+      return try reader.request("DESCRIBE", "rtsp://127.0.0.1:\(port)/cam-front").status
+    }
+    for pair in [nil, "guard:wrong-horse", "any:", "watchpost:0123abcd"] {
+      #expect(try describe(pair) == 401, "\(pair ?? "nothing")")
+    }
+    // Let in: there is no stream yet.
+    #expect(try describe("guard:correct-horse") == 404)
+  }
+
   /// The file lets nobody publish who does not know this life's password.
   @Test func publishingNeedsThePassword() throws {
     let (standIn, settings) = try standInOnRenderedFile()
@@ -163,7 +207,8 @@ func standInOnRenderedFile(
     _ = try standIn.api("POST", "/standin/fault/slow-api/60000")
     let fed = FedExchange()
     let list = MediaRequest.listPaths(life: 1, page: 0)
-    var answer = fed.exchange.begin(list, port: settings.mediaServer.apiPort)
+    var answer = fed.exchange.begin(
+      list, port: settings.mediaServer.apiPort, credentials: madeCredentials)
     #expect(answer == nil)
     usleep(20_000)
     answer = fed.exchange.advance()

@@ -22,6 +22,7 @@
 #include "lx_archive.h"
 #include "lx_capture.h"
 #include "lx_config.h"
+#include "lx_confine.h"
 #include "lx_init.h"
 #include "lx_media.h"
 #include "lx_network.h"

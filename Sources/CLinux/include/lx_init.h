@@ -77,9 +77,6 @@ int64_t lx_read_whole_file(const char *path, void *buffer, size_t capacity);
 /// Writes a file under another name and renames it; 0 or a negative errno. `durable`: returns when
 /// both are on the card.
 int32_t lx_replace_file(const char *path, const void *bytes, size_t count, _Bool durable);
-/// Writes a file that nobody reads meanwhile, in the place of the one that was there. Quicker than
-/// replacing it: ext4 writes out what is renamed over a file (auto_da_alloc in ext4(5)).
-int32_t lx_write_fresh_file(const char *path, const void *bytes, size_t count);
 
 /// The process's arguments and environment, kept by a constructor: Embedded Swift has no
 /// `CommandLine` under the bare-metal triple.

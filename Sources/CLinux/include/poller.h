@@ -38,7 +38,14 @@ int32_t lx_poller_wait(
 int32_t lx_signals_open(void);
 /// Takes one signal: its number, 0 when there is none, or a negative errno.
 int32_t lx_signals_next(int32_t signals);
-enum lx_signal { LX_SIGHUP = 1, LX_SIGINT = 2, LX_SIGKILL = 9, LX_SIGTERM = 15, LX_SIGCHLD = 17 };
+enum lx_signal {
+  LX_SIGHUP = 1,
+  LX_SIGINT = 2,
+  LX_SIGKILL = 9,
+  LX_SIGTERM = 15,
+  LX_SIGCHLD = 17,
+  LX_SIGSYS = 31
+};
 
 #pragma clang assume_nonnull end
 #endif

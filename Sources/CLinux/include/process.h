@@ -22,11 +22,17 @@ struct lx_child {
   /// Descriptors that become the child's 3 and 4, or -1.
   int32_t extra;
   int32_t more;
+  /// The user and its group that it becomes, without capabilities and other groups; 0: it stays
+  /// ours.
+  uint32_t user;
+  /// As another user it may listen on ports below 1024 nevertheless.
+  int32_t low_ports;
 };
 
 /// Starts a child in its own process group that dies with this process (PR_SET_PDEATHSIG), with an
-/// empty signal mask, default dispositions, nice 0 and no descriptor but 0–4. The pid, or the
-/// negative errno of fork or of the failed exec.
+/// empty signal mask, default dispositions, nice 0, no descriptor but 0–4, and without a way to
+/// more rights than it starts with (`no_new_privs`). The pid, or the negative errno of fork, of
+/// becoming its user or of the failed exec.
 int32_t lx_spawn(const struct lx_child *child);
 /// Signals the process, or its group when `group` is set.
 int32_t lx_kill(int32_t pid, int32_t signal, int32_t group);
@@ -44,8 +50,9 @@ int32_t lx_parent_pid(void);
 /// When `pid` started, in clock ticks since boot (field 22 of /proc/PID/stat); 0 if it does
 /// not run.
 uint64_t lx_process_start(int32_t pid);
-/// The first process but this one that has `device` (a path) open, 0 if none is found; its name
-/// goes to `name` (16 bytes, zero-padded).
+/// The first process but this one that has `device` (a node's whole path) open, 0 if none is found
+/// or may be looked at; its name goes to `name` (16 bytes, zero-padded). Only /proc is asked: a
+/// device or a file system that hangs cannot hold up who looks.
 int32_t lx_device_holder(const char *device, char *name);
 /// A pipe; the reading end is nonblocking.
 int32_t lx_pipe(int32_t *reading, int32_t *writing);

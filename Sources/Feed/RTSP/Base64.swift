@@ -2,7 +2,7 @@ import Wire
 
 extension Text {
   /// Appends `bytes` in base64 with padding (RFC 4648, section 4).
-  mutating func append(base64 bytes: UnsafeRawBufferPointer) {
+  public mutating func append(base64 bytes: UnsafeRawBufferPointer) {
     var offset = 0
     while offset < bytes.count {
       let count = min(bytes.count - offset, 3)

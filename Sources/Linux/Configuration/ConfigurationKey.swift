@@ -11,6 +11,7 @@ public enum ConfigurationKey: Int, CaseIterable, Sendable {
   case networkMode, networkInterface, networkAddress, networkGateway
   case mediaPath, mediaRTSPPort, mediaAPIPort, mediaMetricsPort
   case mediaProbeInterval, mediaProbeTimeout
+  case rtspUser, rtspPassword
   case camerasEnabled, camerasProbeTimeout, camerasModes, camerasPlayback
   case camerasFeedTimeout, camerasStall
   case ledPower, ledCamera, ledLink
@@ -23,7 +24,7 @@ public enum ConfigurationKey: Int, CaseIterable, Sendable {
   case storageWarning, storageLow, storageCritical, storageReserve, storageWorkers
   case retentionAge, retentionSize
 
-  public static let count = 57
+  public static let count = 59
 
   /// What a key's value may be.
   public enum Value: Sendable {
@@ -33,6 +34,8 @@ public enum ConfigurationKey: Int, CaseIterable, Sendable {
     case text(Int)
     case path(Int, offAllowed: Bool)
     case deviceName
+    /// A name or a password of so many characters.
+    case credential(ClosedRange<Int>)
     case endpoint
     case address
     case addressWithPrefix
@@ -71,6 +74,7 @@ public enum ConfigurationKey: Int, CaseIterable, Sendable {
     case .mediaPath, .mediaRTSPPort, .mediaAPIPort, .mediaMetricsPort, .mediaProbeInterval,
       .mediaProbeTimeout:
       mediaFacts
+    case .rtspUser, .rtspPassword: readerFacts
     case .camerasEnabled, .camerasProbeTimeout, .camerasModes, .camerasPlayback,
       .camerasFeedTimeout, .camerasStall:
       cameraFacts

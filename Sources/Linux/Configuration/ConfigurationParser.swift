@@ -12,7 +12,7 @@ public struct ConfigurationParser {
 
   private var configuration: Configuration
   private var error: ConfigurationError?
-  private var places = InlineArray<57, lx_config_place>(
+  private var places = InlineArray<59, lx_config_place>(
     repeating: lx_config_place(line: 0, key_column: 0, value_column: 0))
 
   private init(base: Configuration) { configuration = base }
@@ -89,6 +89,7 @@ public struct ConfigurationParser {
   /// What no key can check alone.
   private func checkTogether() throws(ConfigurationError) {
     try checkStorage()
+    try checkReaders()
     if configuration.network.mode == .fixed, configuration.network.address == .any {
       throw at(.networkMode, "Give network.address too: a static network needs one.")
     }
@@ -104,6 +105,14 @@ public struct ConfigurationParser {
     {
       throw at(.mediaMetricsPort, "Choose another port: this one is taken.")
     }
+  }
+
+  private func checkReaders() throws(ConfigurationError) {
+    guard configuration.rtsp.user.isEmpty != configuration.rtsp.password.isEmpty else { return }
+    if configuration.rtsp.user.isEmpty {
+      throw at(.rtspPassword, "Give rtsp.user too: who reads shows both.")
+    }
+    throw at(.rtspUser, "Give rtsp.password too: who reads shows both.")
   }
 
   private func checkStorage() throws(ConfigurationError) {
@@ -145,6 +154,13 @@ extension Configuration {
     case .networkGateway: network.gateway = try value.address()
     case .mediaPath:
       mediaServer.path = try value.path(Text<96>.self, limit: 96, offAllowed: true)
+    case .rtspUser:
+      rtsp.user = try Text(value.credential(key))
+      guard !(rtsp.user == "any") else {
+        // MediaMTX lets everybody in whose entry has this name, whatever its password.
+        throw ValueError("Choose another name: to MediaMTX, any means everybody.")
+      }
+    case .rtspPassword: rtsp.password = try value.credential(key)
     case .camerasEnabled: cameras.enabled = try value.flag()
     case .camerasModes: cameras.modes = try value.modes()
     case .camerasPlayback: cameras.playback = try value.playback()

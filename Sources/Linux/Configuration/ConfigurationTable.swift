@@ -43,6 +43,11 @@ public enum ConfigurationTable {
       bounded("a path of at most ", limit, &line)
       if offAllowed { line.append(", or `off`") }
     case .deviceName: line.append("letters, digits and inner hyphens, at most 32 bytes")
+    case .credential(let range):
+      line.append(decimal: UInt64(range.lowerBound))
+      line.append(" … ")
+      line.append(decimal: UInt64(range.upperBound))
+      line.append(" letters, digits or `-._`")
     case .endpoint: line.append("`ADDRESS:PORT`")
     case .address: line.append("an IPv4 address")
     case .addressWithPrefix: line.append("`ADDRESS/PREFIX`")

@@ -31,17 +31,20 @@ public struct FeedRole: ~Copyable {
   /// Serves the agent until it ends. The process's exit code.
   public static func run() -> Int32 {
     guard let order = firstOrder() else { return 1 }
+    // The agent's order is the last thing that is taken with the agent's rights.
+    if order.1.path.isEmpty { confine(to: order.0.node) } else { _ = lx_confine(LX_ROLE_FEED, nil) }
     let pictures = SharedPicture(mapping: memory, writable: true)
     do throws(CaptureError) {
       var role = try start(order.0, order.1, pictures, channel: channel)
       return try role.serve()
     } catch {
-      _ = failure(error, order.0.node).send(over: channel)
+      _ = failure(error).send(over: channel)
       return 1
     }
   }
 
-  /// Publishes to `target` until the camera or the file ends, and says why. The exit code.
+  /// Publishes to `target` until the camera or the file ends, and says why: with the rights of the
+  /// person who looks for a fault. The exit code.
   static func run(
     _ order: FeedOrder, _ file: Configuration.PlaybackFile, to target: RTSPTarget
   ) -> Int32 {
@@ -50,7 +53,11 @@ public struct FeedRole: ~Copyable {
       role.feed.connection.publish(to: target, nowMs: lx_boot_time_ms())
       return try role.serve()
     } catch {
-      FeedArguments.complain(of: failure(error, order.node))
+      var report = failure(error)
+      if error.failure == .busy {
+        (report.holder, report.holderName) = Devices.holder(of: order.node)
+      }
+      FeedArguments.complain(of: report)
       return 1
     }
   }
@@ -68,21 +75,17 @@ public struct FeedRole: ~Copyable {
     }
   }
 
-  private static func failure(_ error: CaptureError, _ node: Text<16>) -> FeedReport {
+  private static func confine(to node: Text<16>) {
+    var path = Text<32>("/dev/")
+    path.append(node)
+    _ = path.withCString { lx_confine(LX_ROLE_FEED, $0) }
+  }
+
+  private static func failure(_ error: CaptureError) -> FeedReport {
     var report = FeedReport()
     report.stage = .failed
     report.failure = error.failure
     report.errno = error.errno
-    guard error.failure == .busy else { return report }
-    var path = Text<32>("/dev/")
-    path.append(node)
-    var name: (UInt64, UInt64) = (0, 0)
-    withUnsafeMutableBytes(of: &name) { bytes in
-      report.holder = path.withCString {
-        lx_device_holder($0, bytes.baseAddress!.assumingMemoryBound(to: CChar.self))
-      }
-      report.holderName = Text(UnsafeRawBufferPointer(bytes))
-    }
     return report
   }
 

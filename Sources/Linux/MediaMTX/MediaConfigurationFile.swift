@@ -2,22 +2,32 @@ import Appliance
 import CLinux
 import Wire
 
-/// The name and password with which this device's feeds publish. Made anew for every start of
-/// MediaMTX, so that nothing that was read once is of use for long.
+/// The names and passwords with which this device's feeds publish and its agent calls the API. Made
+/// anew for every start of MediaMTX, so that nothing that was read once is of use for long.
 public struct MediaCredentials: Equatable, Sendable {
   public var user = Text<16>("watchpost")
-  /// 128 random bits in hexadecimal.
+  /// Of the feeds: 128 random bits in hexadecimal.
   public var password: Text<32>
+  public var agentUser = Text<16>("watchpost-agent")
+  /// Of the agent, 128 other bits.
+  public var agentPassword: Text<32>
 
-  public init(password: Text<32>) { self.password = password }
+  public init(password: Text<32>, agentPassword: Text<32>) {
+    self.password = password
+    self.agentPassword = agentPassword
+  }
 
   public static func random() -> MediaCredentials {
+    MediaCredentials(password: word(), agentPassword: word())
+  }
+
+  private static func word() -> Text<32> {
     var bytes = InlineArray<16, UInt8>(repeating: 0)
     var span = bytes.mutableSpan
     span.withUnsafeMutableBytes { lx_random($0.baseAddress!, $0.count) }
-    var password = Text<32>()
-    for index in bytes.indices { password.append(hexadecimal: UInt64(bytes[index]), width: 2) }
-    return MediaCredentials(password: password)
+    var word = Text<32>()
+    for index in bytes.indices { word.append(hexadecimal: UInt64(bytes[index]), width: 2) }
+    return word
   }
 }
 
@@ -72,23 +82,38 @@ public enum MediaConfigurationFile {
     text.append("rtsp: yes\nrtspTransports: [tcp]\nrtspEncryption: \"no\"\nrtspAddress: :")
     text.append(decimal: UInt64(settings.rtspPort))
     text.append("\nrtmp: no\nhls: no\nwebrtc: no\nsrt: no\n")
-    appendUsers(credentials, to: &text)
+    appendUsers(credentials, configuration.rtsp, to: &text)
     appendPathDefaults(configuration.dataDirectory, life, to: &text)
     appendPaths(streams, to: &text)
     return text.fits ? text.count : nil
   }
 
-  /// Publishing only from this machine and with this life's password; reading for everybody; the
-  /// API and the metrics for this machine.
-  private static func appendUsers(_ credentials: MediaCredentials, to text: inout BoundedText) {
-    text.append("authInternalUsers:\n- user: ")
-    text.append(quoted: credentials.user)
+  /// Publishing, and the API with all that it brings, only from this machine and with this life's
+  /// passwords; reading for everybody, or for who knows the configured password.
+  private static func appendUsers(
+    _ credentials: MediaCredentials, _ readers: Configuration.RTSP, to text: inout BoundedText
+  ) {
+    text.append("authInternalUsers:\n")
+    append(Text(credentials.user), Text(credentials.password), here: true, to: &text)
+    text.append("  - action: publish\n")
+    append(Text(credentials.agentUser), Text(credentials.agentPassword), here: true, to: &text)
+    text.append("  - action: api\n  - action: metrics\n  - action: pprof\n")
+    text.append("  - action: playback\n")
+    let isOpen = readers.user.isEmpty
+    append(isOpen ? Text("any") : readers.user, readers.password, here: false, to: &text)
+    text.append("  - action: read\n")
+  }
+
+  @inline(never)
+  private static func append(
+    _ name: Text<32>, _ word: Text<64>, here: Bool, to text: inout BoundedText
+  ) {
+    text.append("- user: ")
+    text.append(quoted: name)
     text.append("\n  pass: ")
-    text.append(quoted: credentials.password)
-    text.append("\n  ips: [\"127.0.0.1\", \"::1\"]\n  permissions:\n  - action: publish\n")
-    text.append("- user: any\n  pass: \"\"\n  ips: []\n  permissions:\n  - action: read\n")
-    text.append("- user: any\n  pass: \"\"\n  ips: [\"127.0.0.1\", \"::1\"]\n  permissions:\n")
-    text.append("  - action: api\n  - action: metrics\n")
+    text.append(quoted: word)
+    text.append(here ? "\n  ips: [\"127.0.0.1\", \"::1\"]" : "\n  ips: []")
+    text.append("\n  permissions:\n")
   }
 
   /// Its own cleaner would delete by a wall clock that jumps: retention is the agent's.

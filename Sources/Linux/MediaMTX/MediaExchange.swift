@@ -1,5 +1,6 @@
 import Appliance
 import CLinux
+import Feed
 import Wire
 
 /// One call to MediaMTX's control API at a time, each over a loopback connection of its own.
@@ -61,13 +62,15 @@ public struct MediaExchange: ~Copyable {
 
   /// Begins a call to the API on this port of loopback. An answer only where it failed at once.
   /// `url` is where an added path pulls its stream from; empty: a feed publishes it. `records`: an
-  /// added path is recorded.
+  /// added path is recorded. `credentials` are the ones of this life.
   public mutating func begin(
-    _ request: MediaRequest, pulling url: Text<160> = .empty, records: Bool = false, port: UInt16
+    _ request: MediaRequest, pulling url: Text<160> = .empty, records: Bool = false, port: UInt16,
+    credentials: MediaCredentials
   ) -> MediaAnswer? {
     precondition(isIdle, "a call is outstanding")
     expect(request)
-    outgoing = MediaExchange.text(of: request, pulling: url, records: records, port: port)
+    outgoing = MediaExchange.text(
+      of: request, pulling: url, records: records, port: port, credentials)
     let loopback: UInt32 = 127 << 24 | 1
     let result = lx_connect(loopback, port)
     guard result >= 0 else { return fail(result == -LX_ECONNREFUSED ? .refused : .closed) }
@@ -108,7 +111,8 @@ public struct MediaExchange: ~Copyable {
   /// The request. One connection serves one call, so that a dead server's connection is never met
   /// again and nothing has to be told apart.
   private static func text(
-    of request: MediaRequest, pulling url: Text<160>, records: Bool, port: UInt16
+    of request: MediaRequest, pulling url: Text<160>, records: Bool, port: UInt16,
+    _ credentials: MediaCredentials
   ) -> RequestText {
     var text = RequestText()
     var body = Text<192>()
@@ -141,7 +145,9 @@ public struct MediaExchange: ~Copyable {
     }
     text.append(" HTTP/1.1\r\nHost: 127.0.0.1:")
     text.append(decimal: UInt64(port))
-    text.append("\r\nConnection: close\r\n")
+    text.append("\r\nConnection: close\r\nAuthorization: Basic ")
+    text.append(credentials.basic)
+    text.append("\r\n")
     if !body.isEmpty {
       text.append("Content-Type: application/json\r\nContent-Length: ")
       text.append(decimal: UInt64(body.count))
@@ -225,5 +231,17 @@ public struct MediaExchange: ~Copyable {
       pathCount = document.pathCount
       return .paths(pages: pageCount)
     }
+  }
+}
+
+extension MediaCredentials {
+  /// What the agent shows the API (RFC 7617).
+  fileprivate var basic: Text<68> {
+    var pair = Text<49>(agentUser)
+    pair.append(":")
+    pair.append(agentPassword)
+    var encoded = Text<68>()
+    pair.withBytes { encoded.append(base64: $0) }
+    return encoded
   }
 }

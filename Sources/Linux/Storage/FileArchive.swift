@@ -72,11 +72,18 @@ struct FileArchive: ~Copyable {
       for name in ["/state", "/recordings", "/snapshots"] as [StaticString] {
         folder.judge(folder.path(name).withCString { lx_mkdir($0) })
       }
+      // They have been root's, when everything still was.
+      handOver("/recordings", to: LX_USER_MEDIA)
+      handOver("/snapshots", to: LX_USER_JOBS)
     }
     watch.start()
     load()
     clockWrittenMs = nowMs
     beginScan()
+  }
+
+  private func handOver(_ name: StaticString, to user: lx_user) {
+    folder.judge(folder.path(name).withCString { lx_hand_over($0, user.rawValue) })
   }
 
   /// The partition is gone, or another one.
