@@ -32,7 +32,9 @@ func wpctl(
   let process = Process()
   process.executableURL = wpctlProgram
   process.arguments = arguments
-  process.environment = ["PATH": "/usr/bin:/bin"].merging(environment) { $1 }
+  // Nobody's own keys.
+  process.environment = ["PATH": "/usr/bin:/bin", "WATCHPOST_KEYS": folder.path + "/keys"]
+    .merging(environment) { $1 }
   process.standardInput = FileHandle.nullDevice
   process.standardOutput = try FileHandle(forWritingTo: files[0])
   process.standardError = try FileHandle(forWritingTo: files[1])
