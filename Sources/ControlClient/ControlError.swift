@@ -74,8 +74,8 @@ extension ControlError: CustomStringConvertible {
     case .protocolViolation(let device, .badMagic):
       "What answers at \(device) is no Watchpost device; check host and port."
     case .protocolViolation(let device, .seal):
-      "What came from \(device) is not what it has sealed: bytes were changed, left out or repeated "
-        + "on their way; the connection was ended, check the network and try again."
+      "What came from \(device) is not what it has sealed: bytes were changed, left out or "
+        + "repeated on their way; the connection was ended, check the network and try again."
     case .protocolViolation(let device, let error):
       "The answer of \(device) cannot be read (\(error)); check the network and the versions of "
         + "device and client."

@@ -26,8 +26,8 @@ public struct Introduction: Sendable {
     public var needsCode: Bool { report.pairing == .code }
   }
 
-  /// Asks the device who it is. Throws `ControlError`; `deviceKeyChanged` where the address is known
-  /// with another key, which nothing but `forget` changes.
+  /// Asks the device who it is. Throws `ControlError`; `deviceKeyChanged` where the address is
+  /// known with another key, which nothing but `forget` changes.
   public func ask() async throws -> Offer {
     do {
       let connection = try await ControlConnection.open(device, timeout: timeout)
@@ -166,9 +166,10 @@ extension PairingError: CustomStringConvertible {
         + "serial console."
     case .wrongCode(let device):
       "\(device) has another code than this one. Each code is good for five attempts, with pauses "
-        + "that grow, and for ten minutes; look at the newest one, in pairing.txt on the card or on "
-        + "the serial console. If it is the right one, the device has this client's key from "
-        + "before: let an admin remove it (`wpctl keys rm`), or make another key with `--keys FOLDER`."
+        + "that grow, and for ten minutes; look at the newest one, in pairing.txt on the card or "
+        + "on the serial console. If it is the right one, the device has this client's key from "
+        + "before: let an admin remove it (`wpctl keys rm`), or make another key with "
+        + "`--keys FOLDER`."
     case .keyInUse(let device):
       "\(device) has this client's key from before, but the secret that goes with it is not here; "
         + "let an admin remove the key (`wpctl keys rm`) and pair again, or make another key with "
@@ -183,7 +184,8 @@ extension PairingError: CustomStringConvertible {
       "\(device) has as many keys or connections as it takes; let an admin remove a key "
         + "(`wpctl keys rm`), or try again when others have gone."
     case .overtaken(let device):
-      "Somebody else was let in by \(device), or the time was over; open it once more and try again."
+      "Somebody else was let in by \(device), or the time was over; open it once more and try "
+        + "again."
     }
   }
 }

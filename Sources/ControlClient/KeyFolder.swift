@@ -41,7 +41,7 @@ public struct KeyFolder: Sendable, Equatable {
     let file = file(name)
     let opened = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard opened >= 0 else {
-      if errno == ENOENT { return nil }
+      if errno == ENOENT || errno == ENOTDIR { return nil }
       throw .unreadable(path: file, reason: reasonText)
     }
     defer { close(opened) }
@@ -187,15 +187,16 @@ extension KeyFolderError: CustomStringConvertible {
       "\(path) is missing, the key that the known devices have of this client; restore it from a "
         + "copy, or pair with the devices anew: `wpctl pair --again`."
     case .lineDamaged(let path, let line):
-      "Line \(line) of \(path) tells no device (ADDRESS KEY SECRET ROLE NAME); correct or remove it."
+      "Line \(line) of \(path) tells no device (ADDRESS KEY SECRET ROLE NAME); correct or "
+        + "remove it."
     case .unreadable(let path, let reason):
       "\(path) cannot be read (\(reason)); `--keys FOLDER` names another folder, `--plain` does "
         + "without keys."
     case .unwritable(let path, let reason):
       "\(path) cannot be written (\(reason)); `--keys FOLDER` names another folder."
     case .locked(let path):
-      "Another program has held \(path) for \(KeyFolder.patience.inSeconds.brief) s; try again when "
-        + "it is done."
+      "Another program has held \(path) for \(KeyFolder.patience.inSeconds.brief) s; try again "
+        + "when it is done."
     }
   }
 

@@ -2,7 +2,7 @@ import CSodium
 import Noise
 import Wire
 
-/// Bytes that nobody else is to see: they have one place, which is wiped when they end, and no text.
+/// Bytes that nobody else is to see: one place, which is wiped when they end, and no text.
 ///
 /// Whoever makes them fills them before anybody else gets them; from then on they are only read.
 final class SecretBytes: @unchecked Sendable, CustomStringConvertible {

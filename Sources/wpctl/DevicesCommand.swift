@@ -11,7 +11,7 @@ struct DevicesCommand: AsyncParsableCommand {
   struct List: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "ls", abstract: "Lists their addresses.")
-    @OptionGroup var options: LocalOptions
+    @OptionGroup var options: GlobalOptions
 
     func run() async throws {
       let devices = try KnownDevices(in: options.folder).all().map(KnownDeviceDocument.init)
@@ -36,7 +36,7 @@ struct DevicesCommand: AsyncParsableCommand {
         The device keeps this client's key: an admin removes it with `wpctl keys rm`. Other \
         addresses of the same device stay.
         """)
-    @OptionGroup var options: LocalOptions
+    @OptionGroup var options: GlobalOptions
     @Argument(help: ArgumentHelp("Addresses, as `wpctl devices` lists them.", valueName: "host"))
     var addresses: [DeviceAddress]
 
@@ -69,7 +69,7 @@ struct DevicesCommand: AsyncParsableCommand {
       discussion: """
         The line holds a secret. `-`, which reads it, keeps it out of the shell's history.
         """)
-    @OptionGroup var options: LocalOptions
+    @OptionGroup var options: GlobalOptions
     @Argument(help: ArgumentHelp("The line; `-`: standard input.", valueName: "line"))
     var line: [String]
 

@@ -3,32 +3,18 @@ import ControlClient
 import Foundation
 import Wire
 
-/// Where this client's keys are.
-struct FolderOption: ParsableArguments {
+/// Which key is shown to devices.
+struct KeyOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Where this client's keys are. Default: $WATCHPOST_KEYS, else ~/.config/watchpost.",
       valueName: "folder"))
   var keys: String?
 
-  var folder: KeyFolder { keys.map { KeyFolder($0) } ?? KeyFolder() }
-}
-
-/// What a command needs that asks no device.
-struct LocalOptions: ParsableArguments {
-  @OptionGroup var folderOption: FolderOption
-  @Flag(help: "Print JSON; the schemas are part of the source.") var json = false
-
-  var folder: KeyFolder { folderOption.folder }
-}
-
-/// Which key is shown to devices.
-struct KeyOptions: ParsableArguments {
-  @OptionGroup var folderOption: FolderOption
   @Flag(help: "Do without keys: plain connections, which others can read and change.")
   var plain = false
 
-  var folder: KeyFolder { folderOption.folder }
+  var folder: KeyFolder { keys.map { KeyFolder($0) } ?? KeyFolder() }
   var credentials: Credentials { plain ? .none : .folder(folder) }
 }
 

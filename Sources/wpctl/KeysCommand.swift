@@ -14,7 +14,7 @@ struct KeysCommand: AsyncParsableCommand {
         Makes one where there is none. The fingerprint is the first 16 bytes of the SHA-256 of the \
         public key.
         """)
-    @OptionGroup var options: LocalOptions
+    @OptionGroup var options: GlobalOptions
 
     func run() async throws {
       let identity = try ClientIdentity.findOrMake(in: options.folder)

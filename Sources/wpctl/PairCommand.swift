@@ -35,7 +35,7 @@ struct PairCommand: AsyncParsableCommand {
   func run() async throws {
     let device = try host ?? options.address()
     let introduction = Introduction(
-      to: device, from: options.keyOptions.folder, timeout: options.duration)
+      to: device, from: options.folder, timeout: options.duration)
     let offer = try await introduction.ask()
     if let known = offer.known, !again {
       // Proves it, and remembers this address if it is a new one.

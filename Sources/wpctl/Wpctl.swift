@@ -136,6 +136,8 @@ struct GlobalOptions: ParsableArguments {
     return device
   }
 
+  /// Where this client's keys are.
+  var folder: KeyFolder { keyOptions.folder }
   var credentials: Credentials { keyOptions.credentials }
 
   func connect() async throws -> ControlConnection {

@@ -69,21 +69,6 @@ import Testing
     #expect(keys.state.withLock { $0.plain } == [])
   }
 
-  /// More frames than one key is good for.
-  @Test func theKeysAreChangedOnTheWay() async throws {
-    try await with { device, own in
-      let connection = try await ControlConnection.open(
-        device, timeout: .seconds(30), as: .folder(own.folder))
-      for _ in 0..<33 {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-          for _ in 0..<2000 { group.addTask { try await connection.ping() } }
-          try await group.waitForAll()
-        }
-      }
-      await connection.close()
-    }
-  }
-
   // MARK: - Who it is
 
   /// Known by its name on the network, now asked by its address.
@@ -213,7 +198,8 @@ import Testing
   @Test func aLimitedHandshakeIsTriedAgain() async throws {
     let keys = FakeKeys { $0.refusals = [(.rateLimited, 1), (.rateLimited, 2)] }
     try await with(keys) { device, own in
-      let connection = try await ControlConnection.open(device, as: .folder(own.folder))
+      let connection = try await ControlConnection.open(
+        device, timeout: .seconds(50), as: .folder(own.folder))
       _ = try await connection.serverInfo()
       await connection.close()
     }
@@ -231,7 +217,10 @@ import Testing
       try await with(keys) { device, own in
         await #expect(
           throws: ControlError.handshakeRefused(device, .rateLimited(retryAfterMs: ms))
-        ) { try await ControlConnection.open(device, as: .folder(own.folder)) }
+        ) {
+          try await ControlConnection.open(
+            device, timeout: .seconds(50), as: .folder(own.folder))
+        }
       }
       #expect(keys.handshakes == count)
     }
@@ -308,6 +297,27 @@ import Testing
       await next.close()
     }
     #expect(keys.handshakes == 2)
+    #expect(keys.state.withLock { $0.plain } == [])
+  }
+
+  /// Every command takes the same folder, the exporter, too.
+  @Test func theExporterTakesAFolder() async throws {
+    let keys = FakeKeys()
+    try await with(keys) { device, own in
+      let found = AsyncStream.makeStream(of: String.self)
+      async let run = wpctl(
+        "exporter", "--listen", "127.0.0.1:0", "--keys", own.folder.path,
+        interruptedWhen: { output in
+          guard let address = output.split(separator: "/").dropFirst().first else { return false }
+          found.continuation.yield("\(address)")
+          return keys.handshakes > 0
+        }, by: SIGTERM)
+      for await address in found.stream.prefix(1) {
+        let answer = try await ListenAddress(address)!.get("/probe?target=\(device)")
+        #expect(answer.body.contains("\nwatchpost_up 1\n"))
+      }
+      #expect(try await run.code == 0)
+    }
     #expect(keys.state.withLock { $0.plain } == [])
   }
 
