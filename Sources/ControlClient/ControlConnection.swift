@@ -56,8 +56,8 @@ public final class ControlConnection: Sendable {
       device, credentials, timeout: limit, answers: limit, deadline: .now() + TimeAmount(limit))
   }
 
-  /// Connects once more in the same way. `timeout` bounds the connecting, `answers` each answer; nil:
-  /// the same.
+  /// Connects once more in the same way. `timeout` bounds the connecting, `answers` each answer
+  /// (nil: the same).
   public func reopened(
     timeout: Duration, answers: Duration? = nil
   ) async throws -> ControlConnection {
