@@ -89,6 +89,15 @@ public struct Appliance: ~Copyable {
     settle(now: now, &effects)
   }
 
+  // MARK: What the keys' keeper must know
+
+  /// The data partition can be written to.
+  public var storageIsThere: Bool { storage.isWritable }
+  /// Zero before the start.
+  public var bootID: BootID { BootID(facts.bootID) }
+  /// The number of this boot; 0: not known.
+  public var bootNumber: UInt32 { facts.bootCount }
+
   // MARK: Inputs
 
   private mutating func take(_ input: Input, now: Instant, _ effects: inout Effects) {

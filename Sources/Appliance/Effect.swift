@@ -60,7 +60,11 @@ public enum Breadcrumb: UInt8, Equatable, Sendable {
 
 public enum Signal: Equatable, Sendable { case terminate, kill }
 
-public enum PowerAction: UInt8, Equatable, Sendable { case none, reboot, powerOff }
+public enum PowerAction: UInt8, Equatable, Sendable {
+  case none, reboot, powerOff
+  /// Everything but the kernel begins anew, with the configuration as it is then.
+  case reload
+}
 
 public enum LED: Int, Equatable, Sendable {
   case power = 0

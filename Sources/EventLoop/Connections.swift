@@ -219,6 +219,7 @@ extension EventLoop where System: ~Copyable {
     messages.forgetUpload(of: index)
     dropPictures(of: index)
     dropJobs(of: index)
+    dropDecisions(of: index)
     noteSubscriberLeft(index)
     if sessions.slots[index].isSealed { forgetClient(index) }
     sessions.free(index)

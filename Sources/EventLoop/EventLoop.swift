@@ -37,7 +37,16 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
   /// The device's own key; zero until it is loaded.
   public var deviceKey = KeyPair()
   /// What has come of pairing since it was last looked at.
-  public var pairingEffects = PairingEffects.none
+  var pairingEffects = PairingEffects.none
+  /// What is kept of all this on the card, and who waits for that.
+  var keeping: Keeping
+  var decisions: Decisions
+  /// When keys, pairing, changes or the audit have to be looked at again.
+  var accessWake = Instant(ms: 0)
+  /// Some key has been taken away: its sessions are to end.
+  var endsRevoked = false
+  /// Another configuration is in force than the one that this life has read.
+  var wantsReload = false
 
   /// The time of this turn.
   public internal(set) var now: Instant
@@ -128,6 +137,8 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
         rate: control.requestRate, slots: UInt16(clamping: control.slots / 4 + 1)),
       seed: UInt32(truncatingIfNeeded: startUs))
     sealed = SealedSlots(memory.sealed, slots: control.slots)
+    keeping = Keeping(memory.keeping, held: memory.heldEffects)
+    decisions = Decisions(memory.decisions)
     health = UnsafeMutableRawBufferPointer(memory.health)
   }
 
@@ -145,6 +156,9 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
     resources = system.resources()
     sampledAt = now
     step(.started(facts))
+    keeping.mayBegin = true
+    record(AuditNote(.deviceStarted, detail: UInt64(facts.agentStarts)))
+    accessWake = now
     var line = Text<160>("watchpost ")
     line.append(facts.version)
     line.append(" started, life ")
@@ -167,6 +181,7 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
       case .source: sources += 1
       case .pictures: takePictures()
       case .jobs: takeJobs()
+      case .keeper: takeKept()
       }
     }
     if sources > 0 || !spawns.isEmpty { drainSources(ready) }
@@ -227,6 +242,7 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
     }
     deliverEvents()
     forgetMessages()
+    if accessWake <= now { serveAccess() }
     if now.since(sampledAt) >= Self.sampleMs { takeSample() }
     pictureWake = sendPictures()
     jobWake = serveJobs()
@@ -251,7 +267,7 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
     if sweep != nil || !spawns.isEmpty || canResume { return now }
     return min(
       min(min(appliance.nextDeadline, pictureWake), min(sessions.nextDeadline, backlogRetry)),
-      min(jobWake, sampledAt + Self.sampleMs))
+      min(min(jobWake, accessWake), sampledAt + Self.sampleMs))
   }
 
   /// Tells the machines and executes what they ask for.
@@ -312,6 +328,9 @@ public struct LoopMemory {
   let jobs: UnsafeMutableBufferPointer<Jobs.Entry>
   let access: AccessMemory
   let sealed: UnsafeMutableBufferPointer<UInt8>
+  let keeping: UnsafeMutableBufferPointer<UInt8>
+  let heldEffects: UnsafeMutableBufferPointer<HeldEffects.Entry>
+  let decisions: UnsafeMutableBufferPointer<Decisions.Entry>
 
   /// Claims from `arena` what a loop with this configuration holds. `messages` are
   /// `MessageRing.memory` bytes that need not be there before they are used.
@@ -357,7 +376,14 @@ public struct LoopMemory {
       audit: arena.claim(
         "access: audit", AuditRing.capacity * AuditEntry.size, of: UInt8.self),
       auditPlaces: arena.claim(
-        "access: audit, index", AuditRing.capacity, of: AuditRing.Place.self))
+        "access: audit, index", AuditRing.capacity, of: AuditRing.Place.self),
+      changes: arena.claim(
+        "access: changes of the configuration", ConfigurationChanges.memory, of: UInt8.self))
+    keeping = arena.claim("access: messages to the keeper", Keeping.memory, of: UInt8.self)
+    heldEffects = arena.claim(
+      "access: effects of changes", HeldEffects.capacity, of: HeldEffects.Entry.self)
+    decisions = arena.claim(
+      "access: requests that wait", Decisions.capacity, of: Decisions.Entry.self)
     sealed = arena.claim(
       "connection slots: keys", SealedSlots.bytes(configuration.control.slots), of: UInt8.self)
   }

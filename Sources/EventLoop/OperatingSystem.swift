@@ -69,6 +69,13 @@ public protocol OperatingSystem: ~Copyable {
   /// worker's.
   mutating func closeJob(_ entry: Int, hung: Bool)
 
+  // MARK: The keeper
+
+  /// Hands a message to the keeper (`KeeperRequest`). False: there is none, or its queue is full.
+  mutating func tellKeeper(_ message: UnsafeRawBufferPointer) -> Bool
+  /// The next thing that is to be said of the keeper, nil when there is nothing (any more).
+  mutating func nextKept() -> KeeperNews?
+
   // MARK: Everything else
 
   /// Fills memory with random bytes that nobody can foresee (getrandom(2)).
@@ -106,6 +113,8 @@ public enum Ready: Equatable, Sendable {
   case pictures
   /// `nextJob` has something to tell.
   case jobs
+  /// `nextKept` has something to tell.
+  case keeper
 }
 
 public enum Readiness: UInt8, Equatable, Sendable {

@@ -19,14 +19,17 @@ extension EventLoop where System: ~Copyable {
     case .subscribe, .unsubscribe, .subscriptionStatistics, .identify, .reboot, .shutdown,
       .serverInfo, .mediaServer, .cameraStatus, .streamStart, .streamStop, .sourceAdd,
       .sourceRemove, .publish, .alertList, .recordingStart, .recordingStop, .storageStatus,
-      .retentionSet, .cameraRecovery, .identity, .handshake:
+      .retentionSet, .cameraRecovery, .identity, .handshake, .pairingOpen, .pairingCancel:
       512
     case .recordingList: 4096
-    case .cameraList, .cameraCapabilities, .streamList, .sourceList, .logTail, .metrics:
+    case .cameraList, .cameraCapabilities, .streamList, .sourceList, .logTail, .metrics, .keyList,
+      .auditList, .changeList, .changeHistory:
       Limits.plainSize
-    // Pictures and the answers of jobs find their own room, later.
+    // Pictures, and the answers of jobs and of the keeper, find their own room, later.
     case .connection, .event, .message, .snapshot, .fileList, .fileInfo, .fileRead, .fileRemove,
-      .fileVerify, .retentionRun, .snapshotSave, nil:
+      .fileVerify, .retentionRun, .snapshotSave, .keyAdd, .keyRemove, .keyRotate, .keyChange,
+      .configurationText, .configurationCheck, .configurationStage, .changeApprove, .changeReject,
+      .changeApply, .changeConfirm, nil:
       refusalSize
     }
   }
@@ -73,6 +76,7 @@ extension EventLoop where System: ~Copyable {
         try beginSnapshot(index, header, payload, of: wanted.name)
         return 0
       default:
+        if try decide(index, header, request) { return 0 }
         guard let camera = jobCamera(of: request) else { break }
         try beginJob(index, header, payload, camera: camera)
         return 0
@@ -195,8 +199,18 @@ extension EventLoop where System: ~Copyable {
       try appliance.setRetention(wanted, now: now, effects: &effects)
       executeAll()
     case .identity: identity().encode(into: &payload)
+    case .keyList: writeKeys(into: &payload)
+    case .pairingOpen(let wanted):
+      try openPairing(index, role: wanted.role, into: &payload)
+    case .pairingCancel: try cancelPairing(index)
+    case .auditList(let wanted):
+      access.audit.page(from: wanted.cursor, lane: wanted.wantedLane, into: &payload)
+    case .changeList: access.changes.writeOpen(now: now, into: &payload)
+    case .changeHistory: access.changes.writeEnded(now: now, into: &payload)
     case .snapshot, .fileList, .fileInfo, .fileRead, .fileRemove, .fileVerify, .retentionRun,
-      .snapshotSave, .handshake:
+      .snapshotSave, .handshake, .keyAdd, .keyRemove, .keyRotate, .keyChange, .configurationText,
+      .configurationCheck, .configurationStage, .changeApprove, .changeReject, .changeApply,
+      .changeConfirm:
       preconditionFailure("answered elsewhere")
     }
   }

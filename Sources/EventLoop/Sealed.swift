@@ -174,7 +174,7 @@ extension EventLoop where System: ~Copyable {
     }
   }
 
-  private mutating func drawSecret(_ secret: inout InlineArray<32, UInt8>) {
+  mutating func drawSecret(_ secret: inout InlineArray<32, UInt8>) {
     var span = secret.mutableSpan
     span.withUnsafeMutableBytes { system.random(into: $0) }
   }
@@ -203,6 +203,7 @@ extension EventLoop where System: ~Copyable {
   private mutating func begin(_ index: Int, _ handle: KeyHandle) -> Status? {
     guard access.keys.isCurrent(handle) else { return .authentication }
     sealed[index].client = .key(handle, isProven: true)
+    sealed[index].begunAt = now
     let name = access.keys.name(of: handle)
     if access.keys.used(handle, now: now) { record(AuditNote(.keyRetired, subject: name)) }
     access.admission.opened(from: sessions.address(index), now: now)
@@ -228,6 +229,7 @@ extension EventLoop where System: ~Copyable {
     // It was counted nowhere before.
     guard access.keys.enter(handle) else { throw .busy }
     settlePairing(access.pairing.paired(ticket, now: now))
+    accessWake = now
     note(.keyPaired, index, subject: name)
     sealed[index].newSecret = InlineArray(repeating: 0)
     return handle
@@ -289,12 +291,16 @@ extension EventLoop where System: ~Copyable {
   }
 
   mutating func record(_ note: AuditNote) {
+    // It is to be kept.
+    if accessWake > access.audit.deadline { accessWake = now }
     access.audit.record(note, now: now, unixMs: appliance.clock.unixMs(at: now))
   }
 
   /// What a change of pairing means for the audit and for where its code is shown.
-  private mutating func settlePairing(_ effects: PairingEffects) {
+  mutating func settlePairing(_ effects: PairingEffects) {
+    guard !effects.isEmpty else { return }
     pairingEffects.insert(effects)
+    accessWake = now
   }
 }
 

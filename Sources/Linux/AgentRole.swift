@@ -74,6 +74,7 @@ public enum AgentRole {
     case .none: 0
     case .reboot: Int32(ServiceExit.reboot)
     case .powerOff: Int32(ServiceExit.powerOff)
+    case .reload: Int32(ServiceExit.reload)
     }
   }
 

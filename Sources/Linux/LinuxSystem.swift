@@ -287,6 +287,9 @@ extension LinuxSystem: OperatingSystem {
 
   public mutating func close(_ connection: Int32) { lx_close(connection) }
 
+  public mutating func tellKeeper(_ message: UnsafeRawBufferPointer) -> Bool { false }
+  public mutating func nextKept() -> KeeperNews? { nil }
+
   public mutating func random(into bytes: UnsafeMutableRawBufferPointer) {
     if let start = bytes.baseAddress { lx_random(start, bytes.count) }
   }

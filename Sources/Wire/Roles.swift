@@ -21,13 +21,15 @@ extension Kind {
     case .connection, .event, .message, .serverInfo, .mediaServer, .metrics, .alertList,
       .cameraList, .cameraStatus, .cameraCapabilities, .cameraRecovery, .streamList, .sourceList,
       .recordingList, .fileList, .fileInfo, .fileRead, .fileVerify, .subscribe, .unsubscribe,
-      .subscriptionStatistics:
+      .subscriptionStatistics, .keyRotate:
       .viewer
     case .snapshot, .snapshotSave, .streamStart, .streamStop, .sourceAdd, .sourceRemove,
       .recordingStart, .recordingStop, .publish:
       .operator
     case .logTail, .identify, .reboot, .shutdown, .storageStatus, .fileRemove, .retentionSet,
-      .retentionRun:
+      .retentionRun, .keyList, .keyAdd, .keyRemove, .keyChange, .pairingOpen, .pairingCancel,
+      .auditList, .configurationText, .configurationCheck, .configurationStage, .changeList,
+      .changeHistory, .changeApprove, .changeReject, .changeApply, .changeConfirm:
       .admin
     }
   }

@@ -60,6 +60,13 @@ struct FakeSystem: ~Copyable, OperatingSystem {
   var jobBytes: [Int: [UInt8]] = [:]
   /// Entries whose worker was ended.
   var hungJobs: [Int] = []
+  /// A keeper takes messages; what it was asked, and what it has not said yet.
+  var hasKeeper = false
+  var asked: [[UInt8]] = []
+  var keeperNews: [FakeNews] = []
+  enum FakeNews { case began, ended, said([UInt8]) }
+  private let said = UnsafeMutableRawBufferPointer.allocate(
+    byteCount: KeeperMessage.size, alignment: 16)
   private var list: [Ready] = []
   private var nextDescriptor: Int32 = 10
   /// Largest number of bytes of one reading.
@@ -250,6 +257,24 @@ struct FakeSystem: ~Copyable, OperatingSystem {
 
   mutating func execute(_ effect: Effect, for appliance: borrowing Appliance) {
     executed.append(effect)
+  }
+
+  mutating func tellKeeper(_ message: UnsafeRawBufferPointer) -> Bool {
+    guard hasKeeper else { return false }
+    asked.append([UInt8](message))
+    return true
+  }
+
+  mutating func nextKept() -> KeeperNews? {
+    guard !keeperNews.isEmpty else { return nil }
+    switch keeperNews.removeFirst() {
+    case .began: return .began
+    case .ended: return .ended
+    case .said(let message):
+      said.initializeMemory(as: UInt8.self, repeating: 0)
+      said.copyBytes(from: message)
+      return .said(UnsafeRawBufferPointer(rebasing: said[..<message.count]))
+    }
   }
 
   mutating func random(into bytes: UnsafeMutableRawBufferPointer) {

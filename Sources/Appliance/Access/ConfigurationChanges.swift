@@ -32,11 +32,28 @@ public struct ConfigurationChanges {
   /// As the configuration in force has it; `tick` does what follows from a change.
   public var policy: ChangePolicy
 
+  /// Bytes of memory that it needs, aligned for any value.
+  public static let memory = capacity * MemoryLayout<ConfigurationChange>.stride
+
+  /// A machine over `memory` bytes.
+  public init(_ memory: UnsafeMutableBufferPointer<UInt8>, _ policy: ChangePolicy) {
+    precondition(memory.count >= Self.memory, "too little memory for changes")
+    let places = UnsafeMutableRawPointer(memory.baseAddress!).bindMemory(
+      to: ConfigurationChange.self, capacity: Self.capacity)
+    self.init(
+      Table(
+        UnsafeMutableBufferPointer(start: places, count: Self.capacity),
+        repeating: ConfigurationChange()), policy)
+  }
+
   init(_ table: Table<ConfigurationChange>, _ policy: ChangePolicy) {
     precondition(table.count >= ConfigurationChanges.capacity, "too few places for changes")
     self.table = table
     self.policy = policy
   }
+
+  /// It has begun: changes are taken.
+  public var isRunning: Bool { phase != .waiting }
 
   // MARK: The start
 

@@ -233,6 +233,10 @@ public struct InitMachine {
     if service == .agent {
       if status == .code(ServiceExit.reboot) { return agentStopped(.reboot, now, &effects) }
       if status == .code(ServiceExit.powerOff) { return agentStopped(.powerOff, now, &effects) }
+      if status == .code(ServiceExit.reload) {
+        services[service.rawValue] = .off
+        return reload(now, &effects)
+      }
     }
     switch services[service.rawValue] {
     case .ending, .killed:

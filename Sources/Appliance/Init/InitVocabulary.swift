@@ -73,6 +73,8 @@ public enum ServiceExit {
   public static let reboot: UInt8 = 10
   /// The agent has stopped in order and wants the machine switched off.
   public static let powerOff: UInt8 = 11
+  /// The agent has stopped in order because the configuration has changed.
+  public static let reload: UInt8 = 12
 }
 
 /// What the job `bootPartition` found.

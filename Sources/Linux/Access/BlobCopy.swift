@@ -1,3 +1,4 @@
+import Appliance
 import CLinux
 import Wire
 
@@ -16,19 +17,7 @@ import Wire
 // What lies behind byte 24 + n is left over from a longer version, when the power went between
 // writing and cutting, and is nobody's.
 
-/// What is kept beside the data partition.
-enum Blob: UInt8 {
-  /// The device's X25519 private key.
-  case device = 1
-  case clients = 2
-  case changes = 3
-  /// `ConfigurationSwap`: which change of the configuration is under way, or in force.
-  case swap = 4
-  /// The text of a change; the sequence is its id, and there is one copy.
-  case staged = 5
-
-  static let keySize = 32
-
+extension Blob {
   var name: StaticString {
     switch self {
     case .device: "device"
@@ -50,10 +39,7 @@ enum Blob: UInt8 {
   }
 }
 
-/// What was found of the two copies of a blob.
-struct BlobCopies: Equatable {
-  var rawValue: UInt8 = 0
-
+extension BlobCopies {
   static let aDamaged = BlobCopies(rawValue: 1)
   static let bDamaged = BlobCopies(rawValue: 2)
   static let aMissing = BlobCopies(rawValue: 4)

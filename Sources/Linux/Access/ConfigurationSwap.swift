@@ -253,6 +253,17 @@ struct ConfigurationSwap {
 
   private func current() -> Current { read(path) }
 
+  /// The user's configuration, in `KeeperMemory.former`, or why it cannot be read; empty: there is
+  /// none.
+  func inForce() -> (UnsafeRawBufferPointer, KeeperDone) {
+    let none = UnsafeRawBufferPointer(start: nil, count: 0)
+    switch current() {
+    case .missing: return (none, KeeperDone(.done))
+    case .unreadable(let errno): return (none, KeeperDone(-errno))
+    case .there(let text): return (text, KeeperDone(.done))
+    }
+  }
+
   private func read(_ path: Text<160>) -> Current {
     let room = memory.former
     let count = path.withCString { lx_read_whole_file($0, room.baseAddress!, room.count) }

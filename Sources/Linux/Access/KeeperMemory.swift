@@ -1,3 +1,4 @@
+import Appliance
 import CLinux
 
 /// All memory that secrets and texts pass through: claimed once, locked, and wiped after each use.

@@ -1,3 +1,4 @@
+import Appliance
 import CLinux
 import Wire
 
@@ -86,13 +87,15 @@ public struct KeeperRole {
     if message.count > KeeperMessage.size {
       done.outcome = .tooLarge
     } else if let request {
-      done = obey(request, &reader)
+      done = obey(request, &reader, number)
     }
     done.number = number
     agent.tell(.done) { done.encode(into: &$0) }
   }
 
-  private mutating func obey(_ request: KeeperRequest, _ reader: inout ByteReader) -> KeeperDone {
+  private mutating func obey(
+    _ request: KeeperRequest, _ reader: inout ByteReader, _ number: UInt32
+  ) -> KeeperDone {
     guard hasBegun || request == .hello else { return KeeperDone(.malformed) }
     let bytes = reader.take(reader.remaining)
     switch request {
@@ -111,6 +114,10 @@ public struct KeeperRole {
       guard bytes.count <= KeeperMessage.pairingSize else { return KeeperDone(.tooLarge) }
       return KeeperDone(pairing.show(bytes))
     case .stage, .check, .apply, .rollBack, .drop: return change(request, bytes)
+    case .proof:
+      guard bytes.count <= StagedTexts.textSize else { return KeeperDone(.tooLarge) }
+      return StagedTexts.error(in: bytes).map { KeeperDone($0) } ?? KeeperDone(.done)
+    case .text: return tellText(bytes, number)
     }
   }
 
@@ -284,6 +291,21 @@ public struct KeeperRole {
       (bytes.count - 1).isMultiple(of: AuditLanes.recordSize)
     else { return KeeperDone(.malformed) }
     return KeeperDone(audit.append(Int(bytes[0]), UnsafeRawBufferPointer(rebasing: bytes[1...])))
+  }
+
+  /// Tells the text of a change, or the one in force.
+  private func tellText(_ bytes: UnsafeRawBufferPointer, _ number: UInt32) -> KeeperDone {
+    guard bytes.count == 4 else { return KeeperDone(.malformed) }
+    var reader = ByteReader(bytes)
+    let id = reader.read(UInt32.self)
+    let (text, done) = id == 0 ? swap.inForce() : texts.text(id)
+    guard done.outcome == .done else { return done }
+    guard text.count <= Limits.payloadSize else { return KeeperDone(.tooLarge) }
+    agent.tell(.text) { writer in
+      writer.write(number)
+      writer.write(text)
+    }
+    return done
   }
 
   private mutating func change(

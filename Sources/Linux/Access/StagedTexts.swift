@@ -50,14 +50,20 @@ struct StagedTexts {
 
   /// Whether what is staged is a right configuration on top of the board's own.
   func check(_ id: UInt32) -> KeeperDone {
+    let (text, done) = text(id)
+    guard done.outcome == .done else { return done }
+    return Self.error(in: text).map { KeeperDone($0) } ?? done
+  }
+
+  /// The text that is staged, in `KeeperMemory.staged`, or why there is none.
+  func text(_ id: UInt32) -> (UnsafeRawBufferPointer, KeeperDone) {
     let copy = read(id)
     switch copy.state {
-    case .missing: return KeeperDone(.unknown)
-    case .damaged: return KeeperDone(.damaged)
-    case .unreadable(let errno): return KeeperDone(-errno)
-    case .right: break
+    case .missing: return (copy.bytes, KeeperDone(.unknown))
+    case .damaged: return (copy.bytes, KeeperDone(.damaged))
+    case .unreadable(let errno): return (copy.bytes, KeeperDone(-errno))
+    case .right: return (copy.bytes, KeeperDone(.done))
     }
-    return Self.error(in: copy.bytes).map { KeeperDone($0) } ?? KeeperDone(.done)
   }
 
   /// Why a text is no right configuration on top of the board's own; nil: it is one.

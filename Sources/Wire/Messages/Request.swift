@@ -45,6 +45,26 @@ public enum Request {
   case identity
   /// Message 1 of a handshake, in place.
   case handshake(UnsafeRawBufferPointer)
+  case keyList
+  /// A checked `KeyRequest`, in place.
+  case keyAdd(UnsafeRawBufferPointer)
+  case keyRemove(KeyName)
+  case keyRotate(KeyRotation)
+  case keyChange(UnsafeRawBufferPointer)
+  case pairingOpen(PairingRequest)
+  case pairingCancel
+  case auditList(AuditRequest)
+  case configurationText(ChangeRequest)
+  /// A text, in place.
+  case configurationCheck(UnsafeRawBufferPointer)
+  /// A checked `StageRequest` with its text, in place.
+  case configurationStage(UnsafeRawBufferPointer)
+  case changeList
+  case changeHistory
+  case changeApprove(ChangeRequest)
+  case changeReject(ChangeRequest)
+  case changeApply(ChangeRequest)
+  case changeConfirm(ChangeRequest)
 
   /// The request in a checked frame.
   ///
@@ -113,6 +133,34 @@ public enum Request {
     case .alertList: return try bare(.alertList, payload)
     case .identity: return try bare(.identity, payload)
     case .handshake: return .handshake(try HandshakeForm.open(payload))
+    case .keyList: return try bare(.keyList, payload)
+    case .keyAdd:
+      let wanted = try KeyRequest.decode(payload)
+      guard !wanted.publicKey.isNone else { throw .invalidArgument }
+      return .keyAdd(payload)
+    case .keyRemove: return .keyRemove(try KeyName.decode(payload))
+    case .keyRotate: return .keyRotate(try KeyRotation.decode(payload))
+    case .keyChange:
+      let wanted = try KeyRequest.decode(payload)
+      guard wanted.publicKey.isNone else { throw .invalidArgument }
+      return .keyChange(payload)
+    case .pairingOpen: return .pairingOpen(try PairingRequest.decode(payload))
+    case .pairingCancel: return try bare(.pairingCancel, payload)
+    case .auditList: return .auditList(try AuditRequest.decode(payload))
+    case .configurationText: return .configurationText(try ChangeRequest.decode(payload))
+    case .configurationCheck:
+      guard payload.count > 0 else { throw .malformed }
+      guard payload.count <= Limits.configurationSize else { throw .tooLarge }
+      return .configurationCheck(payload)
+    case .configurationStage:
+      _ = try StageRequest.open(payload)
+      return .configurationStage(payload)
+    case .changeList: return try bare(.changeList, payload)
+    case .changeHistory: return try bare(.changeHistory, payload)
+    case .changeApprove: return .changeApprove(try ChangeRequest.decode(payload))
+    case .changeReject: return .changeReject(try ChangeRequest.decode(payload))
+    case .changeApply: return .changeApply(try ChangeRequest.decode(payload))
+    case .changeConfirm: return .changeConfirm(try ChangeRequest.decode(payload))
     }
   }
 

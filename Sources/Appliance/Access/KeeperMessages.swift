@@ -1,5 +1,3 @@
-import Appliance
-import CLinux
 import Wire
 
 /// What the agent and its keeper say to each other over a SOCK_SEQPACKET pair: whole messages of at
@@ -9,7 +7,7 @@ import Wire
 /// A request is its kind, three zero bytes, a number of the agent's choice (UInt32), and what the
 /// kind says. Each is answered by one `done` with that number, behind everything else that it
 /// brings about.
-enum KeeperRequest: UInt8 {
+public enum KeeperRequest: UInt8, Sendable {
   /// First message: the share of each audit lane (4 × UInt16, records), and whether the data
   /// partition is there (UInt8). Everything that is kept is told.
   case hello = 1
@@ -36,10 +34,14 @@ enum KeeperRequest: UInt8 {
   case rollBack = 11
   /// A change's id: it has ended, its text may go.
   case drop = 12
+  /// A change's id: its text is told; 0: what is in force.
+  case text = 13
+  /// A text: is it a right configuration?
+  case proof = 14
 }
 
 /// A reply is its kind, three zero bytes, and what the kind says.
-enum KeeperReply: UInt8 {
+public enum KeeperReply: UInt8, Sendable {
   /// `KeeperFacts`.
   case facts = 1
   /// `BlobNews`, then the bytes.
@@ -50,23 +52,25 @@ enum KeeperReply: UInt8 {
   case staged = 4
   /// `KeeperDone`.
   case done = 5
+  /// The request's number (UInt32), then the text that it has asked for.
+  case text = 6
 }
 
-enum KeeperMessage {
+public enum KeeperMessage {
   /// Bytes of the longest one, either way.
-  static let size = 32 * 1024
+  public static let size = 32 * 1024
   /// Bytes before what the kind of a request says.
-  static let requestHead = 8
-  static let replyHead = 4
+  public static let requestHead = 8
+  public static let replyHead = 4
   /// Bytes of the longest blob: 40 configuration changes of 416 bytes are the longest one, with a
   /// head; 64 client keys of 224 bytes are shorter.
-  static let blobSize = 20 * 1024
+  public static let blobSize = 20 * 1024
   /// Bytes of the longest text of pairing.txt.
-  static let pairingSize = 512
+  public static let pairingSize = 512
 }
 
 /// How a request ended.
-enum KeeperOutcome: UInt8 {
+public enum KeeperOutcome: UInt8, Sendable {
   case done = 0
   /// Nothing had to be done.
   case already = 1
@@ -90,48 +94,26 @@ enum KeeperOutcome: UInt8 {
   case missing = 11
   /// The disk failed; `errno` says how.
   case failing = 12
-
-  /// Of what CLinux returned: 0 or a negative errno.
-  init(_ result: Int32) {
-    switch -result {
-    case 0: self = .done
-    case Int32(LX_EROFS.rawValue), Int32(LX_EACCES.rawValue), Int32(LX_EPERM.rawValue):
-      self = .readOnly
-    case Int32(LX_ENOSPC.rawValue), Int32(LX_EDQUOT.rawValue): self = .full
-    case Int32(LX_ENOENT.rawValue), Self.notAFolder, Self.stale: self = .missing
-    default: self = .failing
-    }
-  }
-
-  /// ENOTDIR and ESTALE (errno(3)).
-  private static let notAFolder: Int32 = 20
-  private static let stale: Int32 = 116
 }
 
 /// How a request ended, and why.
-struct KeeperDone {
-  static let size = 140
-  var number: UInt32 = 0
-  var outcome = KeeperOutcome.done
+public struct KeeperDone {
+  public static let size = 140
+  public var number: UInt32 = 0
+  public var outcome = KeeperOutcome.done
   /// A positive errno, 0 where the kernel has not refused anything.
-  var errno: Int32 = 0
+  public var errno: Int32 = 0
   /// Of a text that is `wrong`.
-  var error = ConfigurationError()
+  public var error = ConfigurationError()
 
-  init(_ outcome: KeeperOutcome) { self.outcome = outcome }
+  public init(_ outcome: KeeperOutcome) { self.outcome = outcome }
 
-  /// Of what CLinux returned: 0 or a negative errno.
-  init(_ result: Int32) {
-    outcome = KeeperOutcome(result)
-    errno = -result
-  }
-
-  init(_ error: ConfigurationError) {
+  public init(_ error: ConfigurationError) {
     outcome = .wrong
     self.error = error
   }
 
-  func encode(into writer: inout ByteWriter) {
+  public func encode(into writer: inout ByteWriter) {
     writer.write(number)
     writer.write(outcome.rawValue)
     writer.zero(3)
@@ -142,7 +124,7 @@ struct KeeperDone {
   }
 
   /// nil: an outcome that this build does not know.
-  init?(from reader: inout ByteReader) {
+  public init?(from reader: inout ByteReader) {
     number = reader.read()
     guard let outcome = KeeperOutcome(rawValue: reader.read()) else { return nil }
     self.outcome = outcome
@@ -155,23 +137,23 @@ struct KeeperDone {
 }
 
 /// What holds of the keeper's folder, and what was found at the start.
-struct KeeperFacts {
-  static let size = 12
+public struct KeeperFacts {
+  public static let size = 12
 
-  enum Place: UInt8 {
+  public enum Place: UInt8, Sendable {
     case missing = 0
     case kept = 1
     /// It lies in memory: a board without a card. All of it is gone after the next start.
     case memory = 2
   }
-  enum Reset: UInt8 {
+  public enum Reset: UInt8, Sendable {
     case notAsked = 0
     case carriedOut = 1
     /// It was asked for, and could not be carried out; it is tried again at the next start.
     case failed = 2
   }
   /// What a power cut in the middle of a change of the configuration has left.
-  enum Repair: UInt8 {
+  public enum Repair: UInt8, Sendable {
     case notNeeded = 0
     /// The change is in force now, or is rolled back now, as was asked for.
     case finished = 1
@@ -183,19 +165,19 @@ struct KeeperFacts {
     case failed = 4
   }
 
-  var place = Place.missing
-  var reset = Reset.notAsked
-  var repair = Repair.notNeeded
+  public var place = Place.missing
+  public var reset = Reset.notAsked
+  public var repair = Repair.notNeeded
   /// All memory is locked.
-  var isLocked = false
+  public var isLocked = false
   /// The change that was applied and is not dropped yet; 0: none.
-  var applied: UInt32 = 0
+  public var applied: UInt32 = 0
   /// Why the folder could not be looked at: a positive errno.
-  var errno: Int32 = 0
+  public var errno: Int32 = 0
 
-  init() {}
+  public init() {}
 
-  func encode(into writer: inout ByteWriter) {
+  public func encode(into writer: inout ByteWriter) {
     writer.write(place.rawValue)
     writer.write(reset.rawValue)
     writer.write(repair.rawValue)
@@ -205,7 +187,7 @@ struct KeeperFacts {
   }
 
   /// nil: a value that this build does not know.
-  init?(from reader: inout ByteReader) {
+  public init?(from reader: inout ByteReader) {
     guard let place = Place(rawValue: reader.read()), let reset = Reset(rawValue: reader.read()),
       let repair = Repair(rawValue: reader.read())
     else { return nil }
@@ -218,11 +200,31 @@ struct KeeperFacts {
   }
 }
 
-/// What was found of a blob.
-struct BlobNews {
-  static let size = 20
+/// What the keeper keeps in two copies, each with a checksum and a sequence.
+public enum Blob: UInt8, Sendable {
+  /// The device's X25519 private key.
+  case device = 1
+  case clients = 2
+  case changes = 3
+  /// Which change of the configuration is under way, or in force.
+  case swap = 4
+  /// The text of a change; the sequence is its id, and there is one copy.
+  case staged = 5
 
-  enum State: UInt8 {
+  public static let keySize = 32
+}
+
+/// What was found of a blob's copies.
+public struct BlobCopies: Equatable, Sendable {
+  public var rawValue: UInt8
+  public init(rawValue: UInt8 = 0) { self.rawValue = rawValue }
+}
+
+/// What was found of a blob.
+public struct BlobNews {
+  public static let size = 20
+
+  public enum State: UInt8, Sendable {
     case loaded = 0
     /// It has never been kept.
     case none = 1
@@ -235,19 +237,19 @@ struct BlobNews {
     case unreadable = 4
   }
 
-  var blob = Blob.device
-  var state = State.none
-  var copies = BlobCopies()
+  public var blob = Blob.device
+  public var state = State.none
+  public var copies = BlobCopies()
   /// How storing what was made anew or mended went.
-  var storing = KeeperOutcome.done
+  public var storing = KeeperOutcome.done
   /// Of what is loaded; each `put` raises it.
-  var sequence: UInt64 = 0
+  public var sequence: UInt64 = 0
   /// A positive errno of reading or storing.
-  var errno: Int32 = 0
+  public var errno: Int32 = 0
 
-  init(_ blob: Blob) { self.blob = blob }
+  public init(_ blob: Blob) { self.blob = blob }
 
-  func encode(into writer: inout ByteWriter) {
+  public func encode(into writer: inout ByteWriter) {
     writer.write(blob.rawValue)
     writer.write(state.rawValue)
     writer.write(copies.rawValue)
@@ -258,7 +260,7 @@ struct BlobNews {
   }
 
   /// nil: a value that this build does not know.
-  init?(from reader: inout ByteReader) {
+  public init?(from reader: inout ByteReader) {
     guard let blob = Blob(rawValue: reader.read()), let state = State(rawValue: reader.read())
     else { return nil }
     self.blob = blob
@@ -273,24 +275,24 @@ struct BlobNews {
 }
 
 /// What was found of a lane of the audit.
-struct AuditNews {
-  static let size = 12
+public struct AuditNews {
+  public static let size = 12
 
-  var lane: UInt8 = 0
+  public var lane: UInt8 = 0
   /// `done`, or why it is not there.
-  var outcome = KeeperOutcome.done
+  public var outcome = KeeperOutcome.done
   /// No more records of the lane follow.
-  var isLast = true
+  public var isLast = true
   /// Bytes behind the last whole record: a torn one, which goes with the next append.
-  var torn: UInt8 = 0
+  public var torn: UInt8 = 0
   /// Records that were left out because there are more than may be.
-  var skipped: UInt32 = 0
+  public var skipped: UInt32 = 0
   /// A positive errno.
-  var errno: Int32 = 0
+  public var errno: Int32 = 0
 
-  init() {}
+  public init() {}
 
-  func encode(into writer: inout ByteWriter) {
+  public func encode(into writer: inout ByteWriter) {
     writer.write(lane)
     writer.write(outcome.rawValue)
     writer.write(isLast)
@@ -300,7 +302,7 @@ struct AuditNews {
   }
 
   /// nil: an outcome that this build does not know.
-  init?(from reader: inout ByteReader) {
+  public init?(from reader: inout ByteReader) {
     lane = reader.read()
     guard let outcome = KeeperOutcome(rawValue: reader.read()) else { return nil }
     self.outcome = outcome

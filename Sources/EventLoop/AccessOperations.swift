@@ -1,0 +1,267 @@
+import Appliance
+import Noise
+import Wire
+
+/// Operations with keys, pairing and the audit. All of them need a key: who may let others in is
+/// known by name.
+extension EventLoop where System: ~Copyable {
+  /// Begins an operation that is answered when the card has it. False: it is none of these.
+  mutating func decide(
+    _ index: Int, _ header: Header, _ request: Request
+  ) throws(Status) -> Bool {
+    switch request {
+    case .keyAdd(let bytes): try addKey(index, header, KeyRequest.decode(bytes))
+    case .keyRemove(let wanted): try removeKey(index, header, wanted.name)
+    case .keyRotate(let wanted): try rotateKey(index, header, wanted.publicKey)
+    case .keyChange(let bytes): try changeKey(index, header, KeyRequest.decode(bytes))
+    case .configurationText, .configurationCheck, .configurationStage, .changeApprove,
+      .changeReject, .changeApply, .changeConfirm:
+      try decideChange(index, header, request)
+    default: return false
+    }
+    return true
+  }
+
+  /// The name of a connection's key. `.permission`: it has none.
+  func keyName(of index: Int) throws(Status) -> Name {
+    guard sessions.slots[index].isSealed, case .key(let handle, true) = sealed[index].client else {
+      throw .permission
+    }
+    return access.keys.name(of: handle)
+  }
+
+  // MARK: Keys
+
+  private mutating func addKey(
+    _ index: Int, _ header: Header, _ wanted: KeyRequest
+  ) throws(Status) {
+    let by = try keyName(of: index)
+    var secret = InlineArray<32, UInt8>(repeating: 0)
+    drawSecret(&secret)
+    defer { secret = InlineArray(repeating: 0) }
+    let handle: KeyHandle
+    do throws(KeyError) {
+      let unixMs = appliance.clock.unixMs(at: now)
+      handle = try secret.span.withUnsafeBytes { (secret) throws(KeyError) in
+        try access.keys.add(
+          wanted.name, wanted.publicKey, secret: secret, role: wanted.role,
+          limits: KeyLimits(rate: wanted.rate, slots: wanted.slots, flags: wanted.flags),
+          addedBy: by, unixMs: unixMs)
+      }
+    } catch {
+      throw error.status
+    }
+    note(.keyAdded, index, subject: wanted.name)
+    try keysChanged(index, header, key: handle)
+  }
+
+  private mutating func removeKey(
+    _ index: Int, _ header: Header, _ name: Name
+  ) throws(Status) {
+    _ = try keyName(of: index)
+    do throws(KeyError) { try access.keys.remove(name) } catch { throw error.status }
+    note(.keyRemoved, index, subject: name)
+    try keysChanged(index, header)
+    endsRevoked = true
+  }
+
+  /// A client's own key: whoever has the old one may have a new one.
+  private mutating func rotateKey(
+    _ index: Int, _ header: Header, _ key: PublicKey
+  ) throws(Status) {
+    let name = try keyName(of: index)
+    var secret = InlineArray<32, UInt8>(repeating: 0)
+    drawSecret(&secret)
+    defer { secret = InlineArray(repeating: 0) }
+    let handle: KeyHandle
+    do throws(KeyError) {
+      handle = try secret.span.withUnsafeBytes { (secret) throws(KeyError) in
+        try access.keys.rotate(name, to: key, secret: secret, now: now)
+      }
+    } catch {
+      throw error.status
+    }
+    note(.keyRotated, index, subject: name)
+    try keysChanged(index, header, key: handle)
+  }
+
+  private mutating func changeKey(
+    _ index: Int, _ header: Header, _ wanted: KeyRequest
+  ) throws(Status) {
+    _ = try keyName(of: index)
+    do throws(KeyError) {
+      try access.keys.change(
+        wanted.name, role: wanted.role,
+        limits: KeyLimits(rate: wanted.rate, slots: wanted.slots, flags: wanted.flags))
+    } catch {
+      throw error.status
+    }
+    note(.keyChanged, index, subject: wanted.name)
+    try keysChanged(index, header)
+    endsRevoked = true
+  }
+
+  private mutating func keysChanged(
+    _ index: Int, _ header: Header, key: KeyHandle? = nil
+  ) throws(Status) {
+    if access.keys.takeChange() { keeping.clients.change() }
+    pairingEffects.insert(access.pairing.keys(hasAdmin: access.keys.hasAdmin))
+    try wait(index, header, for: .clients(keeping.clients.revision), key: key)
+  }
+
+  /// The list of keys.
+  func writeKeys(into payload: inout ByteWriter) {
+    KeyListHead(count: UInt16(access.keys.count)).encode(into: &payload)
+    for place in 0..<ClientKeys.capacity {
+      access.keys.entry(place, now: now)?.encode(into: &payload)
+    }
+  }
+
+  // MARK: Pairing
+
+  /// Opens pairing for somebody whom an admin tells the code.
+  mutating func openPairing(
+    _ index: Int, role: Role, into payload: inout ByteWriter
+  ) throws(Status) {
+    _ = try keyName(of: index)
+    guard access.keys.isLoaded else { throw .notSupported }
+    settlePairing(access.pairing.openByCode(bits: pairingBits(), role: role, now: now))
+    var reply = PairingReply(
+      openForMs: UInt32(clamping: access.pairing.openForMs(at: now)), code: Text())
+    access.pairing.code?.withText { reply.code = Text($0) }
+    reply.encode(into: &payload)
+  }
+
+  mutating func cancelPairing(_ index: Int) throws(Status) {
+    _ = try keyName(of: index)
+    settlePairing(access.pairing.cancel())
+  }
+
+  private mutating func pairingBits() -> UInt64 {
+    var bits: UInt64 = 0
+    withUnsafeMutableBytes(of: &bits) { system.random(into: $0) }
+    return bits
+  }
+
+  /// Somebody at the device has pressed its button.
+  mutating func pressed(_ press: Button.Press) {
+    switch press {
+    case .short:
+      guard access.keys.isLoaded else { return }
+      settlePairing(access.pairing.openByButton(now: now))
+    case .long: forgetEverything()
+    }
+    accessWake = now
+  }
+
+  /// Factory reset: nobody's key holds from here on, whatever the card says. The keeper makes a new
+  /// device key, and says so.
+  private mutating func forgetEverything() {
+    access.keys.reset()
+    _ = access.keys.takeChange()
+    if ask(.forget, { _ in }) == 0 { keeping.clients.change() }
+    record(AuditNote(.factoryReset))
+    endsRevoked = true
+    pairingEffects.insert(access.pairing.keys(hasAdmin: false))
+  }
+
+  // MARK: Once a turn
+
+  /// Does what has become due of keys, pairing, changes and the audit. Nothing most of the time:
+  /// `accessWake` says when.
+  @inline(never)
+  mutating func serveAccess() {
+    if access.keys.deadline <= now {
+      while let name = access.keys.expire(now: now) {
+        record(AuditNote(.keyRetired, subject: name))
+        endsRevoked = true
+      }
+    }
+    settlePairing(access.pairing.tick(now: now))
+    if access.keys.takeChange() { keeping.clients.change() }
+    executePairing()
+    tickChanges()
+    if endsRevoked {
+      endsRevoked = false
+      endRevoked()
+    }
+    keepImages()
+    keepAudit()
+    let decided = serveDecisions()
+    accessWake = min(decided, nextAccessDeadline)
+    if wantsReload, decisions.used == 0 { reload() }
+  }
+
+  private var nextAccessDeadline: Instant {
+    var wake = min(access.keys.deadline, access.pairing.deadline)
+    // A step that finds no room for its effects comes again when the card has answered.
+    if keeping.held.hasRoom { wake = min(wake, access.changes.nextDeadline) }
+    guard keeping.isThere else { return wake }
+    wake = min(wake, min(keeping.clients.deadline, keeping.changes.deadline))
+    if !keeping.isAppending { wake = min(wake, access.audit.deadline) }
+    return min(wake, keeping.retryAt)
+  }
+
+  private mutating func keepImages() {
+    greetKeeper()
+    guard keeping.isThere else { return }
+    if keeping.retryAt <= now {
+      keeping.retryAt = now + Keeping.retryMs
+      let isWanted = keeping.isMissing || !access.audit.isRestored
+      let hasData = appliance.storageIsThere
+      keeping.isMissing = false
+      if isWanted { _ = ask(.retry) { $0.write(hasData) } }
+    }
+    if keeping.clients.isDue(at: now), access.keys.isLoaded { keepClients() }
+    if keeping.changes.isDue(at: now), access.changes.isRunning { keepChanges() }
+    if keeping.pairingIsNews { showPairing() }
+  }
+
+  private mutating func keepClients() {
+    withUnsafeTemporaryAllocation(byteCount: ClientKeys.imageCapacity, alignment: 8) { image in
+      defer { Wiping.wipe(image) }
+      let size = access.keys.encode(into: image, now: now)
+      let number = ask(.clients) { $0.write(UnsafeRawBufferPointer(rebasing: image[..<size])) }
+      if number != 0 { keeping.clients.ask(number) }
+    }
+  }
+
+  private mutating func keepChanges() {
+    withUnsafeTemporaryAllocation(byteCount: ConfigurationChanges.imageSize, alignment: 8) {
+      let image = UnsafeMutableRawBufferPointer(rebasing: $0[..<ConfigurationChanges.imageSize])
+      access.changes.encode(into: image, now: now)
+      let number = ask(.changes) { $0.write(UnsafeRawBufferPointer(image)) }
+      if number != 0 { keeping.changes.ask(number) }
+    }
+  }
+
+  // MARK: What pairing asks for
+
+  private mutating func executePairing() {
+    while !pairingEffects.isEmpty {
+      let effects = pairingEffects
+      pairingEffects = .none
+      let state = UInt64(access.pairing.status.rawValue)
+      if effects.contains(.opened) { record(AuditNote(.pairingOpened, detail: state)) }
+      if effects.contains(.closed) { record(AuditNote(.pairingClosed)) }
+      if effects.contains(.voided) { record(AuditNote(.pairingVoided)) }
+      if effects.contains(.show) || effects.contains(.withdraw) || effects.contains(.opened) {
+        keeping.pairingIsNews = true
+      }
+      if effects.contains(.wantCode) {
+        pairingEffects.insert(access.pairing.renew(bits: pairingBits(), now: now))
+      }
+    }
+  }
+
+  /// Has the keeper show the code, or take it away.
+  private mutating func showPairing() {
+    let code = access.pairing.code
+    let number = ask(.pairing) { writer in
+      guard let code else { return }
+      code.withText { writer.write($0) }
+      writer.write(Text<128>("\n\nThis code lets one client in: type it into `wpctl pair`.\n"))
+    }
+    if number != 0 { keeping.pairingIsNews = false }
+  }
+}

@@ -1,0 +1,185 @@
+import Appliance
+import Noise
+import Wire
+
+/// Changes of the configuration: the machine decides, the card keeps what it has decided, and only
+/// then anything is done about it or anybody told.
+extension EventLoop where System: ~Copyable {
+  var changeTime: ChangeTime {
+    ChangeTime(now: now, unixMs: appliance.clock.unixMs(at: now))
+  }
+
+  /// Begins an operation with changes.
+  mutating func decideChange(
+    _ index: Int, _ header: Header, _ request: Request
+  ) throws(Status) {
+    let by = try keyName(of: index)
+    guard keeping.isThere else { throw .storageUnavailable }
+    guard keeping.held.hasRoom, decisions.used < Decisions.capacity else { throw .busy }
+    var effects = ChangeEffects()
+    let id: UInt32
+    switch request {
+    case .configurationText(let wanted):
+      try wait(index, header, for: .queued, change: wanted.id)
+      return
+    case .configurationCheck(let text):
+      let number = ask(.proof) { $0.write(text) }
+      guard number != 0 else { throw .storageUnavailable }
+      try wait(index, header, for: .asked(number))
+      return
+    case .configurationStage(let bytes): id = try stage(bytes, by: by, &effects)
+    case .changeApprove(let wanted):
+      id = wanted.id
+      try access.changes.approve(id, by: by, at: changeTime, &effects)
+    case .changeReject(let wanted):
+      id = wanted.id
+      try access.changes.reject(id, by: by, at: changeTime, &effects)
+    case .changeApply(let wanted):
+      id = wanted.id
+      try access.changes.apply(id, by: by, at: changeTime, &effects)
+    case .changeConfirm(let wanted):
+      id = wanted.id
+      try access.changes.confirm(
+        id, by: by, acceptedAt: sealed[index].begunAt, at: changeTime, &effects)
+    default: preconditionFailure("no operation with changes")
+    }
+    hold(effects)
+    try wait(index, header, for: .changes(keeping.changes.revision), change: id)
+  }
+
+  /// The text goes to the keeper at once; one that nobody knows of after a power cut is nobody's.
+  private mutating func stage(
+    _ bytes: UnsafeRawBufferPointer, by name: Name, _ effects: inout ChangeEffects
+  ) throws(Status) -> UInt32 {
+    let (head, bytes) = try StageRequest.open(bytes)
+    var text = ConfigurationText()
+    text.version = head.version
+    text.ring = head.ring
+    text.digest = ConfigurationDigest(sha256Of: bytes)
+    text.size = UInt32(bytes.count)
+    let id = try access.changes.stage(text, by: name, at: changeTime, &effects)
+    if effects.count > 0, ask(.stage, { $0.write(id); $0.write(bytes) }) == 0 {
+      // The machine asks for the check, which finds no text: the change is refused.
+      log(LogLine(.warning, Text("the keeper could not take the text of a change")))
+    }
+    return id
+  }
+
+  /// Keeps the effects of a step until the card has what they rest on.
+  mutating func hold(_ effects: ChangeEffects) {
+    if effects.mustKeep { keeping.changes.change() }
+    for index in 0..<effects.count {
+      keeping.held.append(effects[index], revision: keeping.changes.revision)
+    }
+    accessWake = now
+    releaseKept()
+  }
+
+  /// The card has an image, or has refused it.
+  mutating func release(isKept: Bool) {
+    releaseKept()
+    guard !isKept else { return }
+    while let revision = keeping.held.nextRevision, keeping.changes.hasFailed(revision) {
+      fail(keeping.held.removeFirst())
+    }
+  }
+
+  private mutating func releaseKept() {
+    while let revision = keeping.held.nextRevision, keeping.changes.isKept(revision) {
+      execute(keeping.held.removeFirst())
+    }
+  }
+
+  mutating func tickChanges() {
+    guard access.changes.nextDeadline <= now, keeping.held.hasRoom else { return }
+    var effects = ChangeEffects()
+    access.changes.tick(at: changeTime, &effects)
+    hold(effects)
+  }
+
+  // MARK: Effects
+
+  private mutating func execute(_ effect: ChangeEffect) {
+    switch effect {
+    case .check(let id): askAbout(.check, id)
+    case .apply(let id): askAbout(.apply, id)
+    case .rollBack(let id): askAbout(.rollBack, id)
+    case .forget(let id): askAbout(.drop, id)
+    case .tell(let news): tell(news)
+    }
+  }
+
+  /// What cannot be kept is not done either.
+  private mutating func fail(_ effect: ChangeEffect) {
+    var effects = ChangeEffects()
+    switch effect {
+    case .check(let id): access.changes.checked(id, .lost, at: changeTime, &effects)
+    case .apply(let id): access.changes.applied(id, succeeded: false, at: changeTime, &effects)
+    case .rollBack(let id):
+      access.changes.rolledBack(id, succeeded: false, at: changeTime, &effects)
+    case .forget: return
+    case .tell(let news): tell(news)
+    }
+    hold(effects)
+  }
+
+  /// A request that gets no answer is asked for again by the machine, or has failed for it.
+  private mutating func askAbout(_ request: KeeperRequest, _ id: UInt32) {
+    let number = ask(request) { $0.write(id) }
+    guard number != 0 else { return }
+    for place in keeping.underWay.indices where keeping.underWay[place].number == 0 {
+      keeping.underWay[place] = Keeping.ChangeStep(number: number, request: request, id: id)
+      return
+    }
+  }
+
+  mutating func stepDone(_ step: Keeping.ChangeStep, _ done: KeeperDone) {
+    var effects = ChangeEffects()
+    let isDone = done.outcome == .done || done.outcome == .already
+    switch step.request {
+    case .check:
+      let check: ChangeCheck =
+        isDone ? .right : done.outcome == .wrong ? .wrong(done.error) : .lost
+      access.changes.checked(step.id, check, at: changeTime, &effects)
+    case .apply:
+      access.changes.applied(step.id, succeeded: isDone, at: changeTime, &effects)
+    case .rollBack:
+      // Somebody has put another one there by hand: there is nothing to go back from.
+      let isBack = isDone || done.outcome == .changedElsewhere
+      access.changes.rolledBack(step.id, succeeded: isBack, at: changeTime, &effects)
+    default: return
+    }
+    hold(effects)
+  }
+
+  private mutating func tell(_ news: ChangeNews) {
+    let code: AuditCode
+    switch news.what {
+    case .staged: code = .changeStaged
+    case .refused, .expired: code = .changeDropped
+    case .approved: code = .changeApproved
+    case .rejected: code = .changeRejected
+    case .applied:
+      code = .changeApplied
+      wantsReload = true
+    case .confirmed: code = .changeConfirmed
+    case .rolledBack:
+      code = .changeRolledBack
+      wantsReload = true
+    case .rollBackFailed:
+      log(LogLine(.warning, Text("a change could not be rolled back; it is tried again")))
+      return
+    }
+    let ring = access.changes.entry(of: news.id, now: now)?.ring ?? Name()
+    record(AuditNote(code, key: news.key, subject: ring, detail: UInt64(news.id)))
+  }
+
+  /// The configuration has changed: the agent ends in order, and begins with the new one.
+  mutating func reload() {
+    guard stopping == nil else { return }
+    wantsReload = false
+    effects.removeAll()
+    try? appliance.stop(.reload, now: now, effects: &effects)
+    executeAll()
+  }
+}
