@@ -22,11 +22,28 @@ public final class ClientIdentity: @unchecked Sendable {
     "# The key of this Watchpost client. Whoever has it can pass for this client.\n"
   private static let mark = "watchpost-key 1 "
 
-  /// nil: this client has none yet.
+  /// The client's own; nil: it has none yet.
   public static func find(in folder: KeyFolder) throws(KeyFolderError) -> ClientIdentity? {
-    guard let bytes = try folder.read(file) else { return nil }
+    try find(file, in: folder)
+  }
+
+  /// The one that a device knows this client by; nil: it is not here.
+  static func find(
+    for device: KnownDevice, in folder: KeyFolder
+  ) throws(KeyFolderError) -> ClientIdentity? {
+    guard let key = device.clientKey else { return try find(in: folder) }
+    for name in [file] + folder.names(file + "-") {
+      if let identity = try find(name, in: folder), identity.publicKey == key { return identity }
+    }
+    return nil
+  }
+
+  private static func find(
+    _ name: String, in folder: KeyFolder
+  ) throws(KeyFolderError) -> ClientIdentity? {
+    guard let bytes = try folder.read(name) else { return nil }
     guard let identity = bytes.withBytes({ read($0) }) else {
-      throw .keyDamaged(path: folder.file(file))
+      throw .keyDamaged(path: folder.file(name))
     }
     return identity
   }
@@ -37,16 +54,30 @@ public final class ClientIdentity: @unchecked Sendable {
     return try folder.locked { () throws(KeyFolderError) in
       // Somebody else may have been faster.
       if let identity = try find(in: folder) { return identity }
-      let privateKey = SecretBytes.random()
-      let identity = ClientIdentity(privateKey)
-      try folder.write(
-        file,
-        [
-          SecretBytes(title + mark), privateKey.withBytes { Hexadecimal.encode($0) },
-          SecretBytes(" \(identity.publicKey.text)\n"),
-        ])
-      return identity
+      return try make(file, in: folder)
     }
+  }
+
+  /// Makes another one, in a file of its own until all devices know it.
+  static func makeNext(in folder: KeyFolder) throws(KeyFolderError) -> ClientIdentity {
+    try folder.locked { () throws(KeyFolderError) in try make(nil, in: folder) }
+  }
+
+  /// The name of the file of a key that is not the client's own yet.
+  static func file(of key: PublicKey) -> String { "\(file)-\(key.text.prefix(16))" }
+
+  private static func make(
+    _ name: String?, in folder: KeyFolder
+  ) throws(KeyFolderError) -> ClientIdentity {
+    let privateKey = SecretBytes.random()
+    let identity = ClientIdentity(privateKey)
+    try folder.write(
+      name ?? file(of: identity.publicKey),
+      [
+        SecretBytes(title + mark), privateKey.withBytes { Hexadecimal.encode($0) },
+        SecretBytes(" \(identity.publicKey.text)\n"),
+      ])
+    return identity
   }
 
   private static func read(_ bytes: UnsafeRawBufferPointer) -> ClientIdentity? {

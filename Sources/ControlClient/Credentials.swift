@@ -37,8 +37,9 @@ extension ControlConnection {
   }
 
   private func shakeHands(with known: KnownDevice, _ folder: KeyFolder) async throws {
-    guard let identity = try ClientIdentity.find(in: folder) else {
-      throw KeyFolderError.keyMissing(path: folder.file(ClientIdentity.file))
+    guard let identity = try ClientIdentity.find(for: known, in: folder) else {
+      let file = known.clientKey.map { ClientIdentity.file(of: $0) } ?? ClientIdentity.file
+      throw KeyFolderError.keyMissing(path: folder.file(file))
     }
     do {
       try await shakeHands(

@@ -4,6 +4,7 @@ import Foundation
 ///
 /// ```
 /// key            this client's key pair
+/// key-…          another one, that some devices know already
 /// known-devices  the devices that it has a key at
 /// lock           held by whoever changes one of them
 /// ```
@@ -68,6 +69,12 @@ public struct KeyFolder: Sendable, Equatable {
       done += count
     }
     return bytes
+  }
+
+  /// The files whose names begin so, without those that are being written.
+  func names(_ beginning: String) -> [String] {
+    let names = try? FileManager.default.contentsOfDirectory(atPath: path)
+    return (names ?? []).filter { $0.hasPrefix(beginning) && !$0.contains(".") }.sorted()
   }
 
   private func checkFolder() throws(KeyFolderError) {
@@ -138,6 +145,16 @@ public struct KeyFolder: Sendable, Equatable {
     _ = fsync(folder)
     close(folder)
   }
+
+  /// Gives a file the name of another one, whose place it takes. Only while locked.
+  func move(_ name: String, to other: String) throws(KeyFolderError) {
+    guard rename(file(name), file(other)) == 0 else {
+      throw .unwritable(path: file(other), reason: reasonText)
+    }
+  }
+
+  /// Only while locked.
+  func remove(_ name: String) { unlink(file(name)) }
 
   private func writeAll(_ piece: UnsafeRawBufferPointer, to file: Int32) -> Bool {
     var done = 0

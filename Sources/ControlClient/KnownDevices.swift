@@ -11,14 +11,17 @@ public struct KnownDevice: Sendable {
   public let role: Role?
   /// The device's, as it called itself then.
   public let name: String
+  /// The key by which the device knows this client; nil: the one in `key`.
+  let clientKey: PublicKey?
 
   public var fingerprint: Fingerprint { Fingerprint(publicKey) }
 
   init(
-    address: DeviceAddress, publicKey: PublicKey, secret: SecretBytes, role: Role?, name: String
+    address: DeviceAddress, publicKey: PublicKey, secret: SecretBytes, role: Role?, name: String,
+    clientKey: PublicKey? = nil
   ) {
     (self.address, self.publicKey, self.secret) = (address, publicKey, secret)
-    (self.role, self.name) = (role, name)
+    (self.role, self.name, self.clientKey) = (role, name, clientKey)
   }
 }
 
@@ -29,7 +32,9 @@ public struct KnownDevice: Sendable {
 /// 10.0.0.5:4710 3fde…690d e39e…5954 admin barn
 /// ```
 ///
-/// What stands behind the name, and lines that begin with `#`, say nothing and are kept.
+/// A sixth field, `client=PUBLIC-KEY`, names the key that the device knows this client by, where it
+/// has changed keys. What else stands behind the name, and lines that begin with `#`, say nothing
+/// and are kept.
 public struct KnownDevices: Sendable {
   public let folder: KeyFolder
 
@@ -64,7 +69,7 @@ public struct KnownDevices: Sendable {
           Line(
             KnownDevice(
               address: other.address, publicKey: device.publicKey, secret: device.secret,
-              role: device.role, name: device.name)))
+              role: device.role, name: device.name, clientKey: device.clientKey)))
       }
       try store(lines + [Line(device)])
     }
@@ -108,7 +113,8 @@ public struct KnownDevices: Sendable {
       let secret = device.secret.withBytes { Hexadecimal.encode($0) }
       let role = device.role.map { "\($0)" } ?? "-"
       let name = String(device.name.map { $0.isWhitespace ? "-" : $0 }).printable
-      let tail = Array(" \(role) \(name.isEmpty ? "-" : name)\n".utf8)
+      let client = device.clientKey.map { " client=\($0.text)" } ?? ""
+      let tail = Array(" \(role) \(name.isEmpty ? "-" : name)\(client)\n".utf8)
       let whole = SecretBytes(count: head.count + secret.count + tail.count)
       whole.bytes.copyBytes(from: head)
       secret.withBytes {
@@ -131,10 +137,15 @@ public struct KnownDevices: Sendable {
       else { return nil }
       let publicKey = key.withBytes { PublicKey($0) }
       guard !publicKey.isNone else { return nil }
+      var clientKey: PublicKey?
+      if fields.count > 5, fields[5].starts(with: "client=".utf8) {
+        clientKey = PublicKey(text: String(decoding: fields[5].dropFirst(7), as: UTF8.self))
+        if clientKey == nil { return nil }
+      }
       return KnownDevice(
         address: address, publicKey: publicKey, secret: secret,
         role: Role(word: String(decoding: fields[3], as: UTF8.self)),
-        name: String(decoding: fields[4], as: UTF8.self))
+        name: String(decoding: fields[4], as: UTF8.self), clientKey: clientKey)
     }
   }
 

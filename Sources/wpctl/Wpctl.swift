@@ -25,7 +25,8 @@ struct Wpctl: AsyncParsableCommand {
       PublishCommand.self, MessagesCommand.self, EventsCommand.self, LogsCommand.self,
       MetricsCommand.self, AlertsCommand.self, ExporterCommand.self, SubscriptionsCommand.self,
       SupportCommand.self,
-      PairCommand.self, DevicesCommand.self, KeysCommand.self,
+      PairCommand.self, PairingCommand.self, DevicesCommand.self, KeysCommand.self,
+      AuditCommand.self, ConfigCommand.self,
       PingCommand.self, DiscoverCommand.self, IdentifyCommand.self, RebootCommand.self,
       ShutdownCommand.self,
     ])

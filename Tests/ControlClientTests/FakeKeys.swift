@@ -15,6 +15,8 @@ final class FakeKeys: Sendable {
     var refusals: [(status: Status, retryAfterMs: UInt32)] = []
     /// What a newcomer's first sealed frame is refused with.
     var newcomer: Status?
+    /// What new keys are refused with.
+    var grants: Status?
     /// Sealed frames, counted from 1, of which a bit is changed on the way.
     var damaged = 0
     var handshakes = 0
@@ -73,6 +75,7 @@ final class FakeSeal {
   private let keys: FakeKeys
   private var pair = KeyPair()
   private var transport = Transport()
+  private var client = PublicKey()
   private var newcomer: (key: PublicKey, secret: [UInt8])?
   private var sent = 0
 
@@ -89,7 +92,7 @@ final class FakeSeal {
     let kind = Kind(rawValue: header.kind)!
     if isOpen {
       keys.state.withLock { $0.sealed.append(kind) }
-      return prove(header)
+      return prove(header) ?? grant(header, kind, payload)
     }
     switch kind {
     case .identity:
@@ -131,6 +134,26 @@ final class FakeSeal {
     }
   }
 
+  /// A new key, for another client or for this one.
+  private func grant(_ header: Header, _ kind: Kind, _ payload: [UInt8]) -> [UInt8]? {
+    guard kind == .keyAdd || kind == .keyRotate else { return nil }
+    return keys.state.withLock { state in
+      if let status = state.grants {
+        return built { Frame.refusal(to: header, status, into: $0) }
+      }
+      let place = kind == .keyAdd ? 32 : 0
+      let key = payload[place..<place + 32].withUnsafeBytes { PublicKey($0) }
+      let role = kind == .keyAdd ? Role(rawValue: payload[64])! : .admin
+      let secret = FakeKeys.bytes(UInt8(100 + state.clients.count))
+      if kind == .keyRotate { state.clients.removeAll { $0.key == client } }
+      state.clients.append((key, secret, role))
+      var grant = KeyGrant()
+      grant.devicePublicKey = pair.publicKey
+      for index in secret.indices { grant.secret[index] = secret[index] }
+      return built { Frame.reply(to: header, grant, into: $0) }
+    }
+  }
+
   private func begin(_ header: Header, _ payload: [UInt8]) -> [UInt8] {
     var responder = payload.prefix(HandshakeForm.size).withUnsafeBytes {
       let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: $0.count, alignment: 8)
@@ -138,7 +161,6 @@ final class FakeSeal {
       return copy
     }.prologue(pair)
     var message = Array(payload.dropFirst(HandshakeForm.size))
-    var client = PublicKey()
     var name = ""
     let isRead = message.withUnsafeMutableBytes { message in
       guard let found = try? responder.read(message, key: pair) else { return false }
