@@ -130,6 +130,13 @@ import Testing
       .refused(operation: .ping, status: 900, detail: 0, message: "No."),
       .ended(status: 21, message: "Silent for too long."), .protocolViolation(device, .badMagic),
       .protocolViolation(device, .payloadChecksum), .malformedAnswer(.health),
+      .protocolViolation(device, .seal),
+      .forbidden(device, operation: .reboot, role: nil, message: "No."),
+      .forbidden(device, operation: .reboot, role: .operator, message: "No."),
+      .deviceKeyChanged(
+        device, known: Fingerprint(FakeKeys(1).publicKey),
+        shown: Fingerprint(FakeKeys(2).publicKey)),
+      .handshakeRefused(device, .rateLimited(retryAfterMs: 1)), .keys(.locked(path: "/k")),
     ]
     for error in errors {
       #expect("\(error)".hasSuffix("."))
@@ -156,7 +163,10 @@ import Testing
   ) async throws {
     let device = try await FakeDevice(behaviour)
     let address = DeviceAddress(host: "127.0.0.1", port: device.port)
-    let connection = try await ControlConnection.open(address, timeout: timeout)
+    // Connecting has all the time that it takes beside many other suites.
+    let first = try await ControlConnection.open(address, timeout: .seconds(50))
+    await first.close()
+    let connection = try await first.reopened(timeout: .seconds(50), answers: timeout)
     await #expect(throws: error(address)) { _ = try await connection.health() }
     await connection.close()
     await device.stop()

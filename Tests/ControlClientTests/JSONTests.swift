@@ -21,6 +21,14 @@ import Testing
     ("removed", ["files", "rm", "cam-front/a.mp4", "cam-front/b.jpg"]), ("storage", ["storage"]),
     ("retention", ["retention"]), ("retention", ["retention", "set", "--age", "30d"]),
     ("retention", ["retention", "set", "--manual"]), ("retention-run", ["retention", "run"]),
+    ("keys", ["keys"]), ("grant", ["keys", "add", "desk", String(repeating: "1f", count: 32)]),
+    ("done", ["keys", "rm", "desk"]), ("done", ["keys", "change", "anna-laptop", "--rate", "9"]),
+    ("pairing", ["pairing", "open"]), ("done", ["pairing", "cancel"]),
+    ("configuration", ["config", "get"]), ("configuration", ["config", "get", "41"]),
+    ("changes", ["config", "pending"]), ("changes", ["config", "history"]),
+    ("shown-change", ["config", "show", "41"]), ("change", ["config", "approve", "41"]),
+    ("change", ["config", "reject", "41"]), ("change", ["config", "apply", "41"]),
+    ("change", ["config", "confirm", "41"]),
   ])
   func documents(schema: String, arguments: [String]) async throws {
     let run = try await against(.golden, arguments + ["--json"])
@@ -42,7 +50,7 @@ import Testing
   @Test(arguments: [
     ("event", ["events", "--count", "2"]), ("log-line", ["logs"]),
     ("log-line", ["logs", "--previous", "--media"]),
-    ("message", ["messages", "--count", "2"]),
+    ("message", ["messages", "--count", "2"]), ("audit-entry", ["audit"]),
   ])
   func lines(schema: String, arguments: [String]) async throws {
     let run = try await against(.golden, arguments + ["--json"])
@@ -58,7 +66,9 @@ import Testing
       "status", "cameras", "camera", "streams", "metrics", "subscriptions", "ping", "done",
       "event", "log-line", "discover", "snapshot", "sources", "publish", "message", "alerts",
       "recordings", "recording", "files", "file", "removed", "storage", "retention",
-      "retention-run", "download", "support",
+      "retention-run", "download", "support", "pair", "device", "devices", "forgotten", "own-key",
+      "keys", "grant", "rotation", "pairing", "audit-entry", "change", "changes", "shown-change",
+      "configuration", "proof",
     ]
     #expect(Set(files) == Set(used.map { $0 + ".json" }))
   }
