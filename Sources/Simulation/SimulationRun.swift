@@ -156,7 +156,7 @@ public final class SimulationRun {
     world.coverage.note("life ends \(end)")
     world.forgetUnkept()
     switch end {
-    case .crash, .stopped(.none):
+    case .crash, .stopped(.none), .stopped(.reload):
       world.endLife(cut: false)
       world.pass(ms: 1000)
     case .powerCut, .stopped(.reboot), .stopped(.powerOff):

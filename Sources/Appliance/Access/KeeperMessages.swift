@@ -7,7 +7,7 @@ import Wire
 /// A request is its kind, three zero bytes, a number of the agent's choice (UInt32), and what the
 /// kind says. Each is answered by one `done` with that number, behind everything else that it
 /// brings about.
-public enum KeeperRequest: UInt8 {
+public enum KeeperRequest: UInt8, Sendable {
   /// First message: the share of each audit lane (4 × UInt16, records), and whether the data
   /// partition is there (UInt8). Everything that is kept is told.
   case hello = 1
@@ -41,7 +41,7 @@ public enum KeeperRequest: UInt8 {
 }
 
 /// A reply is its kind, three zero bytes, and what the kind says.
-public enum KeeperReply: UInt8 {
+public enum KeeperReply: UInt8, Sendable {
   /// `KeeperFacts`.
   case facts = 1
   /// `BlobNews`, then the bytes.
@@ -70,7 +70,7 @@ public enum KeeperMessage {
 }
 
 /// How a request ended.
-public enum KeeperOutcome: UInt8 {
+public enum KeeperOutcome: UInt8, Sendable {
   case done = 0
   /// Nothing had to be done.
   case already = 1
@@ -201,7 +201,7 @@ public struct KeeperFacts {
 }
 
 /// What the keeper keeps in two copies, each with a checksum and a sequence.
-public enum Blob: UInt8 {
+public enum Blob: UInt8, Sendable {
   /// The device's X25519 private key.
   case device = 1
   case clients = 2
@@ -215,7 +215,7 @@ public enum Blob: UInt8 {
 }
 
 /// What was found of a blob's copies.
-public struct BlobCopies: Equatable {
+public struct BlobCopies: Equatable, Sendable {
   public var rawValue: UInt8
   public init(rawValue: UInt8 = 0) { self.rawValue = rawValue }
 }
