@@ -42,13 +42,11 @@ import Wire
     requests = fixture.requests
     #expect(requests.contains(.forget))
     fixture.answer(.forget, .failing)
-    fixture.loop.system.asked = []
     fixture.pass(ms: KeptImage.retryMs)
     requests = fixture.requests
     #expect(requests.contains(.forget))
     // Whoever has come in since is kept again: a reset takes everything with it.
     fixture.answer(.forget, .done)
-    fixture.loop.system.asked = []
     fixture.pass(ms: 3 * KeptImage.retryMs)
     requests = fixture.requests
     #expect(requests.contains(.clients) && !requests.contains(.forget))
@@ -96,9 +94,10 @@ extension Fixture {
     message(.blob) { BlobNews(blob).encode(into: &$0) }
   }
 
-  /// Answers the newest request of a kind.
+  /// Answers the newest request of a kind; `requests` are those that come then.
   fileprivate mutating func answer(_ request: KeeperRequest, _ outcome: KeeperOutcome) {
     let asked = loop.system.asked.last { $0[0] == request.rawValue } ?? []
+    loop.system.asked = []
     var done = KeeperDone(outcome)
     done.number = (0..<4).reduce(0) { $0 | UInt32(asked[4 + $1]) << (8 * $1) }
     tell([.said(message(.done) { done.encode(into: &$0) })])
