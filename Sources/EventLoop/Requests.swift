@@ -22,7 +22,8 @@ extension EventLoop where System: ~Copyable {
       .retentionSet, .cameraRecovery, .identity, .handshake, .pairingOpen, .pairingCancel:
       512
     case .recordingList: 4096
-    case .keyList, .auditList, .changeList, .changeHistory, .cameraList, .cameraCapabilities, .streamList, .sourceList, .logTail, .metrics:
+    case .cameraList, .cameraCapabilities, .streamList, .sourceList, .logTail, .metrics, .keyList,
+      .auditList, .changeList, .changeHistory:
       Limits.plainSize
     // Pictures, and the answers of jobs and of the keeper, find their own room, later.
     case .connection, .event, .message, .snapshot, .fileList, .fileInfo, .fileRead, .fileRemove,
@@ -203,7 +204,7 @@ extension EventLoop where System: ~Copyable {
       try openPairing(index, role: wanted.role, into: &payload)
     case .pairingCancel: try cancelPairing(index)
     case .auditList(let wanted):
-      access.audit.page(from: wanted.cursor, lane: wanted.lane, into: &payload)
+      access.audit.page(from: wanted.cursor, lane: wanted.wantedLane, into: &payload)
     case .changeList: access.changes.writeOpen(now: now, into: &payload)
     case .changeHistory: access.changes.writeEnded(now: now, into: &payload)
     case .snapshot, .fileList, .fileInfo, .fileRead, .fileRemove, .fileVerify, .retentionRun,

@@ -40,4 +40,49 @@ extension Example {
     entry.subject = "cam-front"
     return entry
   }()
+
+  static let keyRequest: KeyRequest = {
+    var request = KeyRequest()
+    request.name = "bernds-tablet"
+    request.publicKey = publicKey
+    request.role = .operator
+    request.flags = .loadTest
+    request.slots = 12
+    request.rate = 250
+    return request
+  }()
+
+  /// What the key of `keyRequest` may do from now on.
+  static let keyChange: KeyRequest = {
+    var request = keyRequest
+    request.publicKey = PublicKey()
+    request.role = .viewer
+    return request
+  }()
+
+  static let keyGrant: KeyGrant = {
+    var grant = KeyGrant()
+    grant.devicePublicKey = publicKey
+    for index in grant.secret.indices { grant.secret[index] = UInt8(0xA0 + index) }
+    return grant
+  }()
+
+  static let pairingReply = PairingReply(openForMs: 600_000, code: "7K3M-0WXY-9ABC")
+
+  static let keyRequests: [Example] = [
+    request(.keyList, id: 40), request(.keyAdd, id: 41, keyRequest),
+    request(.keyRemove, id: 42, KeyName(name: "bernds-tablet")),
+    request(.keyRotate, id: 43, KeyRotation(publicKey: publicKey)),
+    request(.keyChange, id: 44, keyChange),
+    request(.pairingOpen, id: 45, PairingRequest(role: .viewer)), request(.pairingCancel, id: 46),
+    request(.auditList, id: 47, AuditRequest(cursor: 4711, lane: .keys)),
+  ]
+
+  static let keyReplies: [Example] = [
+    reply(.keyList, id: 40, KeyListHead(count: 1), [key]), reply(.keyAdd, id: 41, keyGrant),
+    reply(.keyRemove, id: 42), reply(.keyRotate, id: 43, keyGrant), reply(.keyChange, id: 44),
+    reply(.pairingOpen, id: 45, pairingReply), reply(.pairingCancel, id: 46),
+    reply(
+      .auditList, id: 47, AuditListHead(nextCursor: 4712, overwritten: 17, count: 1), [auditEntry]),
+  ]
 }

@@ -30,4 +30,39 @@ extension Example {
     entry.message = "`control.slot` is no key; write `control.slots`."
     return entry
   }()
+
+  /// The text of a configuration.
+  static let text = [UInt8]("name = barn\ncontrol.slots = 64\n".utf8)
+
+  static let stageRequest = StageRequest(version: "2026.3.1", ring: "barns")
+
+  static let proof: ConfigurationProof = {
+    var proof = ConfigurationProof()
+    proof.line = 2
+    proof.column = 1
+    proof.message = "`control.slot` is no key; write `control.slots`."
+    return proof
+  }()
+
+  static let changeRequests: [Example] = [
+    request(.configurationText, id: 48, ChangeRequest(id: 41)),
+    request(.configurationCheck, id: 49, title: "configurationCheck, a text", body: text),
+    request(
+      .configurationStage, id: 50, title: "configurationStage with its text",
+      layouts: ["StageRequest"], body: bytes(of: stageRequest) + text),
+    request(.changeList, id: 51), request(.changeHistory, id: 52),
+    request(.changeApprove, id: 53, ChangeRequest(id: 41)),
+    request(.changeReject, id: 54, ChangeRequest(id: 41)),
+    request(.changeApply, id: 55, ChangeRequest(id: 41)),
+    request(.changeConfirm, id: 56, ChangeRequest(id: 41)),
+  ]
+
+  static let changeReplies: [Example] = [
+    reply(.configurationText, id: 48, title: "configurationText, a text", body: text),
+    reply(.configurationCheck, id: 49, proof), reply(.configurationStage, id: 50, change),
+    reply(.changeList, id: 51, ChangeListHead(count: 1), [change]),
+    reply(.changeHistory, id: 52, ChangeListHead(count: 1), [change]),
+    reply(.changeApprove, id: 53, change), reply(.changeReject, id: 54, change),
+    reply(.changeApply, id: 55, change), reply(.changeConfirm, id: 56, change),
+  ]
 }

@@ -21,6 +21,16 @@ struct Example: Sendable, CustomTestStringConvertible {
   }
 
   var payload: [UInt8] { [UInt8](bytes[Limits.headerSize...]) }
+
+  /// Where a configuration's text begins that has no length of its own; nil: it has none.
+  var textStart: Int? {
+    switch Kind(rawValue: header.kind) {
+    case .configurationCheck where !header.isReply: 0
+    case .configurationText where header.isReply: 0
+    case .configurationStage where !header.isReply: StageRequest.size
+    default: nil
+    }
+  }
 }
 
 extension Example {
@@ -53,7 +63,7 @@ extension Example {
         .publish, id: 23, title: "publish in one part", layouts: ["PublishPart"], body: publishChunk
       ),
       request(.alertList, id: 24),
-    ] + fileRequests + accessRequests
+    ] + fileRequests + accessRequests + keyRequests + changeRequests
 
   static let replies: [Example] =
     [
@@ -76,7 +86,7 @@ extension Example {
       reply(.sourceRemove, id: 21), reply(.sourceList, id: 22, SourceListHead(count: 2), sources),
       reply(.publish, id: 23, PublishReply(sequence: 7, subscribers: 12)),
       reply(.alertList, id: 24, AlertListHead(count: 2), alerts),
-    ] + fileReplies + accessReplies
+    ] + fileReplies + accessReplies + keyReplies + changeReplies
 
   /// A connection beyond the slots: about the connection, request id 0.
   static let busy = Example(

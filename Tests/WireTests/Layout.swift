@@ -99,6 +99,9 @@ extension PublicKey: WireField {
 extension LogSource: WireField {
   func wireBytes(size: Int) -> [UInt8] { [rawValue] }
 }
+extension Role: WireField {
+  func wireBytes(size: Int) -> [UInt8] { rawValue.wireBytes(size: size) }
+}
 extension FileKind: WireField {
   func wireBytes(size: Int) -> [UInt8] { [rawValue] }
 }

@@ -33,6 +33,11 @@ import Testing
       "Welcome": Welcome.size,
       "ChangeEntry": ChangeEntry.size,
       "ChangeListHead": ChangeListHead.size,
+      "KeyRequest": KeyRequest.size, "KeyName": KeyName.size, "KeyRotation": KeyRotation.size,
+      "KeyGrant": KeyGrant.size, "PairingRequest": PairingRequest.size,
+      "PairingReply": PairingReply.size, "AuditRequest": AuditRequest.size,
+      "ChangeRequest": ChangeRequest.size, "StageRequest": StageRequest.size,
+      "ConfigurationProof": ConfigurationProof.size,
     ]
     #expect(Set(Layout.all.keys) == Set(sizes.keys))
     for layout in Layout.all.values {
@@ -117,6 +122,16 @@ import Testing
     check(AlertListHead(count: 2))
     check(Example.metrics[operation: 1])
     check(Example.change)
+    check(Example.keyRequest)
+    check(KeyName(name: "bernds-tablet"))
+    check(KeyRotation(publicKey: Example.publicKey))
+    check(Example.keyGrant)
+    check(PairingRequest(role: .viewer))
+    check(Example.pairingReply)
+    check(AuditRequest(cursor: 4711, lane: .keys))
+    check(ChangeRequest(id: 41))
+    check(Example.stageRequest)
+    check(Example.proof)
     check(ChangeListHead(count: 2))
     check(Refusal(.busy, retryAfterMs: 500, detail: 7))
   }

@@ -12,7 +12,7 @@ import Testing
       }
       #expect(name == "\(kind)")
     }
-    #expect(Example.requests.count == 39)
+    #expect(Example.requests.count == 56)
   }
 
   @Test func argumentsArrive() throws {
@@ -35,6 +35,11 @@ import Testing
   @Test func wrongLengths() {
     for kind in Kind.all where ![.connection, .event, .message].contains(kind) {
       let right = Example.requests.first { $0.header.kind == kind.rawValue }!.payload
+      if let start = Example.requests.first(where: { $0.header.kind == kind.rawValue })?.textStart {
+        #expect(error(kind, right.prefix(start)) == .malformed, "\(kind)")
+        #expect(error(kind, right + zeros(8193)) == .tooLarge, "\(kind)")
+        continue
+      }
       #expect(error(kind, right + zeros(65)) == .malformed, "\(kind)")
       if !right.isEmpty, kind != .ping {
         #expect(error(kind, right.dropLast()) == .malformed, "\(kind)")
@@ -124,7 +129,7 @@ import Testing
   }
 
   @Test func unknownOperations() {
-    for kind in [UInt16(0), 40, 0x7FFF, 0x8000, 0x8001, 0xFFFF] {
+    for kind in [UInt16(0), 57, 0x7FFF, 0x8000, 0x8001, 0xFFFF] {
       #expect(error(Header(kind: kind, requestID: 1), zeros(3)) == .unknownOperation)
     }
   }

@@ -179,6 +179,8 @@ import Testing
       let least = HandshakeForm.size + HandshakeForm.firstOverhead
       return "\(least) … \(least + Limits.handshakePayloadSize) bytes"
     }
+    if request.header.kind == Kind.configurationCheck.rawValue { return "n" }
+    if request.layouts == ["StageRequest"] { return "\(StageRequest.size) + n" }
     if request.layouts == ["PublishPart"] { return "\(PublishPart.size) + n" }
     return request.payload.isEmpty ? "–" : "\(request.payload.count)"
   }

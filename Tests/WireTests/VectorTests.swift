@@ -90,6 +90,17 @@ import Testing
 
   @Test func decodedFilesAreTheEncodedOnes() throws {
     try expect("recording-start-reply", Example.recording)
+    try expect("key-add-request", Example.keyRequest)
+    try expect("key-add-reply", Example.keyGrant)
+    try expect("pairing-open-reply", Example.pairingReply)
+    try expect("audit-list-request", AuditRequest(cursor: 4711, lane: .keys))
+    try expect("configuration-check-reply", Example.proof)
+    try expect("change-approve-reply", Example.change)
+    try read("configuration-stage-request") { payload in
+      let (head, text) = try StageRequest.open(payload)
+      #expect(head == Example.stageRequest)
+      #expect([UInt8](text) == Example.text)
+    }
     try expect("file-info-reply", Example.segment)
     try expect("file-verify-reply", Example.verdict)
     try expect("storage-status-reply", Example.storage)
@@ -116,6 +127,7 @@ import Testing
 
   /// What follows the layouts that are no lists.
   private static let tails = [
+    "StageRequest": "# the text",
     "MetricValues": "# values", "LogHead": "# text", "SnapshotPart": "# bytes of the JPEG",
     "PublishPart": "# bytes of the message", "MessagePart": "# bytes of the message",
     "BulkPart": "# bytes of the answer",

@@ -140,20 +140,20 @@ public struct KeeperDone {
 public struct KeeperFacts {
   public static let size = 12
 
-  public enum Place: UInt8 {
+  public enum Place: UInt8, Sendable {
     case missing = 0
     case kept = 1
     /// It lies in memory: a board without a card. All of it is gone after the next start.
     case memory = 2
   }
-  public enum Reset: UInt8 {
+  public enum Reset: UInt8, Sendable {
     case notAsked = 0
     case carriedOut = 1
     /// It was asked for, and could not be carried out; it is tried again at the next start.
     case failed = 2
   }
   /// What a power cut in the middle of a change of the configuration has left.
-  public enum Repair: UInt8 {
+  public enum Repair: UInt8, Sendable {
     case notNeeded = 0
     /// The change is in force now, or is rolled back now, as was asked for.
     case finished = 1
@@ -224,7 +224,7 @@ public struct BlobCopies: Equatable, Sendable {
 public struct BlobNews {
   public static let size = 20
 
-  public enum State: UInt8 {
+  public enum State: UInt8, Sendable {
     case loaded = 0
     /// It has never been kept.
     case none = 1

@@ -185,28 +185,30 @@ public struct PairingReply: Payload, Equatable {
 /// ```
 public struct AuditRequest: Payload, Equatable {
   public static let size = 16
-  private static let allLanes: UInt8 = 255
+  private static let allLanes = Code<AuditLane>(rawValue: 255)
 
   public var cursor: UInt64
-  /// nil: all of them.
-  public var lane: AuditLane?
+  private var lane: Code<AuditLane>
 
+  /// - Parameter lane: nil: all of them.
   public init(cursor: UInt64 = 0, lane: AuditLane? = nil) {
     self.cursor = cursor
-    self.lane = lane
+    if let lane { self.lane = Code(lane) } else { self.lane = Self.allLanes }
   }
+
+  /// nil: all of them.
+  public var wantedLane: AuditLane? { lane.known }
 
   public init(from reader: inout ByteReader) throws(Status) {
     cursor = reader.read()
-    let number = reader.read(UInt8.self)
+    lane = reader.read()
     try reader.expectZero(7)
-    lane = AuditLane(rawValue: number)
-    guard lane != nil || number == Self.allLanes else { throw .invalidArgument }
+    guard lane.known != nil || lane == Self.allLanes else { throw .invalidArgument }
   }
 
   public func encode(into writer: inout ByteWriter) {
     writer.write(cursor)
-    writer.write(lane?.rawValue ?? Self.allLanes)
+    writer.write(lane)
     writer.zero(7)
   }
 }
