@@ -86,7 +86,7 @@ let package = Package(
     .target(
       name: "ControlClient",
       dependencies: [
-        "Wire", .product(name: "NIOCore", package: "swift-nio"),
+        "Wire", "Noise", "CSodium", .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -121,7 +121,7 @@ let package = Package(
     .testTarget(
       name: "ControlClientTests",
       dependencies: [
-        "ControlClient", "Wire", "Appliance", "wpctl",
+        "ControlClient", "Wire", "Noise", "Appliance", "wpctl",
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"),

@@ -72,6 +72,8 @@ void cs_hmac_sha256(
   sodium_memzero(&state, sizeof state);
 }
 
+void cs_random(void *bytes, size_t count) { randombytes_buf(bytes, count); }
+
 void cs_wipe(void *bytes, size_t count) { sodium_memzero(bytes, count); }
 
 bool cs_equal(const void *one, const void *other, size_t count) {

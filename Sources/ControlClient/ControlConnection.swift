@@ -12,6 +12,9 @@ public final class ControlConnection: Sendable {
   /// What other clients publish to the topic `messages`, likewise.
   public let messages: AsyncStream<Message>
 
+  let credentials: Credentials
+  /// That of this client's key; nil: the connection is plain.
+  let role = NIOLockedValueBox<Role?>(nil)
   private let channel: any Channel
   private let timeout: TimeAmount
   /// When everything must be over, if there is such a time.
@@ -24,11 +27,12 @@ public final class ControlConnection: Sendable {
   public static let messageQueue = 64
 
   private init(
-    device: DeviceAddress, events: AsyncStream<EventMessage>, messages: AsyncStream<Message>,
-    channel: any Channel, timeout: TimeAmount, deadline: NIODeadline?,
-    ending: NIOLockedValueBox<ControlError?>
+    device: DeviceAddress, credentials: Credentials, events: AsyncStream<EventMessage>,
+    messages: AsyncStream<Message>, channel: any Channel, timeout: TimeAmount,
+    deadline: NIODeadline?, ending: NIOLockedValueBox<ControlError?>
   ) {
     self.device = device
+    self.credentials = credentials
     self.events = events
     self.messages = messages
     self.channel = channel
@@ -38,28 +42,46 @@ public final class ControlConnection: Sendable {
   }
 
   /// Connects. `timeout` bounds the connecting and each answer.
-  public static func open(_ device: DeviceAddress, timeout: Duration = .seconds(5)) async throws
-    -> ControlConnection
-  {
-    try await open(device, timeout: timeout, answers: timeout, deadline: nil)
-  }
-
-  /// Connects. `timeout` bounds the connecting, `answers` each answer.
-  static func open(_ device: DeviceAddress, timeout: Duration, answers: Duration) async throws
-    -> ControlConnection
-  {
-    try await open(device, timeout: timeout, answers: answers, deadline: nil)
+  public static func open(
+    _ device: DeviceAddress, timeout: Duration = .seconds(5), as credentials: Credentials = .none
+  ) async throws -> ControlConnection {
+    try await open(device, credentials, timeout: timeout, answers: timeout, deadline: nil)
   }
 
   /// Connects. `limit` bounds the connecting and all answers together.
-  public static func open(_ device: DeviceAddress, within limit: Duration) async throws
-    -> ControlConnection
-  {
-    try await open(device, timeout: limit, answers: limit, deadline: .now() + TimeAmount(limit))
+  public static func open(
+    _ device: DeviceAddress, within limit: Duration, as credentials: Credentials = .none
+  ) async throws -> ControlConnection {
+    try await open(
+      device, credentials, timeout: limit, answers: limit, deadline: .now() + TimeAmount(limit))
+  }
+
+  /// Connects once more in the same way. `timeout` bounds the connecting, `answers` each answer
+  /// (nil: the same).
+  public func reopened(
+    timeout: Duration, answers: Duration? = nil
+  ) async throws -> ControlConnection {
+    try await Self.open(
+      device, credentials, timeout: timeout, answers: answers ?? timeout, deadline: nil)
   }
 
   private static func open(
-    _ device: DeviceAddress, timeout: Duration, answers: Duration, deadline: NIODeadline?
+    _ device: DeviceAddress, _ credentials: Credentials, timeout: Duration, answers: Duration,
+    deadline: NIODeadline?
+  ) async throws -> ControlConnection {
+    let connection = try await connect(device, credentials, timeout, answers, deadline)
+    do {
+      try await connection.introduce()
+      return connection
+    } catch {
+      await connection.close()
+      throw error
+    }
+  }
+
+  private static func connect(
+    _ device: DeviceAddress, _ credentials: Credentials, _ timeout: Duration, _ answers: Duration,
+    _ deadline: NIODeadline?
   ) async throws -> ControlConnection {
     let (events, continuation) = AsyncStream.makeStream(
       of: EventMessage.self, bufferingPolicy: .bufferingOldest(eventQueue))
@@ -80,8 +102,8 @@ public final class ControlConnection: Sendable {
         }
         .connect(host: device.host, port: device.port).get()
       return ControlConnection(
-        device: device, events: events, messages: messages, channel: channel,
-        timeout: TimeAmount(answers), deadline: deadline, ending: ending)
+        device: device, credentials: credentials, events: events, messages: messages,
+        channel: channel, timeout: TimeAmount(answers), deadline: deadline, ending: ending)
     } catch {
       continuation.finish()
       messageContinuation.finish()
@@ -96,13 +118,14 @@ public final class ControlConnection: Sendable {
 
   /// Sends a request and returns the payload of its answer, for which the device may take `least`
   /// even where the connection's time-out is shorter.
-  func call(_ kind: Kind, _ body: [UInt8] = [], atLeast least: Duration = .zero) async throws
-    -> [UInt8]
-  {
+  func call(
+    _ kind: Kind, _ body: [UInt8] = [], atLeast least: Duration = .zero,
+    terms: HandshakeTerms? = nil
+  ) async throws -> [UInt8] {
     let promise = channel.eventLoop.makePromise(of: Answer.self)
     let time = max(timeout, TimeAmount(least))
     let left = deadline.map { min(time, $0 - .now()) } ?? time
-    let call = Call(kind: kind, body: body, timeout: left, answer: promise)
+    let call = Call(kind: kind, body: body, timeout: left, terms: terms, answer: promise)
     let (device, ending) = (device, ending)
     channel.writeAndFlush(call).whenFailure { _ in
       promise.fail(ending.withLockedValue { $0 } ?? ControlError.closed(device))
@@ -112,6 +135,12 @@ public final class ControlConnection: Sendable {
       throw refusal(kind, answer)
     }
     return answer.payload
+  }
+
+  /// How long an answer may take now.
+  var timeLeft: Duration {
+    let left = deadline.map { min(timeout, $0 - .now()) } ?? timeout
+    return .nanoseconds(left.nanoseconds)
   }
 
   func call<Body: Payload>(_ kind: Kind, sending body: Body, atLeast least: Duration = .zero)
@@ -133,8 +162,14 @@ public final class ControlConnection: Sendable {
       return .overloaded(
         operation: kind, retryAfterMs: refusal.retryAfterMs, message: refusal.message.string)
     }
+    if answer.header.status == Status.permission.rawValue {
+      return .forbidden(
+        device, operation: kind, role: role.withLockedValue { $0 }, message: refusal.message.string)
+    }
+    // Of a handshake `detail` is not told, but for how long not to ask.
+    let detail = kind == .handshake ? refusal.retryAfterMs : refusal.detail
     return .refused(
-      operation: kind, status: answer.header.status, detail: refusal.detail,
+      operation: kind, status: answer.header.status, detail: detail,
       message: refusal.message.string)
   }
 }

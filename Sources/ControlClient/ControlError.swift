@@ -22,6 +22,15 @@ public enum ControlError: Error, Equatable, Sendable {
   case protocolViolation(DeviceAddress, FrameError)
   /// An answer does not have its operation's layout.
   case malformedAnswer(Kind)
+  /// The device does not let this client do this. `role` is that of the client's key; nil: the
+  /// connection is plain.
+  case forbidden(DeviceAddress, operation: Kind, role: Role?, message: String)
+  /// The address shows another key than the one that the device there was paired with.
+  case deviceKeyChanged(DeviceAddress, known: Fingerprint, shown: Fingerprint)
+  /// The device is known, and no sealed connection came about. It is not talked to in plain text.
+  case handshakeRefused(DeviceAddress, HandshakeRefusal)
+  /// This client's own keys cannot be used.
+  case keys(KeyFolderError)
 }
 
 extension ControlError {
@@ -30,7 +39,9 @@ extension ControlError {
     switch self {
     case .busy, .overloaded: .busy
     case .refused(_, let status, _, _), .ended(let status, _): Status(rawValue: status)
-    case .unreachable, .connectTimeout, .closed, .timeout, .protocolViolation, .malformedAnswer:
+    case .forbidden: .permission
+    case .unreachable, .connectTimeout, .closed, .timeout, .protocolViolation, .malformedAnswer,
+      .deviceKeyChanged, .handshakeRefused, .keys:
       nil
     }
   }
@@ -62,12 +73,42 @@ extension ControlError: CustomStringConvertible {
       "The device ended the connection (\(Status.name(status))): \(message.printable)"
     case .protocolViolation(let device, .badMagic):
       "What answers at \(device) is no Watchpost device; check host and port."
+    case .protocolViolation(let device, .seal):
+      "What came from \(device) is not what it has sealed: bytes were changed, left out or "
+        + "repeated on their way; the connection was ended, check the network and try again."
     case .protocolViolation(let device, let error):
       "The answer of \(device) cannot be read (\(error)); check the network and the versions of "
         + "device and client."
     case .malformedAnswer(let operation):
       "The answer to `\(operation)` has another layout than this client knows; use the client of "
         + "the device's version."
+    case .forbidden(let device, let operation, nil, let message):
+      "The device refused `\(operation)` (permission): \(message.printable) With a key it needs no "
+        + "trusted address: `wpctl pair \(device)` gets one."
+    case .forbidden(_, let operation, let role?, _):
+      "The device refused `\(operation)` (permission): this client's key there is that of "
+        + "\(role.phrase), and it needs \(operation.leastRole.phrase); an admin changes it with "
+        + "`wpctl keys change`."
+    case .deviceKeyChanged(let device, let known, let shown):
+      "\(device) shows another key than the device that this client was paired with: \(shown) "
+        + "instead of \(known). It was reset or has a new card, or another device has its address "
+        + "now – or somebody between you and the device passes for it. Nothing secret was sent. "
+        + "Find out which; if all is well, `wpctl devices forget \(device)`, then "
+        + "`wpctl pair \(device)`."
+    case .handshakeRefused(let device, let refusal): refusal.sentence(device)
+    case .keys(let error): "\(error)"
+    }
+  }
+}
+
+extension Role {
+  /// `an operator`
+  public var phrase: String {
+    switch self {
+    case .anybody: "anybody"
+    case .viewer: "a viewer"
+    case .operator: "an operator"
+    case .admin: "an admin"
     }
   }
 }

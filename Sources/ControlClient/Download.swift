@@ -25,6 +25,7 @@ public struct Download: Sendable {
   public let target: String
   /// The longest time without a byte: of each answer, and of all attempts in a row.
   public let silence: Duration
+  private let credentials: Credentials
 
   /// Ranges that are asked for at once.
   static let rangesAtOnce = 4
@@ -32,12 +33,14 @@ public struct Download: Sendable {
   static let firstRange = 64 * 1024
 
   public init(
-    device: DeviceAddress, file: DeviceFile, to target: String, silence: Duration
+    device: DeviceAddress, file: DeviceFile, to target: String, silence: Duration,
+    as credentials: Credentials = .none
   ) {
     self.device = device
     self.file = file
     self.target = target
     self.silence = silence
+    self.credentials = credentials
   }
 
   var part: String { target + ".part" }
@@ -48,7 +51,8 @@ public struct Download: Sendable {
     _ progress: (DownloadProgress) -> Void = { _ in }
   ) async throws -> DownloadDocument {
     let start = ContinuousClock.now
-    let line = SteadyConnection(try await ControlConnection.open(device, timeout: silence), silence)
+    let line = SteadyConnection(
+      try await ControlConnection.open(device, timeout: silence, as: credentials), silence)
     do {
       let sink = try PartFile(part)
       var (expected, resumed) = try await fetch(into: sink, line, progress)

@@ -1,5 +1,6 @@
 import NIOConcurrencyHelpers
 import NIOCore
+import Noise
 import Wire
 
 /// One frame that a device sent, checked.
@@ -13,10 +14,16 @@ struct Call: Sendable {
   let kind: Kind
   let body: [UInt8]
   let timeout: TimeAmount
+  /// Of a handshake; the request's payload is made from them.
+  var terms: HandshakeTerms?
   let answer: EventLoopPromise<Answer>
 }
 
 /// Pairs requests with answers on one connection, and passes events on.
+///
+/// ```
+/// plain ──handshake──▶ plain, greeting ──its answer opens──▶ sealed
+/// ```
 ///
 /// Everything happens on the channel's event loop, except that `ending` is read from outside once
 /// the channel is gone.
@@ -24,6 +31,13 @@ final class Exchange: ChannelDuplexHandler {
   typealias InboundIn = ByteBuffer
   typealias OutboundIn = Call
   typealias OutboundOut = ByteBuffer
+
+  private enum Line {
+    case plain
+    /// The handshake is under way; its answer is the last plain frame.
+    case greeting(SealedSession)
+    case sealed(SealedSession)
+  }
 
   private struct Pending {
     let call: Call
@@ -39,6 +53,7 @@ final class Exchange: ChannelDuplexHandler {
   private let messages: AsyncStream<Message>.Continuation
   /// Why the connection is over, for requests that come later.
   private let ending: NIOLockedValueBox<ControlError?>
+  private var line = Line.plain
   private var received = ByteBuffer()
   private var pending: [UInt32: Pending] = [:]
   private var nextID: UInt32 = 1
@@ -62,13 +77,25 @@ final class Exchange: ChannelDuplexHandler {
 
   func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
     let call = unwrapOutboundIn(data)
+    var body = call.body
+    if let terms = call.terms {
+      let session = SealedSession(terms)
+      guard case .plain = line, let hello = try? session.hello() else {
+        // The device's key is one of those that nobody has.
+        call.answer.fail(ControlError.handshakeRefused(device, .unproven))
+        promise?.succeed()
+        return
+      }
+      line = .greeting(session)
+      body = hello
+    }
     let id = nextID
     // Ids of four billion requests ago are free again.
     nextID = nextID == .max ? 1 : nextID + 1
     pending[id] = Pending(
       call: call, deadline: deadline(in: call.timeout, id, context.eventLoop),
       parts: PartedAnswer(to: call.kind), progress: .now())
-    context.write(wrapOutboundOut(frame(of: call, id: id, context)), promise: promise)
+    context.write(wrapOutboundOut(frame(call.kind, body, id: id, context)), promise: promise)
   }
 
   private func deadline(in time: TimeAmount, _ id: UInt32, _ loop: any EventLoop)
@@ -77,13 +104,17 @@ final class Exchange: ChannelDuplexHandler {
     loop.assumeIsolated().scheduleTask(in: time) { self.expire(id, loop) }
   }
 
-  private func frame(of call: Call, id: UInt32, _ context: ChannelHandlerContext) -> ByteBuffer {
-    let size = Limits.headerSize + call.body.count
+  private func frame(
+    _ kind: Kind, _ body: [UInt8], id: UInt32, _ context: ChannelHandlerContext
+  ) -> ByteBuffer {
+    let size = Limits.headerSize + body.count + SealedFrame.overhead
     var buffer = context.channel.allocator.buffer(capacity: size)
     buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: size) { bytes in
       var writer = FrameWriter(bytes)
-      call.body.withUnsafeBytes { writer.payload.write($0) }
-      return writer.seal(Header(kind: call.kind.rawValue, requestID: id))
+      body.withUnsafeBytes { writer.payload.write($0) }
+      let plain = writer.seal(Header(kind: kind.rawValue, requestID: id))
+      guard case .sealed(let session) = line else { return plain }
+      return session.seal(bytes, size: plain)
     }
     return buffer
   }
@@ -92,14 +123,7 @@ final class Exchange: ChannelDuplexHandler {
     var incoming = unwrapInboundIn(data)
     received.writeBuffer(&incoming)
     while received.readableBytes > 0 {
-      let step: Step = received.withUnsafeReadableBytes { bytes in
-        switch Header.next(in: bytes, ignoringReserved: true) {
-        case .incomplete: .wait
-        case .frame(let header, let payload, let size):
-          .frame(Answer(header: header, payload: [UInt8](payload)), size: size)
-        case .refused(let error, _, _): .refused(error)
-        }
-      }
+      let step = received.withUnsafeMutableReadableBytes { next(in: $0) }
       switch step {
       case .wait:
         received.discardReadBytes()
@@ -119,6 +143,23 @@ final class Exchange: ChannelDuplexHandler {
     case refused(FrameError)
   }
 
+  private func next(in bytes: UnsafeMutableRawBufferPointer) -> Step {
+    if case .sealed(let session) = line {
+      switch session.next(in: bytes) {
+      case .incomplete: return .wait
+      case .opened(let header, let payload, let size):
+        return .frame(Answer(header: header, payload: [UInt8](payload)), size: size)
+      case .refused: return .refused(.seal)
+      }
+    }
+    switch Header.next(in: UnsafeRawBufferPointer(bytes), ignoringReserved: true) {
+    case .incomplete: return .wait
+    case .frame(let header, let payload, let size):
+      return .frame(Answer(header: header, payload: [UInt8](payload)), size: size)
+    case .refused(let error, _, _): return .refused(error)
+    }
+  }
+
   /// Frames of kinds and ids that nobody waits for are ignored: the device may be newer than we.
   private func take(_ answer: Answer, _ context: ChannelHandlerContext) {
     switch Kind(rawValue: answer.header.kind) {
@@ -132,6 +173,15 @@ final class Exchange: ChannelDuplexHandler {
       else { return }
       if waiting.parts != nil, answer.header.status == Status.ok.rawValue {
         return takePart(answer)
+      }
+      if case .greeting(let session) = line, waiting.call.terms != nil {
+        line = .plain
+        if answer.header.status == Status.ok.rawValue {
+          guard session.finish(answer.payload) else {
+            return end(.handshakeRefused(device, .unproven), context)
+          }
+          line = .sealed(session)
+        }
       }
       finish(answer, waiting)
     }

@@ -65,15 +65,17 @@ public final class Exporter: Sendable {
 
   /// Starts one; throws `CannotListen`. A probe may take `limit` where Prometheus does not say.
   public static func start(
-    on address: ListenAddress = ListenAddress(), limit: Duration = .seconds(5)
+    on address: ListenAddress = ListenAddress(), limit: Duration = .seconds(5),
+    as credentials: Credentials = .none
   ) async throws -> Exporter {
-    try await start(on: address, limit: limit, patience: patience)
+    try await start(on: address, limit: limit, patience: patience, as: credentials)
   }
 
   static func start(
-    on address: ListenAddress, limit: Duration, patience: TimeAmount
+    on address: ListenAddress, limit: Duration, patience: TimeAmount,
+    as credentials: Credentials = .none
   ) async throws -> Exporter {
-    let probes = Probes(limit: limit)
+    let probes = Probes(limit: limit, as: credentials)
     do {
       let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
         .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)

@@ -23,7 +23,11 @@ final class Probes: Sendable {
   /// Of a probe whose asker does not say how long it may take.
   private let limit: Duration
 
-  init(limit: Duration) { self.limit = limit }
+  private let credentials: Credentials
+
+  init(limit: Duration, as credentials: Credentials) {
+    (self.limit, self.credentials) = (limit, credentials)
+  }
 
   func answer(_ request: ExporterRequest) async -> ExporterReply {
     switch request {
@@ -56,7 +60,7 @@ final class Probes: Sendable {
     let start = clock.now
     let outcome: Result<DeviceReadings, any Error>
     do {
-      outcome = .success(try await Self.read(device, within: limit))
+      outcome = .success(try await read(device, within: limit))
     } catch {
       outcome = .failure(error)
     }
@@ -68,10 +72,10 @@ final class Probes: Sendable {
   }
 
   /// One connection, which is closed in any case.
-  private static func read(_ device: DeviceAddress, within limit: Duration) async throws
+  private func read(_ device: DeviceAddress, within limit: Duration) async throws
     -> DeviceReadings
   {
-    let connection = try await ControlConnection.open(device, within: limit)
+    let connection = try await ControlConnection.open(device, within: limit, as: credentials)
     do {
       let readings = try await connection.readings()
       await connection.close()

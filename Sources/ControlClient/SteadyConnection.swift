@@ -49,8 +49,8 @@ final class SteadyConnection {
       try await Task.sleep(for: pause)
       guard !error.isOverload else { return }
       do {
-        connection = try await ControlConnection.open(
-          connection.device, timeout: max(deadline - .now, .milliseconds(100)), answers: silence)
+        connection = try await connection.reopened(
+          timeout: max(deadline - .now, .milliseconds(100)), answers: silence)
         return
       } catch let next as ControlError {
         error = next
@@ -78,7 +78,8 @@ extension ControlError {
     case .unreachable, .connectTimeout, .busy, .overloaded, .closed, .timeout, .ended: true
     case .refused: status == .timeout
     case .protocolViolation(_, let error): error != .badMagic
-    case .malformedAnswer: false
+    case .handshakeRefused(_, let refusal): refusal.mayPass
+    case .malformedAnswer, .forbidden, .deviceKeyChanged, .keys: false
     }
   }
 
@@ -94,6 +95,7 @@ extension ControlError {
   var retryAfter: Duration {
     switch self {
     case .busy(_, let ms), .overloaded(_, let ms, _): .milliseconds(Int64(ms))
+    case .handshakeRefused(_, let refusal): .milliseconds(Int64(refusal.retryAfterMs))
     default: .zero
     }
   }

@@ -40,6 +40,11 @@ enum Console {
     try? FileHandle.standardError.write(contentsOf: Data((prefix + text + "\n").utf8))
   }
 
+  /// A question on standard error; the answer is typed behind it.
+  static func ask(_ text: String) {
+    try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
+  }
+
   /// Indented JSON.
   static func document(_ value: some Encodable) throws {
     line(try encoded(value, [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]))

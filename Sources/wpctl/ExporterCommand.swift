@@ -21,6 +21,8 @@ struct ExporterCommand: AsyncParsableCommand {
       "Seconds that a probe may take where Prometheus does not say it.", valueName: "s"))
   var timeout = 5.0
 
+  @OptionGroup var keyOptions: KeyOptions
+
   func validate() throws {
     guard timeout > 0, timeout <= 300 else {
       throw ValidationError("`--timeout` is 0.001 to 300 seconds.")
@@ -29,7 +31,8 @@ struct ExporterCommand: AsyncParsableCommand {
 
   func run() async throws {
     let exporter = try await Exporter.start(
-      on: listen, limit: .milliseconds(Int64((timeout * 1000).rounded(.up))))
+      on: listen, limit: .milliseconds(Int64((timeout * 1000).rounded(.up))),
+      as: keyOptions.credentials)
     let signals = Signals(SIGINT, SIGTERM)
     Console.line("Listening on http://\(exporter.address)/")
     await signals.first()

@@ -33,7 +33,8 @@ extension FilesCommand {
 
     func run() async throws {
       let download = Download(
-        device: try options.address(), file: file, to: target, silence: options.duration)
+        device: try options.address(), file: file, to: target, silence: options.duration,
+        as: options.credentials)
       let display = ProgressDisplay(file.name)
       let document: DownloadDocument
       do {

@@ -11,6 +11,10 @@ struct Wpctl: AsyncParsableCommand {
     discussion: """
       Exit codes: 0 done, 1 the device refused, 2 usage, 3 no connection, 4 time-out, \
       5 the device is busy, 6 `status` found a device that has failed.
+
+      The least role that each operation of the protocol needs; `wpctl pair` gets a key with one.
+
+      \(RoleTable.text)
       """,
     version: "\(productVersion)",
     subcommands: [
@@ -21,6 +25,7 @@ struct Wpctl: AsyncParsableCommand {
       PublishCommand.self, MessagesCommand.self, EventsCommand.self, LogsCommand.self,
       MetricsCommand.self, AlertsCommand.self, ExporterCommand.self, SubscriptionsCommand.self,
       SupportCommand.self,
+      PairCommand.self, DevicesCommand.self, KeysCommand.self,
       PingCommand.self, DiscoverCommand.self, IdentifyCommand.self, RebootCommand.self,
       ShutdownCommand.self,
     ])
@@ -73,9 +78,15 @@ enum Outcome: Int32 {
       switch error {
       case .unreachable, .closed, .ended: self = .noConnection
       case .connectTimeout, .timeout: self = .timeout
-      case .busy, .overloaded: self = .busy
-      case .refused, .protocolViolation, .malformedAnswer: self = .refused
+      case .busy, .overloaded, .handshakeRefused(_, .rateLimited),
+        .handshakeRefused(_, .tooManyConnections):
+        self = .busy
+      case .refused, .protocolViolation, .malformedAnswer, .forbidden, .deviceKeyChanged,
+        .handshakeRefused, .keys:
+        self = .refused
       }
+    case PairingError.paused: self = .busy
+    case is PairingError, is KeyFolderError: self = .refused
     case is Unwritable, is CannotListen, is DownloadError: self = .refused
     case is DiscoveryError: self = .noConnection
     case is NothingCame: self = .timeout
@@ -103,6 +114,8 @@ struct GlobalOptions: ParsableArguments {
   @Flag(help: "Print JSON; the schemas are part of the source.")
   var json = false
 
+  @OptionGroup var keyOptions: KeyOptions
+
   func validate() throws {
     guard timeout > 0, timeout <= 3600 else {
       throw ValidationError("`--timeout` is 0.001 to 3600 seconds.")
@@ -123,8 +136,12 @@ struct GlobalOptions: ParsableArguments {
     return device
   }
 
+  /// Where this client's keys are.
+  var folder: KeyFolder { keyOptions.folder }
+  var credentials: Credentials { keyOptions.credentials }
+
   func connect() async throws -> ControlConnection {
-    try await ControlConnection.open(address(), timeout: duration)
+    try await ControlConnection.open(address(), timeout: duration, as: credentials)
   }
 }
 

@@ -130,6 +130,13 @@ import Testing
       .refused(operation: .ping, status: 900, detail: 0, message: "No."),
       .ended(status: 21, message: "Silent for too long."), .protocolViolation(device, .badMagic),
       .protocolViolation(device, .payloadChecksum), .malformedAnswer(.health),
+      .protocolViolation(device, .seal),
+      .forbidden(device, operation: .reboot, role: nil, message: "No."),
+      .forbidden(device, operation: .reboot, role: .operator, message: "No."),
+      .deviceKeyChanged(
+        device, known: Fingerprint(FakeKeys(1).publicKey),
+        shown: Fingerprint(FakeKeys(2).publicKey)),
+      .handshakeRefused(device, .rateLimited(retryAfterMs: 1)), .keys(.locked(path: "/k")),
     ]
     for error in errors {
       #expect("\(error)".hasSuffix("."))

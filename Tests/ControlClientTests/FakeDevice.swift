@@ -30,6 +30,8 @@ final class FakeDevice: Sendable {
     case files(FakeFiles)
     /// The event that confirms a recording comes after so many milliseconds; nil: never.
     case recording(beginsAfterMs: Int64?)
+    /// Has a key, and behaves like this to those who have one, too.
+    indirect case sealed(FakeKeys, Behaviour)
   }
 
   let channel: any Channel
@@ -96,6 +98,7 @@ private final class Answering: ChannelInboundHandler {
   typealias OutboundOut = ByteBuffer
 
   private let behaviour: FakeDevice.Behaviour
+  private let seal: FakeSeal?
   private var received = ByteBuffer()
   private var held: [[UInt8]] = []
   private var logAsked = false
@@ -104,7 +107,13 @@ private final class Answering: ChannelInboundHandler {
   /// The payload of the request being answered; a ping's comes back.
   private var pinged: [UInt8] = []
 
-  init(_ behaviour: FakeDevice.Behaviour) { self.behaviour = behaviour }
+  init(_ behaviour: FakeDevice.Behaviour) {
+    if case .sealed(let keys, let inner) = behaviour {
+      (self.behaviour, seal) = (inner, FakeSeal(keys))
+    } else {
+      (self.behaviour, seal) = (behaviour, nil)
+    }
+  }
 
   func channelActive(context: ChannelHandlerContext) {
     switch behaviour {
@@ -118,22 +127,29 @@ private final class Answering: ChannelInboundHandler {
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     var incoming = unwrapInboundIn(data)
     received.writeBuffer(&incoming)
-    while let (header, payload) = front() {
-      received.moveReaderIndex(forwardBy: Limits.headerSize + payload.count)
+    while let (header, payload, size) = front() {
+      received.moveReaderIndex(forwardBy: size)
       pinged = payload
       answer(header, context)
     }
   }
 
-  private func front() -> (Header, [UInt8])? {
-    received.withUnsafeReadableBytes { bytes in
-      guard case .frame(let header, let payload, _) = Header.next(in: bytes) else { return nil }
-      return (header, [UInt8](payload))
+  private func front() -> (Header, [UInt8], size: Int)? {
+    received.withUnsafeMutableReadableBytes { bytes in
+      if let seal, seal.isOpen { return seal.next(in: bytes) }
+      guard
+        case .frame(let header, let payload, let size) = Header.next(
+          in: UnsafeRawBufferPointer(bytes))
+      else { return nil }
+      return (header, [UInt8](payload), size)
     }
   }
 
   private func answer(_ header: Header, _ context: ChannelHandlerContext) {
+    let isSealed = seal?.isOpen == true
+    if let answer = seal?.answer(header, pinged) { return send(answer, sealed: isSealed, context) }
     switch behaviour {
+    case .sealed: return
     case .silent, .busy, .garbage: return
     case .hangingUp: context.close(promise: nil)
     case .golden: send(reply(header), context)
@@ -153,10 +169,10 @@ private final class Answering: ChannelInboundHandler {
     case .recording(let delay):
       send(reply(header), context)
       guard header.kind == Kind.recordingStart.rawValue, let delay else { return }
-      let context = NIOLoopBound(context, eventLoop: context.eventLoop)
+      let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
       let event = built { Frame.event(recordingBegins, into: $0) }
       context.eventLoop.scheduleTask(in: .milliseconds(delay)) {
-        context.value.writeAndFlush(NIOAny(ByteBuffer(bytes: event)), promise: nil)
+        bound.value.0.send(event, bound.value.1)
       }
     }
     guard header.kind == Kind.subscribe.rawValue, case .golden = behaviour else { return }
@@ -191,11 +207,11 @@ private final class Answering: ChannelInboundHandler {
 
   /// Sends frames on a slow line: each takes so many milliseconds, behind all earlier ones.
   private func send(_ frames: [[UInt8]], every pauseMs: Int64, _ context: ChannelHandlerContext) {
-    let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+    let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
     for frame in frames {
       lineFree = max(lineFree, .now()) + .milliseconds(pauseMs)
       context.eventLoop.scheduleTask(deadline: lineFree) {
-        bound.value.writeAndFlush(NIOAny(ByteBuffer(bytes: frame)), promise: nil)
+        bound.value.0.send(frame, bound.value.1)
       }
     }
   }
@@ -223,13 +239,13 @@ private final class Answering: ChannelInboundHandler {
     }
   }
 
-  private func built(_ body: (UnsafeMutableRawBufferPointer) -> Int) -> [UInt8] {
-    [UInt8](unsafeUninitializedCapacity: Limits.frameSize) { buffer, count in
-      count = body(UnsafeMutableRawBufferPointer(buffer))
-    }
-  }
-
-  private func send(_ bytes: [UInt8], _ context: ChannelHandlerContext, thenClose: Bool = false) {
+  /// `sealed` nil: if the connection is.
+  private func send(
+    _ bytes: [UInt8], sealed: Bool? = nil, _ context: ChannelHandlerContext,
+    thenClose: Bool = false
+  ) {
+    let isSealed = sealed ?? (seal?.isOpen == true)
+    let bytes = isSealed ? seal!.seal(bytes) : bytes
     let done = context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: bytes)))
     if thenClose {
       let context = NIOLoopBound(context, eventLoop: context.eventLoop)

@@ -18,10 +18,10 @@ struct HTTPAnswer: Sendable {
 
 extension Exporter {
   func get(_ uri: String, _ header: String? = nil) async throws -> HTTPAnswer {
-    let more = header.map { $0 + "\r\n" } ?? ""
-    return try await exchange(
-      "GET \(uri) HTTP/1.1\r\nHost: \(address)\r\n\(more)Connection: close\r\n\r\n")
+    try await address.get(uri, header)
   }
+
+  func exchange(_ text: String) async throws -> HTTPAnswer { try await address.exchange(text) }
 
   /// A value of its own metrics.
   func own(_ name: String) async throws -> String? {
@@ -29,10 +29,19 @@ extension Exporter {
     return lines.first { $0.hasPrefix(name + " ") }.map { String($0.dropFirst(name.count + 1)) }
   }
 
+}
+
+extension ListenAddress {
+  func get(_ uri: String, _ header: String? = nil) async throws -> HTTPAnswer {
+    let more = header.map { $0 + "\r\n" } ?? ""
+    return try await exchange(
+      "GET \(uri) HTTP/1.1\r\nHost: \(self)\r\n\(more)Connection: close\r\n\r\n")
+  }
+
   /// Sends bytes and reads until the other side closes.
   func exchange(_ text: String) async throws -> HTTPAnswer {
     let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-      .connect(host: address.host, port: address.port) { channel in
+      .connect(host: host, port: port) { channel in
         channel.eventLoop.makeCompletedFuture {
           let collecting = Collecting(answer: channel.eventLoop.makePromise())
           try channel.pipeline.syncOperations.addHandler(collecting)

@@ -58,7 +58,7 @@ import Testing
       "status", "cameras", "camera", "streams", "metrics", "subscriptions", "ping", "done",
       "event", "log-line", "discover", "snapshot", "sources", "publish", "message", "alerts",
       "recordings", "recording", "files", "file", "removed", "storage", "retention",
-      "retention-run", "download", "support",
+      "retention-run", "download", "support", "pair", "device", "devices", "forgotten", "own-key",
     ]
     #expect(Set(files) == Set(used.map { $0 + ".json" }))
   }

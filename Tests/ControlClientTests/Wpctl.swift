@@ -11,15 +11,16 @@ struct WpctlRun {
 
 /// Runs `wpctl`; `until` interrupts it with `signal` as soon as its output satisfies the condition.
 func wpctl(
-  _ arguments: String..., environment: [String: String] = [:],
+  _ arguments: String..., environment: [String: String] = [:], input: String? = nil,
   interruptedWhen until: (@Sendable (String) -> Bool)? = nil,
   by signal: Int32 = SIGINT
 ) async throws -> WpctlRun {
-  try await wpctl(arguments, environment: environment, interruptedWhen: until, by: signal)
+  try await wpctl(
+    arguments, environment: environment, input: input, interruptedWhen: until, by: signal)
 }
 
 func wpctl(
-  _ arguments: [String], environment: [String: String] = [:],
+  _ arguments: [String], environment: [String: String] = [:], input: String? = nil,
   interruptedWhen until: (@Sendable (String) -> Bool)? = nil,
   by signal: Int32 = SIGINT
 ) async throws -> WpctlRun {
@@ -32,8 +33,15 @@ func wpctl(
   let process = Process()
   process.executableURL = wpctlProgram
   process.arguments = arguments
-  process.environment = ["PATH": "/usr/bin:/bin"].merging(environment) { $1 }
+  // Nobody's own keys.
+  process.environment = ["PATH": "/usr/bin:/bin", "WATCHPOST_KEYS": folder.path + "/keys"]
+    .merging(environment) { $1 }
   process.standardInput = FileHandle.nullDevice
+  if let input {
+    let file = folder.appending(path: "in")
+    try input.write(to: file, atomically: false, encoding: .utf8)
+    process.standardInput = try FileHandle(forReadingFrom: file)
+  }
   process.standardOutput = try FileHandle(forWritingTo: files[0])
   process.standardError = try FileHandle(forWritingTo: files[1])
   let ended = AsyncStream.makeStream(of: Void.self)

@@ -31,7 +31,7 @@ import Testing
 
   /// Dependencies point one way: Wire ← Appliance ← EventLoop ← Linux ← watchpost,
   /// Wire ← Feed, Archive ← Linux, Wire ← Noise ← EventLoop, EventLoop ← Simulation ← simulate, and
-  /// Wire ← ControlClient ← tools. A module that is not listed may not exist.
+  /// Wire, Noise ← ControlClient ← tools. A module that is not listed may not exist.
   static let imports: [String: Set<String>] = [
     "Wire": ["CChecksum"],
     "Feed": ["Wire"],
@@ -53,7 +53,8 @@ import Testing
     ],
     "usbcam": ["EmulatedBoard", "Foundation", "ArgumentParser", "Glibc", "Dispatch"],
     "ControlClient": [
-      "Wire", "NIOCore", "NIOPosix", "NIOConcurrencyHelpers", "NIOHTTP1", "Foundation",
+      "Wire", "Noise", "CSodium", "NIOCore", "NIOPosix", "NIOConcurrencyHelpers", "NIOHTTP1",
+      "Foundation",
     ],
     "wpctl": ["ControlClient", "Wire", "ArgumentParser", "Foundation", "NIOCore", "NIOPosix"],
   ]

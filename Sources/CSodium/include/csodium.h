@@ -50,6 +50,10 @@ void cs_hmac_sha256(
 /// Zeros that no optimiser takes for useless.
 void cs_wipe(void *bytes, size_t count);
 
+/// Random bytes for keys, from the kernel (getrandom(2)). Hosts only: the device's come through its
+/// operating system, so that a test can give its own.
+void cs_random(void *bytes, size_t count);
+
 /// Compares in a time that depends on `count` alone.
 bool cs_equal(const void *one, const void *other, size_t count);
 

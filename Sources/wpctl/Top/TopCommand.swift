@@ -81,7 +81,7 @@ struct TopCommand: AsyncParsableCommand {
         try? await Task.sleep(for: pauses.next())
         guard !Task.isCancelled else { return }
         do {
-          connection = try await ControlConnection.open(connection.device, timeout: timeout)
+          connection = try await connection.reopened(timeout: timeout)
           break
         } catch {
           occur.yield(.trouble("\(error)"))
