@@ -82,6 +82,17 @@ final class KeyedClient {
     try shakeHands()
   }
 
+  /// Connects, later where too many handshakes have come from this address.
+  static func arrive(_ agent: AgentProcess, _ pass: ClientPass) throws -> KeyedClient {
+    try poll("a handshake", everyMs: 300) {
+      do throws(any Error) { return try KeyedClient(agent, pass) } catch let refusal
+        as HandshakeRefusal where refusal.status == .rateLimited
+      {
+        return nil
+      }
+    }
+  }
+
   /// Becomes a client of the agent with the code that it shows.
   static func pair(_ agent: AgentProcess, _ name: String, code: String) throws -> ClientPass {
     let device = try agent.identity().publicKey
