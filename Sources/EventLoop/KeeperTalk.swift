@@ -116,7 +116,8 @@ extension EventLoop where System: ~Copyable {
       return
     }
     deviceKey.load(bytes)
-    if news.storing != .done {
+    defer { keeping.deviceStoring = news.storing }
+    if news.storing != .done, news.storing != keeping.deviceStoring {
       var line = Text<160>("keys: the card does not keep the device key (")
       line.append(news.storing.word)
       line.append("); it is another one after a restart")
@@ -257,9 +258,8 @@ extension EventLoop where System: ~Copyable {
     }
     if done.number == keeping.forgetting.asked {
       keeping.forgetting.done(isKept, now: now)
-      if !isKept { complain("factory reset", done) }
       // It takes everything with it, also what has come since it was asked for.
-      keeping.clients.change()
+      if isKept { keeping.clients.change() } else { complain("factory reset", done) }
       return
     }
     for lane in keeping.appending.indices where keeping.appending[lane] == done.number {

@@ -93,6 +93,8 @@ struct Keeping: ~Copyable {
   var changes = KeptImage()
   /// That everything was forgotten.
   var forgetting = KeptImage()
+  /// Whether the card keeps the device's key.
+  var deviceStoring = KeeperOutcome.done
   /// Lanes of the audit that were told to their end, a bit each.
   var lanesTold: UInt8 = 0
   /// Requests that carry records, and whether one of them has failed.

@@ -12,8 +12,8 @@ public enum AgentRole {
   /// The watchdog is petted this often meanwhile: shorter than any time-out that it may have.
   static let historyPetMs: UInt64 = 500
 
-  /// What the keeper is given at an orderly end to take what it was not told yet. With what the last
-  /// writes are given (`KeeperLink.endMs`) it is less than init gives, 3 s.
+  /// What the keeper is given at an orderly end to take what it was not told yet. With the time for
+  /// the last writes (`KeeperLink.endMs`) it is less than init gives, 3 s.
   static let handOverMs: UInt64 = 700
 
   /// Runs the agent until an orderly stop. The process's exit code, as init understands it.

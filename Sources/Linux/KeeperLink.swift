@@ -103,7 +103,7 @@ struct KeeperLink: ~Copyable {
     pauseMs = min(2 * pauseMs, Self.restartCapMs)
   }
 
-  /// The keeper has ended and was reaped. Returns the descriptor that is to be forgotten and closed.
+  /// The keeper has ended and was reaped. Returns the descriptor to be forgotten and closed.
   mutating func ended(now: Instant) -> Int32? {
     let (channel, begun): (Int32, Instant)
     switch state {
