@@ -141,7 +141,9 @@ let package = Package(
     .testTarget(name: "SimulationTests", dependencies: ["Simulation"]),
     .testTarget(
       name: "AgentTests",
-      dependencies: ["watchpost", "StandIn", "ControlClient", "Wire", "StandInDriver"]),
+      dependencies: [
+        "watchpost", "StandIn", "ControlClient", "Noise", "Wire", "StandInDriver",
+      ]),
     .testTarget(name: "TidyTests"),
     .target(name: "StandInDriver", path: "Tests/StandInDriver"),
     .testTarget(name: "StandInTests", dependencies: ["StandIn", "StandInDriver"]),

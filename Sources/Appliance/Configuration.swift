@@ -9,6 +9,9 @@ public struct Configuration: Equatable, Sendable {
   public var name = Text<32>("watchpost")
   /// Where state that must survive a reboot lies.
   public var dataDirectory = Text<96>("/data")
+  /// Where keys, configuration changes and the device's own key lie; the folder above it is the
+  /// root of the card's partition that a person can read.
+  public var accessDirectory = Text<96>("/boot/access")
   /// Where state of this boot lies.
   public var runDirectory = Text<96>("/run/watchpost")
   public var control = Control()
@@ -243,6 +246,7 @@ public struct Configuration: Equatable, Sendable {
     for server in left.timeServers.indices
     where left.timeServers[server] != right.timeServers[server] { return false }
     return left.name == right.name && left.dataDirectory == right.dataDirectory
+      && left.accessDirectory == right.accessDirectory
       && left.runDirectory == right.runDirectory && left.control == right.control
       && left.network == right.network && left.mediaServer == right.mediaServer
       && left.rtsp == right.rtsp

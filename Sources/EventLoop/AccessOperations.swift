@@ -157,12 +157,19 @@ extension EventLoop where System: ~Copyable {
   /// Factory reset: nobody's key holds from here on, whatever the card says. The keeper makes a new
   /// device key, and says so.
   private mutating func forgetEverything() {
-    access.keys.reset()
+    keeping.forgetting.change()
+    forgetKeys()
+    // The keeper forgets them itself.
     _ = access.keys.takeChange()
-    if ask(.forget, { _ in }) == 0 { keeping.clients.change() }
+    keepImages()
+  }
+
+  mutating func forgetKeys() {
+    access.keys.reset()
     record(AuditNote(.factoryReset))
     endsRevoked = true
     pairingEffects.insert(access.pairing.keys(hasAdmin: false))
+    accessWake = now
   }
 
   // MARK: Once a turn
@@ -198,23 +205,33 @@ extension EventLoop where System: ~Copyable {
     if keeping.held.hasRoom { wake = min(wake, access.changes.nextDeadline) }
     guard keeping.isThere else { return wake }
     wake = min(wake, min(keeping.clients.deadline, keeping.changes.deadline))
+    wake = min(wake, keeping.forgetting.deadline)
+    if keeping.pairingIsNews { wake = min(wake, keeping.showAt) }
     if !keeping.isAppending { wake = min(wake, access.audit.deadline) }
     return min(wake, keeping.retryAt)
   }
 
-  private mutating func keepImages() {
+  mutating func keepImages() {
     greetKeeper()
     guard keeping.isThere else { return }
     if keeping.retryAt <= now {
       keeping.retryAt = now + Keeping.retryMs
-      let isWanted = keeping.isMissing || !access.audit.isRestored
       let hasData = appliance.storageIsThere
-      keeping.isMissing = false
-      if isWanted { _ = ask(.retry) { $0.write(hasData) } }
+      let isWanted =
+        keeping.isMissing || !access.audit.isRestored || keeping.hasData != hasData
+      if isWanted, ask(.retry, { $0.write(hasData) }) != 0 {
+        keeping.isMissing = false
+        keeping.hasData = hasData
+      }
+    }
+    // Before the keys of whoever has come in since.
+    if keeping.forgetting.isDue(at: now) {
+      let number = ask(.forget) { _ in }
+      keeping.forgetting.ask(number, now: now)
     }
     if keeping.clients.isDue(at: now), access.keys.isLoaded { keepClients() }
     if keeping.changes.isDue(at: now), access.changes.isRunning { keepChanges() }
-    if keeping.pairingIsNews { showPairing() }
+    if keeping.pairingIsNews, keeping.showAt <= now { showPairing() }
   }
 
   private mutating func keepClients() {
@@ -222,7 +239,7 @@ extension EventLoop where System: ~Copyable {
       defer { Wiping.wipe(image) }
       let size = access.keys.encode(into: image, now: now)
       let number = ask(.clients) { $0.write(UnsafeRawBufferPointer(rebasing: image[..<size])) }
-      if number != 0 { keeping.clients.ask(number) }
+      keeping.clients.ask(number, now: now)
     }
   }
 
@@ -231,7 +248,7 @@ extension EventLoop where System: ~Copyable {
       let image = UnsafeMutableRawBufferPointer(rebasing: $0[..<ConfigurationChanges.imageSize])
       access.changes.encode(into: image, now: now)
       let number = ask(.changes) { $0.write(UnsafeRawBufferPointer(image)) }
-      if number != 0 { keeping.changes.ask(number) }
+      keeping.changes.ask(number, now: now)
     }
   }
 
@@ -262,6 +279,7 @@ extension EventLoop where System: ~Copyable {
       code.withText { writer.write($0) }
       writer.write(Text<128>("\n\nThis code lets one client in: type it into `wpctl pair`.\n"))
     }
-    if number != 0 { keeping.pairingIsNews = false }
+    keeping.pairingIsNews = number == 0
+    keeping.showAt = number == 0 ? now + KeptImage.fullMs : now
   }
 }

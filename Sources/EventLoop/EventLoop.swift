@@ -221,6 +221,11 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
         lastExitLine = logs.mediaServer.lastLine()
       }
       step(input)
+      // The audit lies on the data partition.
+      if case .storageChanged = input, keeping.hasData != appliance.storageIsThere {
+        keeping.retryAt = now
+        accessWake = now
+      }
       if system.nowUs() >= limitUs { return }
     }
   }

@@ -38,6 +38,7 @@ extension EventLoop where System: ~Copyable {
     guard keeping.hasBegun, keeping.mayBegin, !keeping.isThere else { return }
     keeping.isThere = true
     let hasData = appliance.storageIsThere
+    keeping.hasData = hasData
     let number = ask(.hello) { writer in
       for lane in 0..<4 {
         writer.write(UInt16(AuditRing.share(AuditLane(rawValue: UInt8(lane)) ?? .admin)))
@@ -81,7 +82,10 @@ extension EventLoop where System: ~Copyable {
       return
     }
     keeping.isMissing = facts.place == .missing
-    if facts.reset == .carriedOut { record(AuditNote(.factoryReset)) }
+    if facts.reset == .carriedOut, keeping.forgetting.asked == 0 {
+      // A person has asked for it with a file.
+      if access.keys.isLoaded { forgetKeys() } else { record(AuditNote(.factoryReset)) }
+    }
     switch facts.place {
     case .missing: log(LogLine(.warning, Text("keys: the card's boot partition is missing")))
     case .memory: log(LogLine(.warning, Text("keys: no card, they are gone after a restart")))
@@ -112,6 +116,13 @@ extension EventLoop where System: ~Copyable {
       return
     }
     deviceKey.load(bytes)
+    defer { keeping.deviceStoring = news.storing }
+    if news.storing != .done, news.storing != keeping.deviceStoring {
+      var line = Text<160>("keys: the card does not keep the device key (")
+      line.append(news.storing.word)
+      line.append("); it is another one after a restart")
+      log(LogLine(.warning, line))
+    }
     if news.state == .madeAnew || news.state == .damaged { record(AuditNote(.deviceKeyMade)) }
   }
 
@@ -169,13 +180,15 @@ extension EventLoop where System: ~Copyable {
     if keeping.lanesTold == 15 { access.audit.finishRestoring(boot: appliance.bootNumber) }
   }
 
-  /// Hands over what is new in the audit, a message for each lane.
-  mutating func keepAudit() {
-    guard keeping.isThere, !keeping.isAppending, access.audit.deadline <= now else { return }
+  /// Hands over what is new in the audit, a message for each lane; with `all`, at the end, also
+  /// entries that count on.
+  mutating func keepAudit(all: Bool = false) {
+    guard keeping.isThere, !keeping.isAppending else { return }
+    guard all || access.audit.deadline <= now else { return }
     let size = Keeping.auditBatch * AuditEntry.size
     let gathered = UnsafeMutableRawBufferPointer(
       rebasing: keeping.message[(KeeperMessage.size - size)...])
-    let count = access.audit.gather(into: gathered, now: now)
+    let count = access.audit.gather(into: gathered, all: all, now: now)
     guard count > 0 else { return }
     keeping.appendFailed = false
     for lane in 0..<4 {
@@ -206,6 +219,25 @@ extension EventLoop where System: ~Copyable {
     }
   }
 
+  // MARK: The end
+
+  /// Hands over what the keeper has not been told yet, and waits for answers until `deadline`. What
+  /// is asked later is answered by nobody.
+  public mutating func handOver(until deadline: Instant) {
+    while keeping.isThere {
+      keepImages()
+      keepAudit(all: true)
+      let isDone =
+        !keeping.isAppending && keeping.clients.isKept && keeping.changes.isKept
+        && keeping.forgetting.isKept
+      guard !isDone, now < deadline else { return }
+      let answer = min(deadline, now + KeptImage.fullMs)
+      _ = system.wait(until: answer)
+      now = Instant(ms: system.nowUs() / 1000)
+      takeKept()
+    }
+  }
+
   // MARK: What has been done
 
   private mutating func hearDone(_ reader: inout ByteReader) {
@@ -222,6 +254,12 @@ extension EventLoop where System: ~Copyable {
       keeping.changes.done(isKept, now: now)
       if !isKept { complain("configuration changes", done) }
       release(isKept: isKept)
+      return
+    }
+    if done.number == keeping.forgetting.asked {
+      keeping.forgetting.done(isKept, now: now)
+      // It takes everything with it, also what has come since it was asked for.
+      if isKept { keeping.clients.change() } else { complain("factory reset", done) }
       return
     }
     for lane in keeping.appending.indices where keeping.appending[lane] == done.number {

@@ -32,6 +32,8 @@ struct KeptImage {
 
   /// How long a card that has refused is left alone.
   static let retryMs: UInt64 = 2000
+  /// How long a keeper is left alone that does not take what it is asked: it waits for its card.
+  static let fullMs: UInt64 = 200
 
   mutating func change() {
     revision &+= 1
@@ -43,9 +45,11 @@ struct KeptImage {
 
   var deadline: Instant { asked == 0 && revision != kept ? retryAt : .never }
 
-  mutating func ask(_ number: UInt32) {
+  /// It was asked for with this request; 0: nobody has taken it.
+  mutating func ask(_ number: UInt32, now: Instant) {
     asked = number
     carried = revision
+    if number == 0 { retryAt = now + Self.fullMs }
   }
 
   /// The request `asked` has ended.
@@ -61,6 +65,9 @@ struct KeptImage {
 
   /// The keeper that was asked is gone.
   mutating func lose() { asked = 0 }
+
+  /// Everything of it is.
+  var isKept: Bool { kept == revision }
 
   func isKept(_ revision: UInt32) -> Bool { Int32(bitPattern: kept &- revision) >= 0 }
 
@@ -84,6 +91,10 @@ struct Keeping: ~Copyable {
   var mayBegin = false
   var clients = KeptImage()
   var changes = KeptImage()
+  /// That everything was forgotten.
+  var forgetting = KeptImage()
+  /// Whether the card keeps the device's key.
+  var deviceStoring = KeeperOutcome.done
   /// Lanes of the audit that were told to their end, a bit each.
   var lanesTold: UInt8 = 0
   /// Requests that carry records, and whether one of them has failed.
@@ -91,9 +102,12 @@ struct Keeping: ~Copyable {
   var appendFailed = false
   /// What is shown of pairing has changed since the keeper was told.
   var pairingIsNews = false
+  var showAt = Instant(ms: 0)
   /// Something could not be read or stored: it is tried again.
   var isMissing = false
   var retryAt = Instant.never
+  /// The keeper was told that the data partition is there.
+  var hasData = false
   /// Requests about changes that have not been answered.
   var underWay = InlineArray<16, ChangeStep>(repeating: ChangeStep())
   /// Effects of changes that wait until the image with them is kept.
@@ -142,7 +156,10 @@ struct Keeping: ~Copyable {
     hasBegun = false
     clients.lose()
     changes.lose()
+    forgetting.lose()
     pairingIsNews = true
+    // The machine asks again for what it was not told.
+    underWay = InlineArray(repeating: ChangeStep())
   }
 }
 

@@ -12,6 +12,10 @@ public enum AgentRole {
   /// The watchdog is petted this often meanwhile: shorter than any time-out that it may have.
   static let historyPetMs: UInt64 = 500
 
+  /// What the keeper is given at an orderly end to take what it was not told yet. With the time for
+  /// the last writes (`KeeperLink.endMs`) it is less than init gives, 3 s.
+  static let handOverMs: UInt64 = 700
+
   /// Runs the agent until an orderly stop. The process's exit code, as init understands it.
   public static func run(_ source: ConfigurationSource, version: Text<24>) -> Int32 {
     let startUs = lx_boot_clock_ns() / 1000
@@ -27,7 +31,9 @@ public enum AgentRole {
     var arena = mapped(configuration)
     let memory = AgentMemory(configuration, from: &arena, messages: reserved(MessageRing.memory))
     do throws(SystemError) {
-      let system = try LinuxSystem(configuration, memory: memory.linux)
+      var system = try LinuxSystem(configuration, memory: memory.linux)
+      // Operators must get in whatever else hangs from here on.
+      system.openKeeper()
       var loop = EventLoop(
         system: system,
         appliance: Appliance(
@@ -41,7 +47,8 @@ public enum AgentRole {
       start(&loop, watchdog: watchdog, boot)
       report(confined, in: &loop)
       let action = loop.run()
-      loop.system.storage.end()
+      loop.handOver(until: loop.now + handOverMs)
+      loop.system.finish()
       if watchdog >= 0 && configuration.watchdog.magicClose { lx_watchdog_disarm(watchdog) }
       return exitCode(action)
     } catch {
@@ -119,7 +126,6 @@ public enum AgentRole {
   private static func start(
     _ loop: inout EventLoop<LinuxSystem>, watchdog: Int32, _ facts: BootFacts
   ) {
-    _ = loop.system.configuration.runDirectory.withCString { lx_make_folders($0) }
     loop.system.openBoard(watchdog: watchdog, facts)
     if facts.reset == .watchdog { awaitHistory(&loop) }
     loop.system.takeHistory()

@@ -26,6 +26,7 @@ struct Children: ~Copyable {
     case storage
     case picture
     case job(worker: Int)
+    case keeper
   }
 
   /// Probes come first, then feeds, each at its slot's number.
@@ -36,9 +37,10 @@ struct Children: ~Copyable {
   private static let jobPlaces = mediaServerPlace + 3
   /// Steps at the USB, each at its slot's number.
   private static let recoveryPlaces = jobPlaces + 4
-  private var children = InlineArray<103, Child>(repeating: Child())
+  private static let keeperPlace = recoveryPlaces + Limits.cameras
+  private var children = InlineArray<104, Child>(repeating: Child())
   /// Where the present round of reaping stands; `count`: no round is due.
-  private var reapAt = 103
+  private var reapAt = 104
 
   /// What has made a system call that its role must not make (calls.h), as nextEnded found last.
   private(set) var forbidden: StaticString?
@@ -69,6 +71,7 @@ struct Children: ~Copyable {
         return .mediaServer(life: child.life, status)
       case Self.storagePlace: return .storage
       case Self.picturePlace: return .picture
+      case Self.keeperPlace: return .keeper
       case Self.recoveryPlaces...:
         return .recovery(slot: place - Self.recoveryPlaces, life: child.life, status)
       case Self.jobPlaces...: return .job(worker: place - Self.jobPlaces)
@@ -170,6 +173,51 @@ struct Children: ~Copyable {
     return pid
   }
 
+  /// Starts the keeper of keys, changes and the audit, with the configuration files of the agent.
+  mutating func spawnKeeper(
+    folder: Text<96>, dataDirectory: Text<96>, channel: Int32
+  ) -> Int32 {
+    let role: StaticString = "keeper"
+    let options: InlineArray<2, StaticString> = ["--board-config", "--config"]
+    var request = lx_child()
+    request.path = StaticString("/proc/self/exe").cString
+    request.output = -1
+    request.error = 2
+    request.extra = channel
+    request.more = -1
+    let board = ConfigurationSource.argument(after: options[0])
+    let user = ConfigurationSource.argument(after: options[1])
+    let pid = folder.withCString { folder in
+      dataDirectory.withCString { data in
+        board.withCString { boardPath in
+          user.withCString { userPath in
+            request.arguments.0 = role.cString
+            request.arguments.1 = folder
+            request.arguments.2 = data
+            if !board.isEmpty {
+              request.arguments.3 = options[0].cString
+              request.arguments.4 = boardPath
+            }
+            if !user.isEmpty {
+              let words = (options[1].cString, userPath)
+              if board.isEmpty {
+                (request.arguments.3, request.arguments.4) = words
+              } else {
+                (request.arguments.5, request.arguments.6) = words
+              }
+            }
+            return lx_spawn(&request)
+          }
+        }
+      }
+    }
+    if pid > 0 { children[Self.keeperPlace] = Child(pid: pid) }
+    return pid
+  }
+
+  /// The running keeper; 0: there is none.
+  var keeperPid: Int32 { children[Self.keeperPlace].pid }
+
   /// Starts a feed over its end of a channel and the memory for its pictures.
   mutating func spawnFeed(
     slot: Int, life: UInt32, camera: Name, channel: Int32, memory: Int32
@@ -261,16 +309,29 @@ enum Leftover {
 
   /// Ends the process noted in `path` and its group. True when there was one.
   static func end(notedIn path: Text<128>) -> Bool {
+    guard let pid = pid(notedIn: path) else { return false }
+    let kill = Int32(LX_SIGKILL.rawValue)
+    return lx_kill(pid, kill, 1) == 0 || lx_kill(pid, kill, 0) == 0
+  }
+
+  /// Ends the process noted in `path`. True once there is none: one that sleeps uninterruptibly
+  /// ends when it wakes.
+  static func isGone(notedIn path: Text<128>) -> Bool {
+    _ = end(notedIn: path)
+    return pid(notedIn: path) == nil
+  }
+
+  /// The process noted in `path`, if it still runs.
+  private static func pid(notedIn path: Text<128>) -> Int32? {
     withUnsafeTemporaryAllocation(byteCount: 64, alignment: 8) { memory in
       let count = path.withCString { lx_read_file($0, memory.baseAddress!, memory.count) }
-      guard count > 0 else { return false }
+      guard count > 0 else { return nil }
       let text = UnsafeRawBufferPointer(rebasing: memory[..<Int(count)])
       var at = 0
       guard let pid = number(text, &at), let start = number(text, &at), pid > 1,
         pid <= UInt64(Int32.max), start > 0, lx_process_start(Int32(pid)) == start
-      else { return false }
-      let kill = Int32(LX_SIGKILL.rawValue)
-      return lx_kill(Int32(pid), kill, 1) == 0 || lx_kill(Int32(pid), kill, 0) == 0
+      else { return nil }
+      return Int32(pid)
     }
   }
 

@@ -25,6 +25,8 @@ extension LinuxSystem {
       return nil
     // Pictures are the loop's business: `nextPicture`.
     case .pictures: return nil
+    // So is the keeper: `nextKept`.
+    case .keeper: return nil
     }
   }
 
@@ -80,6 +82,10 @@ extension LinuxSystem {
       return nil
     case .job(let worker):
       if let channel = jobs.ended(worker, now: now) { forget(channel) }
+      return nil
+    case .keeper:
+      if let channel = keeper.ended(now: now) { forget(channel) }
+      note(LogLine(.warning, Text("the keeper of the keys has ended; it is started again")))
       return nil
     case .picture:
       if let channel = pictures.ended(now: now) { forget(channel) }

@@ -19,7 +19,7 @@ public struct LinuxSystem: ~Copyable {
   private var resultsReady = 0
 
   /// Sources with something to tell that no descriptor announces.
-  private var extra = InlineArray<4, Ready>(repeating: .backlog)
+  private var extra = InlineArray<5, Ready>(repeating: .backlog)
   private var extraCount = 0
 
   /// Results of effects that are there at once, in order.
@@ -34,6 +34,7 @@ public struct LinuxSystem: ~Copyable {
   var feeds = FeedEnds()
   var pictures = PictureChannel()
   var jobs = JobEnds()
+  var keeper: KeeperLink
   var logs = LogKeeper()
   /// Where children's output and reports are read to.
   let scratch: UnsafeMutableRawBufferPointer
@@ -83,6 +84,7 @@ public struct LinuxSystem: ~Copyable {
     storage = StorageChannel(
       known: memory.known, sources: memory.sources, recordings: memory.recordings,
       message: memory.message)
+    keeper = KeeperLink(memory.keeper)
   }
 
   private static func watch(
@@ -147,6 +149,7 @@ public struct LinuxMemory {
   let sources: UnsafeMutableBufferPointer<KnownSource>
   let recordings: UnsafeMutableBufferPointer<KnownRecording>
   let message: UnsafeMutableBufferPointer<UInt8>
+  let keeper: UnsafeMutableBufferPointer<UInt8>
   let mediaBody: UnsafeMutableBufferPointer<UInt8>
   let mediaPaths: UnsafeMutableBufferPointer<MediaPath>
 
@@ -162,6 +165,7 @@ public struct LinuxMemory {
     recordings = arena.claim(
       "storage: recordings asked for", Limits.cameras, of: KnownRecording.self)
     message = arena.claim("storage: message", StorageChannel.messageSize, of: UInt8.self)
+    keeper = arena.claim("keeper: message", KeeperMessage.size, of: UInt8.self)
     mediaBody = arena.claim(
       "MediaMTX: one answer of its API", MediaExchange.answerLimit, of: UInt8.self)
     mediaPaths = arena.claim(
@@ -186,11 +190,13 @@ extension LinuxSystem: OperatingSystem {
     }
     if now >= jobs.nextDeadline { jobs.endHung(children, now: now) }
     if pictures.isDue(now: now) { startPictureWorker() }
+    if now >= keeper.nextDeadline { startKeeper() }
     extraCount = 0
     resultsReady = resultCount > 0 ? 1 : 0
     if devices.hasMore { add(.source(Source.udev.rawValue)) }
     if pictures.lost > 0 { add(.pictures) }
     if jobs.done > 0 { add(.jobs) }
+    if keeper.hasNews { add(.keeper) }
     if children.hasMore { add(.source(Source.signals.rawValue)) }
     return resultsReady + readyCount + extraCount
   }
@@ -204,9 +210,10 @@ extension LinuxSystem: OperatingSystem {
   /// turn; rounded up, so that the deadline has come.
   private mutating func timeoutMs(until deadline: Instant) -> Int32 {
     if resultCount > 0 || devices.hasMore || pictures.lost > 0 || children.hasMore { return 0 }
-    if jobs.done > 0 { return 0 }
+    if jobs.done > 0 || keeper.hasNews { return 0 }
     let deadline = min(
-      min(deadline, jobs.nextDeadline), min(storage.nextDeadline, pictures.nextDeadline))
+      min(min(deadline, jobs.nextDeadline), keeper.nextDeadline),
+      min(storage.nextDeadline, pictures.nextDeadline))
     guard deadline != .never else { return -1 }
     let (wanted, overflow) = deadline.ms.multipliedReportingOverflow(by: 1000)
     guard !overflow else { return -1 }
@@ -222,6 +229,7 @@ extension LinuxSystem: OperatingSystem {
     switch Token(rawValue: entry.token) {
     case .backlog: return .backlog
     case .source(.pictures, _): return .pictures
+    case .source(.keeper, _): return .keeper
     case .source(let source, let slot): return .source(source.rawValue | slot << 8)
     case .connection(let slot, let generation):
       let readiness: Readiness
@@ -286,9 +294,6 @@ extension LinuxSystem: OperatingSystem {
   public mutating func shutdownWrite(_ connection: Int32) { lx_shutdown_write(connection) }
 
   public mutating func close(_ connection: Int32) { lx_close(connection) }
-
-  public mutating func tellKeeper(_ message: UnsafeRawBufferPointer) -> Bool { false }
-  public mutating func nextKept() -> KeeperNews? { nil }
 
   public mutating func random(into bytes: UnsafeMutableRawBufferPointer) {
     if let start = bytes.baseAddress { lx_random(start, bytes.count) }

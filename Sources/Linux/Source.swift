@@ -17,6 +17,8 @@ enum Source: Int {
   case pictures = 9
   /// What a job worker answers.
   case job = 10
+  /// What the keeper tells.
+  case keeper = 11
 }
 
 /// The poller's token: 2 bits kind, 30 bits generation, 32 bits slot or source.

@@ -38,6 +38,13 @@ struct RunBoard: AsyncParsableCommand {
   @Option(help: "Port of 127.0.0.1 for RTSP.")
   var rtspPort: UInt16 = EmulatedBoard.rtspPort
 
+  @Option(
+    help: ArgumentHelp("Pair this wpctl with the board, by its serial console.", valueName: "file"))
+  var pair: String?
+
+  @Option(help: ArgumentHelp("Where that wpctl keeps its keys.", valueName: "dir"))
+  var keys = ".build/image/keys"
+
   @Option(help: "Seconds to wait for the board to be ready.")
   var timeout = 60
 
@@ -81,6 +88,11 @@ struct RunBoard: AsyncParsableCommand {
     guard let poweredOn = await board.poweredOn else { return }
     let seconds = poweredOn.duration(to: ready) / .seconds(1)
     say(String(format: "from kernel start to the control port: %.2f s", seconds))
+    if let pair {
+      let port = await board.hostPort(for: EmulatedBoard.controlPort) ?? 0
+      let isPaired = try await Pairing(program: pair, keys: keys).pair(board, port: port)
+      say(isPaired ? "wpctl is paired" : "the board shows no code: it has an admin already")
+    }
     await announce(board)
     let status = try await board.waitForPowerOff(within: .seconds(365 * 86400))
     say("the board has switched itself off (\(status))")
@@ -112,6 +124,7 @@ struct RunBoard: AsyncParsableCommand {
       Control port 127.0.0.1:\(control), RTSP port 127.0.0.1:\(rtsp), sockets in \
       \(board.stateFolder)
       Try:
+      \(pair == nil ? "" : "  export WATCHPOST_KEYS=\(keys)\n")\
         swift run wpctl\(device) status
         swift run wpctl\(device) cameras
         swift run wpctl\(device) events --follow

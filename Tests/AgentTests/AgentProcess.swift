@@ -26,16 +26,15 @@ final class AgentProcess {
   /// Starts one and waits until it listens. `settings` are lines of its control section, `media` of
   /// its mediamtx section, `cameras` of its cameras section, `kept` a folder that stays after its
   /// end, `given` a port that is not to be chosen.
-  init(
+  convenience init(
     _ settings: String = "", media: String = "path = off", cameras: String = "",
     in kept: URL? = nil, on given: UInt16? = nil
   ) throws {
-    port = given ?? freePort()
-    keepsFolder = kept != nil
-    folder =
+    let port = given ?? freePort()
+    let folder =
       kept ?? FileManager.default.temporaryDirectory.appending(path: "watchpost-\(UUID())")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    let file = folder.appending(path: "watchpost.conf")
+    let file = folder.appending(path: Self.fileName)
     let text = """
       [control]
       listen = 127.0.0.1:\(port)
@@ -53,14 +52,39 @@ final class AgentProcess {
       directory = \(folder.path)/data
       [run]
       directory = \(folder.path)/run
+      [access]
+      directory = \(folder.path)/card/access
       [alerts]
       cpu_percent = 0, 0
       memory_percent = 0, 0
       """
     try text.write(to: file, atomically: true, encoding: .utf8)
-    process.executableURL = Self.program
-    process.arguments = ["agent", "--config", file.path]
-    process.environment = ["SWIFT_BACKTRACE": "enable=no"]
+    try self.init(as: [Self.program.path], in: folder, on: port, keepsFolder: kept != nil)
+  }
+
+  /// Its configuration, in its folder.
+  static let fileName = "watchpost.conf"
+
+  /// Another life of an agent that has ended, with everything that lies in its folder, which was
+  /// `kept`. With `boot`, the kernel seems to have been started since: its identity is this one.
+  convenience init(after former: AgentProcess, boot: String? = nil) throws {
+    var words = [Self.program.path]
+    if let boot {
+      // A mount namespace of its own, in which another file stands for the kernel's.
+      let file = former.folder.appending(path: "boot_id")
+      try "\(boot)\n".write(to: file, atomically: true, encoding: .utf8)
+      let script = "mount --bind \"$1\" /proc/sys/kernel/random/boot_id && shift && exec \"$@\""
+      words = ["/usr/bin/unshare", "-Urm", "sh", "-c", script, "sh", file.path] + words
+    }
+    try self.init(as: words, in: former.folder, on: former.port, keepsFolder: true)
+  }
+
+  private init(as words: [String], in folder: URL, on port: UInt16, keepsFolder: Bool) throws {
+    (self.folder, self.port, self.keepsFolder) = (folder, port, keepsFolder)
+    process.executableURL = URL(filePath: words[0])
+    process.arguments =
+      words.dropFirst() + ["agent", "--config", folder.appending(path: Self.fileName).path]
+    process.environment = ["SWIFT_BACKTRACE": "enable=no", "PATH": "/usr/bin:/bin:/usr/sbin:/sbin"]
     let output = Pipe()
     process.standardOutput = output
     process.standardError = FileHandle.nullDevice
@@ -98,6 +122,12 @@ final class AgentProcess {
   /// Asks for an orderly stop; the exit code.
   func stop() -> Int32 {
     Glibc.kill(process.processIdentifier, SIGTERM)
+    process.waitUntilExit()
+    return process.terminationStatus
+  }
+
+  /// Waits until it has ended by itself; the exit code.
+  func end() -> Int32 {
     process.waitUntilExit()
     return process.terminationStatus
   }

@@ -17,36 +17,14 @@ final class Technician: Sendable {
   static func arrive(
     at board: EmulatedBoard, within limit: Duration = .seconds(30)
   ) async throws -> Technician {
-    let port = try #require(await board.hostPort(for: EmulatedBoard.controlPort))
-    let device = DeviceAddress(host: "127.0.0.1", port: Int(port))
-    let deadline = ContinuousClock.now + limit
-    // User networking accepts for a board that is not there yet, and asks the board again only
-    // after seconds: many short knocks find it sooner than one long one.
-    while true {
-      do {
-        let knock = try await ControlConnection.open(device, timeout: .milliseconds(300))
-        do { try await knock.ping() } catch {
-          await knock.close()
-          throw error
-        }
-        await knock.close()
-        return try await Technician(device)
-      } catch {
-        guard ContinuousClock.now < deadline else { throw error }
-        try await Task.sleep(for: .milliseconds(20))
-      }
+    try await Reception.connect(to: board, within: limit) { connection in
+      try await connection.subscribe(.all)
+      return Technician(connection)
     }
   }
 
-  private init(_ device: DeviceAddress) async throws {
-    let connection = try await ControlConnection.open(device, timeout: .seconds(5))
+  private init(_ connection: ControlConnection) {
     let events = EventJournal()
-    do {
-      try await connection.subscribe(.all)
-    } catch {
-      await connection.close()
-      throw error
-    }
     (self.connection, self.events) = (connection, events)
     reader = Task {
       for await event in connection.events { await events.note(event) }

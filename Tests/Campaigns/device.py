@@ -47,7 +47,8 @@ class Agent:
             ("cameras", "enabled"), ("watchdog", "device")])
         file = pathlib.Path(folder) / "watchpost.conf"
         file.write_text(f"[control]\nlisten = 127.0.0.1:{self.port}\n{control}\n{off}"
-                        f"[data]\ndirectory = {folder}/data\n[run]\ndirectory = {folder}/run\n")
+                        f"[data]\ndirectory = {folder}/data\n[run]\ndirectory = {folder}/run\n"
+                        f"[access]\ndirectory = {folder}/card/access\n")
         self.process = subprocess.Popen([str(WATCHPOST), "agent", "--config", str(file)],
                                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         self.process.stdout.readline()

@@ -205,6 +205,7 @@ import Wire
     ("device.name = -box", "1:15", "hyphens"),
     ("time.servers = pool.ntp.org", "1:16", "numeric"),
     ("data.directory = ", "1:18", "Give a value"),
+    ("access.directory = boot/access", "1:20", "begins with /"),
     ("control.slots = 7\n\u{1}\n", "2:1", "UTF-8"),
   ])
   func whatIsWrongIsNamedWithItsPlace(text: String, place: String, hint: String) throws {

@@ -73,6 +73,8 @@ public struct KeeperRole {
       obey(UnsafeRawBufferPointer(rebasing: room[..<Int(count)]))
       lx_wipe(room.baseAddress!, Int(count))
     }
+    // The code holds for as long as its agent runs.
+    _ = pairing.withdraw()
     KeeperMemory.wipe(memory.key)
     return 0
   }
@@ -171,6 +173,8 @@ public struct KeeperRole {
     facts.applied = swap.applied
     let facts = facts
     agent.tell(.facts) { facts.encode(into: &$0) }
+    // It has been told: what comes later is another one.
+    self.facts.reset = .notAsked
   }
 
   private mutating func tellKept() {

@@ -18,13 +18,13 @@ public enum ConfigurationKey: Int, CaseIterable, Sendable {
   case watchdogDevice, watchdogTimeout, watchdogMagicClose
   case mdnsEnabled
   case timeServers
-  case dataDirectory, runDirectory
+  case dataDirectory, runDirectory, accessDirectory
   case alertLatency, alertErrors, alertCPU, alertMemory, alertConnections, alertQueue, alertSlots
   case alertThroughput, alertRaise, alertClear
   case storageWarning, storageLow, storageCritical, storageReserve, storageWorkers
   case retentionAge, retentionSize
 
-  public static let count = 59
+  public static let count = 60
 
   /// What a key's value may be.
   public enum Value: Sendable {
@@ -62,7 +62,7 @@ public enum ConfigurationKey: Int, CaseIterable, Sendable {
 
   public var facts: Facts {
     switch self {
-    case .deviceName, .dataDirectory, .runDirectory: machineFacts
+    case .deviceName, .dataDirectory, .runDirectory, .accessDirectory: machineFacts
     case .controlListen, .controlShare, .controlSlots, .controlTrusted, .controlReserved,
       .controlPublic, .controlPublicPerAddress, .controlRequestRate, .controlPublicRequestRate:
       controlFacts
@@ -103,6 +103,10 @@ public enum ConfigurationKey: Int, CaseIterable, Sendable {
       Self.row(
         "data.directory", .path(96, offAllowed: false), "/data",
         "what must survive a reboot")
+    case .accessDirectory:
+      Self.row(
+        "access.directory", .path(90, offAllowed: false), "/boot/access",
+        "keys; `pairing.txt` and `factory-reset` lie in the folder above, which a person can reach")
     default:
       Self.row(
         "run.directory", .path(80, offAllowed: false), "/run/watchpost",

@@ -12,7 +12,7 @@ public struct ConfigurationParser {
 
   private var configuration: Configuration
   private var error: ConfigurationError?
-  private var places = InlineArray<59, lx_config_place>(
+  private var places = InlineArray<60, lx_config_place>(
     repeating: lx_config_place(line: 0, key_column: 0, value_column: 0))
 
   private init(base: Configuration) { configuration = base }
@@ -145,6 +145,9 @@ extension Configuration {
     switch key {
     case .deviceName: name = try value.deviceName()
     case .dataDirectory, .runDirectory: try setDirectory(key, value)
+    case .accessDirectory:
+      // Never a relative one: two agents would find two folders, and the keys of neither.
+      accessDirectory = try value.path(Text<96>.self, limit: 90, offAllowed: false)
     case .controlListen: (control.address, control.port) = try value.endpoint()
     case .controlShare: control.sharesPort = try value.flag()
     case .controlTrusted: control.trusted = try value.subnets(InlineArray<8, Subnet>.self)

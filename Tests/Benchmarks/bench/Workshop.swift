@@ -77,6 +77,7 @@ struct Workshop {
     settings["control.listen"] = "127.0.0.1:\(port)"
     settings["data.directory"] = "\(home.path)/data"
     settings["run.directory"] = "\(home.path)/run"
+    settings["access.directory"] = "\(home.path)/card/access"
     settings.merge(other) { $1 }
     let file = home.appending(path: "watchpost.conf")
     try settings.sorted { $0.key < $1.key }.map { "\($0.key) = \($0.value)\n" }.joined()

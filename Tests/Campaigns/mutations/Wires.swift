@@ -150,6 +150,9 @@ struct Wires: ~Copyable, OperatingSystem {
 
   // What nobody here asks for.
 
+  func tellKeeper(_ message: UnsafeRawBufferPointer) -> Bool { false }
+  func nextKept() -> KeeperNews? { nil }
+
   mutating func askPicture(
     _ entry: Int, of source: PictureSource, notBeforeUs: UInt64, deadlineUs: UInt64
   ) -> Bool { false }
