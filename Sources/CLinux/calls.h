@@ -1,4 +1,6 @@
-// Which system calls a role may make. Everything else ends it.
+// Which system calls a role may make. Everything else ends it, but for the roles that start programs
+// of others: a kernel without the call is what those find there, since no table foresees what the
+// next version of MediaMTX tries first. What none of them has to try ends them as well.
 //
 // Numbers come from the kernel's headers for the architecture that is compiled for. A row with an
 // argument allows the call only where `argument & mask == value`; several rows for a call add up.
@@ -288,6 +290,19 @@ static const struct call calls[] = {
     CALL(arch_prctl,         STARTERS)
     CALL(settimeofday,       TIME)
 #endif
+};
+// clang-format on
+
+// clang-format off
+/// What ends even those that start others, unless a row above allows it.
+static const uint32_t forbidden[] = {
+    __NR_ptrace, __NR_process_vm_readv, __NR_process_vm_writev, __NR_init_module,
+    __NR_finit_module, __NR_delete_module, __NR_kexec_load, __NR_bpf, __NR_perf_event_open,
+    __NR_userfaultfd, __NR_io_uring_setup, __NR_unshare, __NR_setns, __NR_pivot_root, __NR_chroot,
+    __NR_umount2, __NR_swapon, __NR_reboot, __NR_syslog, __NR_keyctl, __NR_add_key,
+    __NR_request_key, __NR_setxattr, __NR_mknodat, __NR_open_by_handle_at, __NR_personality,
+    __NR_quotactl, __NR_acct, __NR_settimeofday, __NR_clock_settime, __NR_setuid, __NR_setgid,
+    __NR_mount,
 };
 // clang-format on
 

@@ -146,7 +146,9 @@ int32_t lx_drop_privileges(enum lx_role role, const char *device) {
 
 // MARK: System calls
 
-enum { LONGEST_FILTER = 6 * sizeof calls / sizeof *calls + 8 };
+enum {
+  LONGEST_FILTER = 6 * sizeof calls / sizeof *calls + 2 * sizeof forbidden / sizeof *forbidden + 8
+};
 
 /// The low half of a member of seccomp_data; both architectures are little-endian.
 static struct sock_filter load(size_t offset) {
@@ -184,7 +186,15 @@ static size_t assemble(enum lx_role role, struct sock_filter *filter) {
     filter[count++] = verdict(SECCOMP_RET_ALLOW);
     filter[count++] = load(offsetof(struct seccomp_data, nr));
   }
-  filter[count++] = verdict(SECCOMP_RET_KILL_PROCESS);
+  if ((STARTERS >> role & 1) == 0) {
+    filter[count++] = verdict(SECCOMP_RET_KILL_PROCESS);
+    return count;
+  }
+  for (size_t row = 0; row < sizeof forbidden / sizeof *forbidden; row++) {
+    filter[count++] = unless(forbidden[row], 1);
+    filter[count++] = verdict(SECCOMP_RET_KILL_PROCESS);
+  }
+  filter[count++] = verdict(SECCOMP_RET_ERRNO | ENOSYS);
   return count;
 }
 

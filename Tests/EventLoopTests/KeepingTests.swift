@@ -164,8 +164,11 @@ import Wire
     expect(admin.isClosed(fixture), true)
     expect(fixture.loop.access.keys.count, 0)
     expect(fixture.loop.deviceKey.publicKey == before, false)
-    #expect(card.clients == nil && card.note != "")
+    #expect(card.note != "")
     expect(fixture.audit().contains(.factoryReset), true)
+    let later = Fixture.with(card)
+    expect(later.loop.access.keys.count, 0)
+    expect(later.loop.access.keys.isLoaded, true)
   }
 }
 

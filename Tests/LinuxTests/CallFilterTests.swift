@@ -77,6 +77,14 @@ import Testing
     #expect(try end(name, role) == .killed)
   }
 
+  /// What a program of somebody else's may try next year: it finds a kernel without the call.
+  @Test(arguments: ["mq_unlink", "landlock_create_ruleset", "sched_setscheduler"])
+  func whoStartsOthersOutlivesWhatIsUnforeseen(_ name: String) throws {
+    #expect(try end(name, LX_ROLE_AGENT) == .returned)
+    #expect(try end(name, LX_ROLE_NETWORK) == .returned)
+    #expect(try end(name, LX_ROLE_FEED) == .killed)
+  }
+
   /// Without this, a filter that kills always would pass.
   @Test func whatTheTableNamesComesBack() throws {
     for (title, role) in Self.roles {
