@@ -39,7 +39,8 @@ bounded() {
   local seconds=$1
   shift
   (
-    ulimit -v 12000000
+    # The soft limit: a sanitizer that needs more addresses says so and raises it.
+    ulimit -S -v 12000000
     exec timeout "${process_group[@]}" --kill-after=10 "$seconds" "$@"
   )
 }
