@@ -41,15 +41,30 @@ int64_t lx_write(int32_t fd, const void *bytes, size_t count) {
   return LX_RETRY(write(fd, bytes, count));
 }
 
-int64_t lx_say(int32_t fd, const void *line, size_t count) {
+static int64_t say(int32_t fd, const void *line, size_t count, int patience_ms) {
   int flags = fcntl(fd, F_GETFL);
+  struct pollfd room = {.fd = fd, .events = POLLOUT};
   if (flags >= 0 && !(flags & O_NONBLOCK)) {
     // Somebody else's descriptor: to change its flags would change theirs. Whatever is writable
     // takes a line at once: a pipe a page, a terminal what is left of its buffer beyond 256 bytes.
-    struct pollfd room = {.fd = fd, .events = POLLOUT};
-    if (poll(&room, 1, 0) == 0) return -EAGAIN;
+    return poll(&room, 1, patience_ms) == 0 ? -EAGAIN : lx_write(fd, line, count);
   }
-  return lx_write(fd, line, count);
+  int64_t written = lx_write(fd, line, count);
+  // A terminal that another process is writing to at this moment refuses as well (tty_write_lock in
+  // the kernel's tty_io.c), and is writable again when that one has finished.
+  for (int waited = 0; written == -EAGAIN && waited < patience_ms; waited++) {
+    poll(&room, 1, 1);
+    written = lx_write(fd, line, count);
+  }
+  return written;
+}
+
+int64_t lx_say(int32_t fd, const void *line, size_t count) {
+  // Who has not taken the last line is not waited for.
+  static int held;
+  int64_t written = say(fd, line, count, held ? 0 : 4);
+  held = written == -EAGAIN;
+  return written;
 }
 
 int32_t lx_write_all(int32_t fd, const void *bytes, size_t count) {

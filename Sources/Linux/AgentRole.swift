@@ -62,7 +62,7 @@ public enum AgentRole {
     var line = Text<96>("watchpost: control port ")
     line.append(configuration.control.address, port)
     line.append(" ready\n")
-    line.withBytes { _ = lx_write_all(1, $0.baseAddress!, $0.count) }
+    line.withBytes { _ = lx_say(1, $0.baseAddress!, $0.count) }
     _ = lx_service_notify(StaticString("READY=1").cString)
   }
 

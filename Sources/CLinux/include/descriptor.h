@@ -45,8 +45,9 @@ void lx_close(int32_t fd);
 /// read(2), write(2): the number of bytes or a negative errno.
 int64_t lx_read(int32_t fd, void *bytes, size_t count);
 int64_t lx_write(int32_t fd, const void *bytes, size_t count);
-/// write(2) of a line to whoever watches, without waiting for one who has stopped reading: bytes
-/// written, or a negative errno; EAGAIN: there is no room now, and the line is not shown.
+/// write(2) of a line to whoever watches, without waiting for one who has stopped reading: once for
+/// 4 ms, then not at all. Bytes written, or a negative errno; EAGAIN: there is no room now, and the
+/// line is not shown.
 int64_t lx_say(int32_t fd, const void *line, size_t count);
 /// Writes all of it to a blocking descriptor; 0 or a negative errno.
 int32_t lx_write_all(int32_t fd, const void *bytes, size_t count);
