@@ -41,6 +41,12 @@ int64_t lx_write(int32_t fd, const void *bytes, size_t count) {
   return LX_RETRY(write(fd, bytes, count));
 }
 
+static int64_t monotonic_us(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
+}
+
 static int64_t say(int32_t fd, const void *line, size_t count, int patience_ms) {
   int flags = fcntl(fd, F_GETFL);
   struct pollfd room = {.fd = fd, .events = POLLOUT};
@@ -52,9 +58,12 @@ static int64_t say(int32_t fd, const void *line, size_t count, int patience_ms) 
   int64_t written = lx_write(fd, line, count);
   // A terminal that another process is writing to at this moment refuses as well (tty_write_lock in
   // the kernel's tty_io.c), and is writable again when that one has finished.
-  for (int waited = 0; written == -EAGAIN && waited < patience_ms; waited++) {
+  int64_t until = monotonic_us() + patience_ms * INT64_C(1000);
+  while (written == -EAGAIN && monotonic_us() < until) {
     poll(&room, 1, 1);
     written = lx_write(fd, line, count);
+    // Others may be faster again.
+    if (written == -EAGAIN) nanosleep(&(struct timespec){.tv_nsec = 20000}, NULL);
   }
   return written;
 }

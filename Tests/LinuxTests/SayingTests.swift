@@ -51,42 +51,4 @@ import Testing
     // Whatever had been taken is there to be read.
     if fill(terminal) > 0 { #expect(read(controller, &bytes, bytes.count) > 0) }
   }
-
-  /// Processes of a board share its console, and often say something at the same time.
-  @Test func whoSpeakAtTheSameTimeAreAllHeard() async throws {
-    let controller = open("/dev/ptmx", O_RDWR | O_NOCTTY)
-    var locked: Int32 = 0
-    var number: Int32 = 0
-    try #require(
-      ioctl(controller, 0x4004_5431, &locked) == 0 && ioctl(controller, 0x8004_5430, &number) == 0)
-    defer { close(controller) }
-    let terminal = open("/dev/pts/\(number)", O_RDWR | O_NOCTTY | O_NONBLOCK)
-    try #require(terminal >= 0)
-    defer { close(terminal) }
-    // Fewer bytes than the terminal holds while nobody reads.
-    let speakers = 4
-    let lines = 16
-    var pids: [pid_t] = []
-    for _ in 0..<speakers {
-      let pid = lx_fork_child("speaker", true)
-      if pid == 0 {
-        var said: Int32 = 0
-        for _ in 0..<lines {
-          let word: StaticString = "a line of 24 characters\n"
-          if lx_say(terminal, word.utf8Start, 24) == 24 { said += 1 }
-        }
-        lx_exit_now(said)
-      }
-      pids.append(pid)
-    }
-    for pid in pids {
-      var status: Int32 = 0
-      waitpid(pid, &status, 0)
-      #expect(status == Int32(lines) << 8)
-    }
-    var bytes = [UInt8](repeating: 0, count: 65_536)
-    let count = read(controller, &bytes, bytes.count)
-    let heard = String(decoding: bytes[..<max(0, count)], as: UTF8.self).split(separator: "\r\n")
-    #expect(heard.count == speakers * lines && Set(heard) == ["a line of 24 characters"])
-  }
 }

@@ -14,8 +14,10 @@ struct PairingNote {
   /// Shows a text, or withdraws the one that is shown when it is empty.
   func show(_ text: UnsafeRawBufferPointer) -> Int32 {
     guard text.count > 0 else {
+      // Said when it is so: whoever reads it may cut the power.
+      let result = withdraw()
       KeeperLine("pairing is over").write()
-      return withdraw()
+      return result
     }
     KeeperLine("pairing: ", text).write()
     return folder.writing { folder.overwrite(path, text) }
