@@ -146,6 +146,7 @@ extension Scene {
       line.leave()
       device.pass(ms: Pairing.pauseMs << UInt64(attempt + 1))
     }
+    note(.pairingVoided)
     check(device.loop.access.pairing.code != code, "a code is valid after five attempts")
   }
 
