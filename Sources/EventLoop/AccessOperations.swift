@@ -32,24 +32,39 @@ extension EventLoop where System: ~Copyable {
 
   // MARK: Keys
 
-  private mutating func addKey(
-    _ index: Int, _ header: Header, _ wanted: KeyRequest
-  ) throws(Status) {
-    let by = try keyName(of: index)
-    var secret = InlineArray<32, UInt8>(repeating: 0)
-    drawSecret(&secret)
-    defer { secret = InlineArray(repeating: 0) }
-    let handle: KeyHandle
+  /// The same before keys change. `.busy`: the answer would find no place to wait in.
+  private func keyNameWithRoom(of index: Int) throws(Status) -> Name {
+    let name = try keyName(of: index)
+    guard decisions.used < Decisions.capacity else { throw .busy }
+    return name
+  }
+
+  /// Lends 32 random bytes, and wipes them.
+  private mutating func withNewSecret(
+    _ body: (inout Self, UnsafeRawBufferPointer) throws(KeyError) -> KeyHandle
+  ) throws(Status) -> KeyHandle {
     do throws(KeyError) {
-      let unixMs = appliance.clock.unixMs(at: now)
-      handle = try secret.span.withUnsafeBytes { (secret) throws(KeyError) in
-        try access.keys.add(
-          wanted.name, wanted.publicKey, secret: secret, role: wanted.role,
-          limits: KeyLimits(rate: wanted.rate, slots: wanted.slots, flags: wanted.flags),
-          addedBy: by, unixMs: unixMs)
+      return try withUnsafeTemporaryAllocation(byteCount: 32, alignment: 8) {
+        (secret) throws(KeyError) in
+        defer { Wiping.wipe(secret) }
+        system.random(into: secret)
+        return try body(&self, UnsafeRawBufferPointer(secret))
       }
     } catch {
       throw error.status
+    }
+  }
+
+  private mutating func addKey(
+    _ index: Int, _ header: Header, _ wanted: KeyRequest
+  ) throws(Status) {
+    let by = try keyNameWithRoom(of: index)
+    let unixMs = appliance.clock.unixMs(at: now)
+    let handle = try withNewSecret { (loop, secret) throws(KeyError) in
+      try loop.access.keys.add(
+        wanted.name, wanted.publicKey, secret: secret, role: wanted.role,
+        limits: KeyLimits(rate: wanted.rate, slots: wanted.slots, flags: wanted.flags),
+        addedBy: by, unixMs: unixMs)
     }
     note(.keyAdded, index, subject: wanted.name)
     try keysChanged(index, header, key: handle)
@@ -58,7 +73,7 @@ extension EventLoop where System: ~Copyable {
   private mutating func removeKey(
     _ index: Int, _ header: Header, _ name: Name
   ) throws(Status) {
-    _ = try keyName(of: index)
+    _ = try keyNameWithRoom(of: index)
     do throws(KeyError) { try access.keys.remove(name) } catch { throw error.status }
     note(.keyRemoved, index, subject: name)
     try keysChanged(index, header)
@@ -69,17 +84,9 @@ extension EventLoop where System: ~Copyable {
   private mutating func rotateKey(
     _ index: Int, _ header: Header, _ key: PublicKey
   ) throws(Status) {
-    let name = try keyName(of: index)
-    var secret = InlineArray<32, UInt8>(repeating: 0)
-    drawSecret(&secret)
-    defer { secret = InlineArray(repeating: 0) }
-    let handle: KeyHandle
-    do throws(KeyError) {
-      handle = try secret.span.withUnsafeBytes { (secret) throws(KeyError) in
-        try access.keys.rotate(name, to: key, secret: secret, now: now)
-      }
-    } catch {
-      throw error.status
+    let name = try keyNameWithRoom(of: index)
+    let handle = try withNewSecret { (loop, secret) throws(KeyError) in
+      try loop.access.keys.rotate(name, to: key, secret: secret, now: loop.now)
     }
     note(.keyRotated, index, subject: name)
     try keysChanged(index, header, key: handle)
@@ -88,7 +95,7 @@ extension EventLoop where System: ~Copyable {
   private mutating func changeKey(
     _ index: Int, _ header: Header, _ wanted: KeyRequest
   ) throws(Status) {
-    _ = try keyName(of: index)
+    _ = try keyNameWithRoom(of: index)
     do throws(KeyError) {
       try access.keys.change(
         wanted.name, role: wanted.role,

@@ -140,6 +140,27 @@ import Wire
     expect(try admin.answers(&fixture).map(\.status), [Status.state.rawValue])
   }
 
+  /// What is told to be busy has changed nothing.
+  @Test func whatFindsNoPlaceToWaitIsNotDone() throws {
+    let card = try card()
+    var fixture = Fixture.with(card)
+    let admin = try fixture.client(3)
+    let viewer = try fixture.client(1)
+    card.hangs = true
+    var change = KeyRequest()
+    change.name = Name("viewer")
+    for id in 0..<UInt32(Decisions.capacity) {
+      admin.send(&fixture, request(.keyChange, id: id, encoded(change)))
+      fixture.turns(1)
+    }
+    admin.send(&fixture, request(.keyRemove, id: 500, encoded(KeyName(name: Name("viewer")))))
+    fixture.turns(4)
+    let answers = try admin.answers(&fixture)
+    #expect(answers.map(\.id) == [500] && answers[0].status == Status.busy.rawValue)
+    expect(fixture.loop.access.keys.count, 3)
+    expect(viewer.isClosed(fixture), false)
+  }
+
   /// What has to do with keys is nobody's without one, wherever it comes from.
   @Test func withoutAKeyThereAreNone() throws {
     let card = try card()
