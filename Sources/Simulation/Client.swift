@@ -5,6 +5,8 @@ import Wire
 enum ClientKind: Equatable {
   // Honest ones.
   case `operator`, poller, subscriber, pipeliner
+  /// With a key that may do everything.
+  case admin
   // Faults.
   case flood, loris, slowReader, junk
 }
@@ -20,6 +22,11 @@ final class Client {
     var camera = Name()
     /// Where the next part of an answer in parts must begin.
     var offset: UInt32 = 0
+    /// Whose key it is about, and what was asked for it.
+    var holder: KeyHolder?
+    var role: Role?
+    var newKey: [UInt8]?
+    var change: UInt32 = 0
   }
 
   let kind: ClientKind
@@ -45,6 +52,12 @@ final class Client {
   var isPumping = false
   /// Acts planned for an earlier connection are void.
   var turn = 0
+  /// nil: it comes in plain.
+  var holder: KeyHolder?
+  /// Its end of the connection, where that is sealed or about to be.
+  var seal: SealedEnd?
+  /// Changes of the configuration as it was told of them last.
+  var changes: [ChangeEntry] = []
   /// When a client that a fault has brought leaves for good.
   var leavesUs: UInt64 = .max
 
@@ -56,7 +69,7 @@ final class Client {
 
   var isHonest: Bool {
     switch kind {
-    case .operator, .poller, .subscriber, .pipeliner: true
+    case .operator, .poller, .subscriber, .pipeliner, .admin: true
     case .flood, .loris, .slowReader, .junk: false
     }
   }
@@ -67,6 +80,7 @@ final class Client {
     inbox.removeAll()
     outbox.removeAll()
     topics = .none
+    seal = nil
   }
 
   /// The agent has closed the connection; `rest` still arrives.
@@ -94,6 +108,7 @@ extension SimulatedWorld {
     for _ in 0..<options.operators { add(.operator, IPv4(127, 0, 0, 1)) }
     for _ in 0..<options.subscribers { add(.subscriber, IPv4(127, 0, 0, 2)) }
     for _ in 0..<options.pipeliners { add(.pipeliner, IPv4(127, 0, 0, 3)) }
+    inviteOwner()
     for index in 0..<options.pollers { add(.poller, IPv4(10, 0, 0, UInt8(index + 1))) }
   }
 
@@ -119,8 +134,9 @@ extension SimulatedWorld {
     }
   }
 
-  private func dismiss(_ client: Client) {
+  func dismiss(_ client: Client) {
     client.turn += 1
+    client.leavesUs = min(client.leavesUs, us)
     clients.removeAll { $0 === client }
     guard let index = client.connection, let socket = sockets[index] else { return }
     socket.clientEnded = true
@@ -137,9 +153,20 @@ extension SimulatedWorld {
     }
   }
 
+  /// It does not read now.
+  func isStalled(_ client: Client) -> Bool {
+    client.kind == .subscriber && isNow(.stalledSubscribers)
+  }
+
+  /// The stalled subscribers read again.
+  func wakeStalled() {
+    if isNow(.stalledSubscribers) { return }
+    for client in clients where client.kind == .subscriber { wake(client) }
+  }
+
   /// Something has come for a client.
   func wake(_ client: Client) {
-    guard !client.isReading, client.kind != .slowReader else { return }
+    guard !client.isReading, client.kind != .slowReader, !isStalled(client) else { return }
     client.isReading = true
     surely(client.random.between(0, 15)) { world in
       client.isReading = false

@@ -10,8 +10,10 @@ extension Client {
       return connect(world)
     }
     if socket.isBroken || socket.clientEnded { return }
+    // Before the welcome nothing can be asked.
+    if holder != nil, seal?.isOpen != true { return waitForWelcome(world) }
     switch kind {
-    case .operator, .poller: converse(world, socket)
+    case .operator, .poller, .admin: converse(world, socket)
     case .subscriber:
       ask(random.chance(50) ? .subscriptionStatistics : .ping, world)
       world.plan(self, random.between(10_000, 60_000))
@@ -28,7 +30,15 @@ extension Client {
     }
   }
 
+  private func waitForWelcome(_ world: SimulatedWorld) {
+    if world.us - connectedUs > 15_000_000 { return leave(world) }
+    world.plan(self, random.between(1000, 5000))
+  }
+
   private func connect(_ world: SimulatedWorld) {
+    if let holder, holder.standing == .unpaired, holder.code == nil, world.card.code == nil {
+      return world.plan(self, random.between(1000, 10_000))
+    }
     guard let index = world.connect(self, from: address) else {
       return world.plan(self, random.between(500, 3000))
     }
@@ -38,8 +48,12 @@ extension Client {
     isServed = false
     nextID = 1
     turn += 1
+    if let holder {
+      shakeHands(holder, world)
+      return world.plan(self, random.between(500, 5000))
+    }
     switch kind {
-    case .operator, .poller, .pipeliner:
+    case .operator, .poller, .pipeliner, .admin:
       ask(.ping, world)
       world.plan(self, random.between(100, 5000))
     case .subscriber:
@@ -64,6 +78,8 @@ extension Client {
     }
     if kind == .operator {
       askSomething(world)
+    } else if kind == .admin, random.chance(80) {
+      askOfKeys(world)
     } else {
       ask(random.chance(70) ? .health : .ping, world)
     }
@@ -108,10 +124,14 @@ extension Client {
     let size = frame.withUnsafeMutableBytes { room in
       writeRequest(kind, id: id, camera, world, into: room)
     }
-    asked.append(
-      Asked(
-        id: id, kind: kind, atUs: world.us, starvedUs: world.starvedUs, camera: camera))
-    outbox += frame[..<size]
+    let request = Asked(
+      id: id, kind: kind, atUs: world.us, starvedUs: world.starvedUs, camera: camera)
+    send(Array(frame[..<size]), request, world)
+  }
+
+  func send(_ frame: [UInt8], _ request: Asked, _ world: SimulatedWorld) {
+    asked.append(request)
+    outbox += seal?.isOpen == true ? seal!.seal(frame) : frame
     pump(world)
   }
 
@@ -162,7 +182,7 @@ extension Client {
   static func echo(_ id: UInt32) -> UInt64 { UInt64(id) &* 0x0101_0101_0101_0101 }
 
   /// Bytes leave in pieces, as a network carries them.
-  private func pump(_ world: SimulatedWorld) {
+  func pump(_ world: SimulatedWorld) {
     guard !isPumping, !outbox.isEmpty, let connection, let socket = world.sockets[connection],
       !socket.isBroken, !socket.clientEnded
     else { return }

@@ -70,6 +70,15 @@ public final class SimulatedWorld: OperatingSystem {
   var names: [String] = []
   var media = SimulatedMediaServer()
   var disk = SimulatedDisk()
+  var keeper = SimulatedKeeper()
+  var card = Card()
+  var holders: [KeyHolder] = []
+  var holdersMade = 0
+  var knownChanges: [KnownChange] = []
+  /// When subscribers last did not read.
+  var stalledUs: UInt64 = 0
+  /// When the keeper or its card was last not well.
+  var keeperTroubledUs: UInt64 = 0
   var pictures: [Int: Int] = [:]
   var jobs: [SimulatedJob] = []
   var jobsBegun = 0
@@ -206,6 +215,7 @@ public final class SimulatedWorld: OperatingSystem {
     collectSockets()
     if !pictures.isEmpty && hasPicture { list.append(.pictures) }
     if hasJobAnswer { list.append(.jobs) }
+    if hasKept { list.append(.keeper) }
     random.shuffle(&list, from: first)
   }
 
@@ -215,6 +225,7 @@ public final class SimulatedWorld: OperatingSystem {
 
   /// Everything that ends with the agent's process. `cut`: with the power as well.
   func endLife(cut: Bool) {
+    outliveAgent(cut: cut)
     epoch += 1
     isAlive = false
     end = nil

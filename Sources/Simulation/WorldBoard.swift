@@ -48,11 +48,15 @@ extension SimulatedWorld {
   /// What the agent finds at its start.
   func bootFacts() -> BootFacts {
     board.agentStarts += 1
-    if board.agentStarts == 1 { disk.bootCount += 1 }
+    if board.agentStarts == 1 {
+      disk.bootCount += 1
+      disk.boots += 1
+    }
     var facts = BootFacts()
     facts.reset = board.reset
     facts.agentStarts = board.agentStarts
     facts.version = Text("1.0")
+    for byte in 0..<4 { facts.bootID[byte] = UInt8(truncatingIfNeeded: disk.boots >> (8 * byte)) }
     facts.board = Text("simulated")
     facts.watchdogAvailable = true
     facts.udevAvailable = true
@@ -71,6 +75,7 @@ extension SimulatedWorld {
     enumerate()
     tellNetwork()
     mountAtStart()
+    startKeeper()
     tellClock(random.between(500, 20_000))
   }
 

@@ -25,9 +25,13 @@ extension SimulatedWorld {
     case .mediaExit: exitMediaServer(fault.subject)
     case .mediaPoisoned: media.isPoisoned = media.life != nil
     case .feedUnkillable, .mediaHang, .mediaSlow, .mediaForgets, .mediaNotStarted,
-      .mediaUnkillable, .framesInError, .diskSlow, .descriptorsExhausted, .spawnFails:
+      .mediaUnkillable, .framesInError, .diskSlow, .descriptorsExhausted, .spawnFails,
+      .keeperSlow, .keeperHangs, .keeperRefuses, .keeperUnreadable:
       hold(fault)
       if fault.kind == .mediaHang { hangMediaServer(fault.durationMs) }
+    case .keeperCrash: crashKeeper()
+    case .factoryReset: requestReset()
+    case .stalledSubscribers: hold(fault) { $0.wakeStalled() }
     case .diskFull:
       hold(fault) { $0.roomChanged() }
     case .diskFails, .diskReadOnly, .diskMissing, .diskHangs:

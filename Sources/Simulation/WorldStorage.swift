@@ -9,6 +9,8 @@ struct SimulatedDisk {
   var recordings: [KnownRecording] = []
   var lastNumber: UInt32 = 0
   var bootCount: UInt32 = 0
+  /// Boots of the board, whatever was kept.
+  var boots: UInt32 = 0
   /// Watchdog resets in a row, and whether this boot has lived long.
   var watchdogResets: UInt32 = 0
   var usedBytes: UInt64 = 20_000_000_000
