@@ -159,9 +159,9 @@ extension Client {
       // From now on nobody can say whether it is asked for.
       world.wanted.removeAll { $0.camera == camera }
       let name = String(camera)
-      world.mayStop.insertOnce(name)
-      // Its answer may never come.
-      world.surely(60_000) { world in world.mayStop.removeAll { $0 == name } }
+      world.mayStop.append(name)
+      // Its answer may never come. Each request has its own time.
+      world.surely(60_000) { world in world.mayNoLongerStop(name) }
       return Frame.request(kind, id: id, CameraRequest(name: camera), into: room)
     case .sourceAdd:
       let url = Text<160>("rtsp://192.168.1.20/stream")
@@ -170,8 +170,8 @@ extension Client {
       // From now on nobody can say whether it is there.
       world.wantedSources.removeAll { $0.camera == camera }
       let name = String(camera)
-      world.mayStop.insertOnce(name)
-      world.surely(60_000) { world in world.mayStop.removeAll { $0 == name } }
+      world.mayStop.append(name)
+      world.surely(60_000) { world in world.mayNoLongerStop(name) }
       return Frame.request(kind, id: id, CameraRequest(name: camera), into: room)
     case .fileList: return Frame.request(kind, id: id, FileListRequest(), into: room)
     default: return Frame.request(kind, id: id, Empty(), into: room)

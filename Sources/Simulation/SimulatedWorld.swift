@@ -57,7 +57,8 @@ public final class SimulatedWorld: OperatingSystem {
   /// The agent runs: only then anything can be told to it.
   var isAlive = false
   var clients: [Client] = []
-  /// Recordings whose start was answered, and cameras whose recording may have been stopped.
+  /// Recordings whose start was answered, and cameras whose recording may have been stopped, once
+  /// for each request.
   var wanted: [Wanted] = []
   var mayStop: [String] = []
   /// Sources on the network that were added.

@@ -26,9 +26,15 @@ extension SimulatedWorld {
     case .mediaPoisoned: media.isPoisoned = media.life != nil
     case .feedUnkillable, .mediaHang, .mediaSlow, .mediaForgets, .mediaNotStarted,
       .mediaUnkillable, .framesInError, .diskSlow, .descriptorsExhausted, .spawnFails,
-      .keeperSlow, .keeperHangs, .keeperRefuses, .keeperUnreadable:
+      .keeperUnreadable:
       hold(fault)
       if fault.kind == .mediaHang { hangMediaServer(fault.durationMs) }
+    case .keeperSlow, .keeperHangs, .keeperRefuses:
+      hold(fault)
+      // What was said meanwhile, and does not lie on the card, is lost with the power.
+      if fault.subject % 3 == 0, options.keys {
+        surely(fault.durationMs - 1) { $0.end = .powerCut }
+      }
     case .keeperCrash: crashKeeper()
     case .factoryReset: requestReset()
     case .stalledSubscribers: hold(fault) { $0.wakeStalled() }

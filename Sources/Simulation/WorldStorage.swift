@@ -124,6 +124,11 @@ extension SimulatedWorld {
     wantedSources.removeAll { !$0.isKept }
   }
 
+  /// The time of one request to stop or remove is over.
+  func mayNoLongerStop(_ name: String) {
+    if let index = mayStop.firstIndex(of: name) { mayStop.remove(at: index) }
+  }
+
   // MARK: What is kept
 
   /// Writes reach the card after a while, or never.
