@@ -6,7 +6,7 @@ import Wire
 /// What the device has answered about keys holds, also after a power cut.
 enum KeysHold: Invariant {
   static let reason =
-    "a client that was told it has a key is locked out, or one that has none is in"
+    "who was told it has a key is locked out, or one without a key is in"
   /// After which the sessions of a removed key are over.
   static let endedUs: UInt64 = 2_000_000
 }
