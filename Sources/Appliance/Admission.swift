@@ -55,7 +55,8 @@ extension SessionTable {
 
   /// Gives an accepted connection a slot. Only called while `canAdmit`.
   public mutating func admit(descriptor: Int32, from address: IPv4, now: Instant) -> Admission {
-    let trusted = limits.trusts(address)
+    let standing = limits.standing(of: address)
+    let trusted = standing != .stranger
     let peer = peers.enter(address, rate: limits.rate(trusted: trusted), now: now)
     let refusal = trusted ? (hasOrdinary ? nil : .full) : refusal(ofStranger: peer)
     if refusal != nil { peers.leave(peer) }
@@ -65,7 +66,7 @@ extension SessionTable {
     // 30 bits: that much fits beside slot and kind in a poller token.
     session.generation = (slots[index].generation &+ 1) & 0x3FFF_FFFF
     session.phase = refusal == nil ? .open : .lingering
-    session.trusted = trusted
+    session.standing = standing
     session.proven = trusted
     session.peer = refusal == nil ? UInt16(peer) : PeerTable.none
     session.descriptor = descriptor

@@ -1,5 +1,14 @@
 import Wire
 
+/// What a connection's address is worth.
+enum Standing: UInt8, Sendable {
+  case stranger
+  /// One of `control.trusted`: it gets the reserved slots.
+  case known
+  /// This machine, with `control.plain`: it may do what does not have to do with keys.
+  case local
+}
+
 /// One connection slot, apart from its buffers.
 ///
 /// ```
@@ -61,12 +70,14 @@ public struct Session: Sendable {
   public var heldPlace = Place.own
   public var restPlace = Place.own
   public internal(set) var phase = Phase.free
-  /// Its address is one that the configuration trusts.
-  public internal(set) var trusted = false
+  /// What its address is worth.
+  var standing = Standing.stranger
+  /// Its address is known: slots are reserved for it.
+  public var trusted: Bool { standing != .stranger }
   /// It is trusted or has sent a whole request.
   public internal(set) var proven = false
-  /// What the peer may do: until keys exist, addresses decide.
-  public var role: Role { trusted ? .admin : .anybody }
+  /// What the peer may do in plain frames.
+  public var role: Role { standing == .local ? .admin : .anybody }
   /// It stands in the queue for a pool buffer and is not read from.
   public internal(set) var waiting = false
   /// What the system watches the connection for, in the loop's own numbers.

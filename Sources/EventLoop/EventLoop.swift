@@ -29,6 +29,8 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
   /// What has happened since the start, for `metrics`.
   public internal(set) var counters = MetricValues()
   let configuration: Configuration
+  /// Everybody may ping and ask for health.
+  let healthIsPublic: Bool
   /// Who may come in, and what belongs to each sealed connection.
   public var access: Access
   var sealed: SealedSlots
@@ -113,6 +115,7 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
     self.system = system
     self.appliance = appliance
     self.configuration = configuration
+    healthIsPublic = configuration.control.healthIsPublic
     now = Instant(ms: startUs / 1000)
     startedAt = now
     turnToldAt = now
@@ -135,6 +138,7 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
       memory.access,
       defaults: KeyLimits(
         rate: control.requestRate, slots: UInt16(clamping: control.slots / 4 + 1)),
+      policy: ChangePolicy(needsAnotherKey: configuration.access.approvals > 0),
       seed: UInt32(truncatingIfNeeded: startUs))
     sealed = SealedSlots(memory.sealed, slots: control.slots)
     keeping = Keeping(memory.keeping, held: memory.heldEffects)

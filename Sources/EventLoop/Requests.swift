@@ -124,7 +124,8 @@ extension EventLoop where System: ~Copyable {
   @inline(__always)
   private mutating func authorise(_ index: Int, _ kind: UInt16) throws(Status) {
     // Asked for most, and of anybody.
-    if kind == Kind.ping.rawValue || kind == Kind.health.rawValue { return }
+    let isHealth = kind == Kind.ping.rawValue || kind == Kind.health.rawValue
+    if isHealth, healthIsPublic { return }
     try authoriseByRole(index, kind)
   }
 
@@ -132,11 +133,14 @@ extension EventLoop where System: ~Copyable {
   private mutating func authoriseByRole(_ index: Int, _ kind: UInt16) throws(Status) {
     guard let kind = Kind(rawValue: kind) else { throw .unknownOperation }
     guard let role = role(of: index) else { throw .authentication }
-    guard kind.leastRole <= role else {
+    // What is not for everybody here is a viewer's.
+    let isHidden = !healthIsPublic && (kind == .ping || kind == .health)
+    guard max(kind.leastRole, isHidden ? .viewer : .anybody) <= role else {
       let isSealed = sessions.slots[index].isSealed
       note(isSealed ? .roleRefused : .plainRefused, index, detail: UInt64(kind.rawValue))
       throw .permission
     }
+    if kind.isAudited { note(.adminOperation, index, detail: UInt64(kind.rawValue)) }
   }
 
   private mutating func write(

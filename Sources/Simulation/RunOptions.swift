@@ -59,6 +59,7 @@ public struct RunOptions: Sendable {
   var configuration: Configuration {
     var configuration = Configuration()
     configuration.control.slots = slots
+    configuration.control.plain = true
     configuration.control.publicSlots = slots / 2
     configuration.watchdog.timeoutS = watchdogS
     configuration.mediaServer.probeIntervalMs = probeIntervalMs

@@ -101,7 +101,7 @@ public enum AuditCode: UInt16, Sendable {
   /// A change gave way to others before it was decided upon.
   case changeDropped = 0x0206
 
-  /// An operation that needs an admin was done; `detail` is its kind.
+  /// An operation that needs an admin was asked for by one; `detail` is its kind.
   case adminOperation = 0x0300
   /// The agent has started; `detail` is the number of its start in this boot.
   case deviceStarted = 0x0301

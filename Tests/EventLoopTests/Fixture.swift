@@ -13,6 +13,7 @@ struct Fixture: ~Copyable {
   init(slots: Int = 8, _ change: (inout Configuration) -> Void = { _ in }) {
     var configuration = Configuration()
     configuration.control.slots = slots
+    configuration.control.plain = true
     configuration.mediaServer.path = .empty
     configuration.cameras.enabled = false
     configuration.watchdog.device = .empty

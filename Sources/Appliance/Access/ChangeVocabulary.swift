@@ -27,7 +27,10 @@ public struct ChangePolicy: Equatable, Sendable {
   /// An approved change is applied without being asked for, one after the other.
   public var appliesAtOnce = false
 
-  public init() {}
+  public init(needsAnotherKey: Bool = false, appliesAtOnce: Bool = false) {
+    self.needsAnotherKey = needsAnotherKey
+    self.appliesAtOnce = appliesAtOnce
+  }
 }
 
 /// A point in time as the executor knows it.

@@ -20,6 +20,7 @@ final class Device {
     // Chooses libsodium's routines for this processor.
     precondition(KnownAnswer.holds(), "libsodium is not what it should be")
     var configuration = Configuration()
+    configuration.control.plain = true
     configuration.control.slots = 32
     configuration.control.reservedSlots = 0
     configuration.mediaServer.path = .empty
