@@ -151,6 +151,7 @@ public struct Appliance: ~Copyable {
     case .sourcesLoaded(let known): sourcesLoaded(known)
     case .ledFailed(let led, _): facts.ledAvailable[led.rawValue] = false
     case .connectionsChanged(let used): connections = used
+    case .button: break
     case .stopRequested: _ = stopInOrder(.none, now: now, &effects)
     }
   }

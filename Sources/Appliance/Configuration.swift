@@ -33,6 +33,8 @@ public struct Configuration: Equatable, Sendable {
   public struct Access: Equatable, Sendable {
     /// Where keys are kept.
     public var directory = Text<96>("/boot/access")
+    /// The line of the button; `none`: there is no button.
+    public var button = LEDMapping.none
     /// Keys besides the stager's that must agree to a change: 0 or 1.
     public var approvals: UInt8 = 0
 

@@ -150,6 +150,12 @@ extension EventLoop where System: ~Copyable {
     return bits
   }
 
+  /// The button's line has changed.
+  mutating func edge(isDown: Bool) {
+    if let press = button.edge(isDown: isDown, now: now) { pressed(press) }
+    accessWake = now
+  }
+
   /// Somebody at the device has pressed its button.
   mutating func pressed(_ press: Button.Press) {
     switch press {
@@ -185,6 +191,7 @@ extension EventLoop where System: ~Copyable {
   /// `accessWake` says when.
   @inline(never)
   mutating func serveAccess() {
+    if button.deadline <= now, let press = button.tick(now: now) { pressed(press) }
     if access.keys.deadline <= now {
       while let name = access.keys.expire(now: now) {
         record(AuditNote(.keyRetired, subject: name))
@@ -207,7 +214,7 @@ extension EventLoop where System: ~Copyable {
   }
 
   private var nextAccessDeadline: Instant {
-    var wake = min(access.keys.deadline, access.pairing.deadline)
+    var wake = min(button.deadline, min(access.keys.deadline, access.pairing.deadline))
     // A step that finds no room for its effects comes again when the card has answered.
     if keeping.held.hasRoom { wake = min(wake, access.changes.nextDeadline) }
     guard keeping.isThere else { return wake }

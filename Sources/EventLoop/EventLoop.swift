@@ -40,6 +40,8 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
   public var deviceKey = KeyPair()
   /// What has come of pairing since it was last looked at.
   var pairingEffects = PairingEffects.none
+  /// The button at the device.
+  var button = Button(isDown: false)
   /// What is kept of all this on the card, and who waits for that.
   var keeping: Keeping
   var decisions: Decisions
@@ -159,6 +161,7 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
     now = Instant(ms: system.nowUs() / 1000)
     resources = system.resources()
     sampledAt = now
+    button = Button(isDown: facts.buttonIsDown)
     step(.started(facts))
     keeping.mayBegin = true
     record(AuditNote(.deviceStarted, detail: UInt64(facts.agentStarts)))
@@ -221,6 +224,10 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
   private mutating func drain(_ source: Int, until limitUs: UInt64) {
     for _ in 0..<Self.batch {
       guard let input = system.nextInput(from: source, logs: &logs) else { return }
+      if case .button(let isDown) = input {
+        edge(isDown: isDown)
+        continue
+      }
       if case .childExited(.mediaServer, _, _) = input {
         lastExitLine = logs.mediaServer.lastLine()
       }

@@ -18,13 +18,13 @@ public enum ConfigurationKey: Int, CaseIterable, Sendable {
   case watchdogDevice, watchdogTimeout, watchdogMagicClose
   case mdnsEnabled
   case timeServers
-  case dataDirectory, runDirectory, accessDirectory, accessApprovals
+  case dataDirectory, runDirectory, accessDirectory, accessApprovals, accessButton
   case alertLatency, alertErrors, alertCPU, alertMemory, alertConnections, alertQueue, alertSlots
   case alertThroughput, alertRaise, alertClear
   case storageWarning, storageLow, storageCritical, storageReserve, storageWorkers
   case retentionAge, retentionSize
 
-  public static let count = 63
+  public static let count = 64
 
   /// What a key's value may be.
   public enum Value: Sendable {
@@ -43,6 +43,7 @@ public enum ConfigurationKey: Int, CaseIterable, Sendable {
     case subnets(Int)
     case networkMode
     case led
+    case line
     /// Wishes for cameras' modes, at most so many.
     case modes(Int)
     /// Files with rates, at most so many.
@@ -62,7 +63,9 @@ public enum ConfigurationKey: Int, CaseIterable, Sendable {
 
   public var facts: Facts {
     switch self {
-    case .deviceName, .dataDirectory, .runDirectory, .accessDirectory, .accessApprovals: machineFacts
+    case .deviceName, .dataDirectory, .runDirectory, .accessDirectory, .accessApprovals,
+      .accessButton:
+      machineFacts
     case .controlListen, .controlShare, .controlPlain, .controlHealthPublic, .controlSlots, .controlTrusted, .controlReserved,
       .controlPublic, .controlPublicPerAddress, .controlRequestRate, .controlPublicRequestRate:
       controlFacts
@@ -103,6 +106,10 @@ public enum ConfigurationKey: Int, CaseIterable, Sendable {
       Self.row(
         "data.directory", .path(96, offAllowed: false), "/data",
         "what must survive a reboot")
+    case .accessButton:
+      Self.row(
+        "access.button", .line, "off",
+        "a push button: pressed for less than 3 s it lets a client pair, for 10 s it resets")
     case .accessApprovals:
       Self.row(
         "access.approvals", .integer(0...1), "0",

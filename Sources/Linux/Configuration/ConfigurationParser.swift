@@ -12,7 +12,7 @@ public struct ConfigurationParser {
 
   private var configuration: Configuration
   private var error: ConfigurationError?
-  private var places = InlineArray<63, lx_config_place>(
+  private var places = InlineArray<64, lx_config_place>(
     repeating: lx_config_place(line: 0, key_column: 0, value_column: 0))
 
   private init(base: Configuration) { configuration = base }
@@ -169,6 +169,7 @@ extension Configuration {
     case .camerasEnabled: cameras.enabled = try value.flag()
     case .camerasModes: cameras.modes = try value.modes()
     case .camerasPlayback: cameras.playback = try value.playback()
+    case .accessButton: access.button = try value.line()
     case .ledPower: leds[0] = try value.led()
     case .ledCamera: leds[1] = try value.led()
     case .ledLink: leds[2] = try value.led()
