@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "include/descriptor.h"
 #include "include/devices.h"
 #include "retry.h"
 
