@@ -52,7 +52,7 @@ public struct Configuration: Equatable, Sendable {
     public var plain = false
     /// Everybody may ping and ask for health.
     public var healthIsPublic = true
-    /// Addresses that are known: slots are reserved for them, and they may ask as fast as they like.
+    /// Addresses that are known: slots are reserved for them, and they may ask at the full rate.
     public var trusted = InlineArray<8, Subnet>(repeating: .none)
     /// Slots, of all, that only trusted addresses get.
     public var reservedSlots = 16

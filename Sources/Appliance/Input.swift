@@ -63,8 +63,10 @@ public enum Input {
   case ledFailed(LED, errno: Int32)
   /// Connection slots in use have changed.
   case connectionsChanged(used: Int)
-  /// The button at the device was pressed or let go: the loop's business.
+  /// The line of the button at the device has changed.
   case button(isDown: Bool)
+  /// Somebody has opened the door to pairing, or it has closed.
+  case pairing(isOpen: Bool)
   /// init or a service manager asks for an orderly stop (SIGTERM).
   case stopRequested
 }

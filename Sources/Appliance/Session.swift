@@ -26,6 +26,15 @@ enum Standing: UInt8, Sendable {
 public struct Session: Sendable {
   public enum Phase: UInt8, Sendable { case free, open, ending, lingering }
 
+  /// What a peer has shown of itself.
+  public enum Proof: UInt8, Sendable {
+    case nothing
+    /// A whole request: somebody who knows the protocol.
+    case request
+    /// A key, or an address that is known: it is no stranger.
+    case belonging
+  }
+
   /// Where bytes of a slot lie: its own buffer, a borrowed one of the pool, the ring of messages.
   public struct Place: Equatable, Sendable {
     private let number: UInt8
@@ -74,8 +83,8 @@ public struct Session: Sendable {
   var standing = Standing.stranger
   /// Its address is known: slots are reserved for it.
   public var trusted: Bool { standing != .stranger }
-  /// It is trusted or has sent a whole request.
-  public internal(set) var proven = false
+  /// What the peer has shown.
+  public internal(set) var proof = Proof.nothing
   /// What the peer may do in plain frames.
   public var role: Role { standing == .local ? .admin : .anybody }
   /// It stands in the queue for a pool buffer and is not read from.
@@ -126,11 +135,15 @@ public struct SessionTable: ~Copyable {
 
   private var freeOrdinary = SessionTable.none
   private var freeRefusal = SessionTable.none
-  /// Of `used`, those of peers that are not trusted.
+  /// Of `used`, those of strangers.
   public internal(set) var usedByPublic = 0
+  /// Of them, those that have shown nothing yet.
+  var silent = 0
   var peers: PeerTable
-  /// Public connections that have proven nothing yet, oldest first; some are stale.
-  var newcomers: Newcomers
+  /// Strangers that have shown nothing yet.
+  var newcomers: Strangers
+  /// Strangers that have asked for something.
+  var guests: Strangers
 
   /// Dense list of subscribed slots; its memory holds one entry a slot.
   let subscriberList: Table<UInt16>
@@ -149,11 +162,13 @@ public struct SessionTable: ~Copyable {
     precondition(ordinary > 0 && count < Int(SessionTable.none), "bad number of slots")
     precondition(memory.subscribers.count == count, "one subscriber entry a slot")
     precondition(memory.peers.count >= PeerTable.entries(count), "too few entries for peers")
-    precondition(memory.newcomers.count >= Newcomers.entries(count), "too few for newcomers")
+    precondition(memory.newcomers.count >= Strangers.entries(count), "too few for newcomers")
+    precondition(memory.guests.count >= Strangers.entries(count), "too few for guests")
     slots = Table(memory.slots, repeating: Session())
     subscriberList = Table(memory.subscribers, repeating: SessionTable.none)
     peers = PeerTable(memory.peers, heads: memory.peerHeads, seed: seed)
-    newcomers = Newcomers(memory.newcomers)
+    newcomers = Strangers(memory.newcomers, proof: .nothing)
+    guests = Strangers(memory.guests, proof: .request)
     wheel = DeadlineWheel(now: now)
     self.limits = limits
     for index in slots.indices.reversed() { release(index) }
@@ -183,7 +198,8 @@ public struct SessionTable: ~Copyable {
     if slots[index].peer != PeerTable.none { peers.leave(Int(slots[index].peer)) }
     if index < ordinary {
       used -= 1
-      if !slots[index].trusted { usedByPublic -= 1 }
+      if slots[index].proof != .belonging { usedByPublic -= 1 }
+      if slots[index].proof == .nothing { silent -= 1 }
     } else {
       refusing -= 1
     }
@@ -201,7 +217,7 @@ public struct SessionTable: ~Copyable {
     slots[index].held = UInt16(count)
     if before > 0 && count > 0 && consumed == 0 { return }
     // Until its first request, a stranger's time runs from the start.
-    if !slots[index].proven { return }
+    if slots[index].proof == .nothing { return }
     slots[index].since = now
     if count > 0 { rearm(index) }
   }

@@ -150,12 +150,6 @@ extension EventLoop where System: ~Copyable {
     return bits
   }
 
-  /// The button's line has changed.
-  mutating func edge(isDown: Bool) {
-    if let press = button.edge(isDown: isDown, now: now) { pressed(press) }
-    accessWake = now
-  }
-
   /// Somebody at the device has pressed its button.
   mutating func pressed(_ press: Button.Press) {
     switch press {
@@ -191,7 +185,6 @@ extension EventLoop where System: ~Copyable {
   /// `accessWake` says when.
   @inline(never)
   mutating func serveAccess() {
-    if button.deadline <= now, let press = button.tick(now: now) { pressed(press) }
     if access.keys.deadline <= now {
       while let name = access.keys.expire(now: now) {
         record(AuditNote(.keyRetired, subject: name))
@@ -201,6 +194,10 @@ extension EventLoop where System: ~Copyable {
     settlePairing(access.pairing.tick(now: now))
     if access.keys.takeChange() { keeping.clients.change() }
     executePairing()
+    if pairingTold != access.pairing.wasOpened {
+      pairingTold.toggle()
+      step(.pairing(isOpen: pairingTold))
+    }
     tickChanges()
     if endsRevoked {
       endsRevoked = false
@@ -214,7 +211,7 @@ extension EventLoop where System: ~Copyable {
   }
 
   private var nextAccessDeadline: Instant {
-    var wake = min(button.deadline, min(access.keys.deadline, access.pairing.deadline))
+    var wake = min(access.keys.deadline, access.pairing.deadline)
     // A step that finds no room for its effects comes again when the card has answered.
     if keeping.held.hasRoom { wake = min(wake, access.changes.nextDeadline) }
     guard keeping.isThere else { return wake }

@@ -264,7 +264,7 @@ extension EventLoop where System: ~Copyable {
     } else {
       status = .timeout
     }
-    if !session.proven {
+    if session.proof == .nothing {
       counters[.closedHandshake] &+= 1
     } else if session.held > 0 {
       counters[.closedFrameTimeout] &+= 1

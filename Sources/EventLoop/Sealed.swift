@@ -206,6 +206,7 @@ extension EventLoop where System: ~Copyable {
     guard access.keys.isCurrent(handle) else { return .authentication }
     sealed[index].client = .key(handle, isProven: true)
     sealed[index].begunAt = now
+    sessions.belongs(index)
     let name = access.keys.name(of: handle)
     if access.keys.used(handle, now: now) { record(AuditNote(.keyRetired, subject: name)) }
     access.admission.opened(from: sessions.address(index), now: now)

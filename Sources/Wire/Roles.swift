@@ -13,8 +13,8 @@ public enum Role: UInt8, Comparable, Sendable {
 }
 
 extension Kind {
-  /// It changes what an admin answers for, or shows what only admins may know, and has no entries of
-  /// its own in the audit.
+  /// It changes what an admin answers for, or shows what only admins may know, and has no entries
+  /// of its own in the audit.
   public var isAudited: Bool {
     switch self {
     case .identify, .reboot, .shutdown, .fileRemove, .retentionSet, .retentionRun,

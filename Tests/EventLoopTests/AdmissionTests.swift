@@ -82,6 +82,49 @@ import Wire
     #expect(try lastStatus(fixture, third) == Status.busy.rawValue)
   }
 
+  /// Strangers who ping hold all public slots: whoever has a key gets in all the same, and keeps its
+  /// place; the pinging ones lose theirs in the order in which they came.
+  @Test func whoHasAKeyGetsInAmongThoseWhoPing() throws {
+    var fixture = try Fixture.withKeys(slots: 32) { $0.control.publicSlots = 8 }
+    let guests = (1...8 as ClosedRange<UInt8>).map {
+      fixture.loop.system.connect(from: Self.stranger($0), ping(id: 1))
+    }
+    fixture.turns(2)
+    #expect(try guests.allSatisfy { try lastStatus(fixture, $0) == 0 })
+    let keyed = try fixture.client(2, from: Self.stranger(200))
+    keyed.send(&fixture, request(.cameraList))
+    fixture.turns(2)
+    expect(try keyed.answers(&fixture).map(\.status), [0])
+    #expect(
+      guests.map { fixture.loop.system.peers[$0]!.closed } == [true]
+        + [Bool](repeating: false, count: 7))
+    // It is no stranger any more: its place is another one's.
+    expect(fixture.loop.sessions.usedByPublic, 7)
+    for round in 0..<100 as Range<UInt8> {
+      _ = fixture.loop.system.connect(from: Self.stranger(20 &+ round), ping(id: 1))
+      fixture.turns(2)
+    }
+    keyed.send(&fixture, ping(id: 9))
+    fixture.turns(2)
+    expect(try keyed.answers(&fixture).map(\.status), [0])
+    expect(fixture.loop.sessions.usedByPublic, 8)
+  }
+
+  /// Whoever only connects takes no place from those who ask, but for a quarter.
+  @Test func thoseWhoAskStayAmongThoseWhoOnlyConnect() throws {
+    var fixture = Fixture(slots: 64) { $0.control.publicSlots = 16 }
+    let guests = (1...16 as ClosedRange<UInt8>).map {
+      fixture.loop.system.connect(from: Self.stranger($0), ping(id: 1))
+    }
+    fixture.turns(2)
+    for number in 20..<220 as Range<UInt8> {
+      _ = fixture.loop.system.connect(from: Self.stranger(number))
+      fixture.turns(2)
+    }
+    let gone = guests.map { fixture.loop.system.peers[$0]!.closed }
+    #expect(gone == [Bool](repeating: true, count: 4) + [Bool](repeating: false, count: 12))
+  }
+
   /// One byte a second: a stranger's time runs from the start, whatever it sends.
   @Test func aStrangerMustAskInTime() throws {
     var fixture = Fixture()

@@ -6,8 +6,10 @@ import Wire
 
 /// Changes of the configuration through the loop: the machine's own rules are tested with it.
 @Suite struct ChangingTests {
-  private func device(_ card: FakeCard, slots: Int = 8) throws -> Fixture {
-    var fixture = Fixture.with(card, slots: slots)
+  private func device(
+    _ card: FakeCard, slots: Int = 8, _ settings: (inout Configuration) -> Void = { _ in }
+  ) throws -> Fixture {
+    var fixture = Fixture.with(card, slots: slots, settings)
     guard fixture.loop.access.keys.count == 0 else { return fixture }
     for number in [UInt8(3), 2, 1] {
       var name = Name("key-")
@@ -99,6 +101,28 @@ import Wire
     let last = fixture.audit().last
     expect(fixture.loop.stopping, .reload)
     expect(last, .changeRolledBack)
+  }
+
+  /// Where a second key must agree, nobody changes anything alone.
+  @Test func anotherKeyMustAgree() throws {
+    let card = FakeCard()
+    var fixture = try device(card) { $0.access.approvals = 1 }
+    let (stager, other) = (try fixture.client(3), try fixture.client(2))
+    stager.send(&fixture, stage("v2", "name = stable\n"))
+    fixture.settle(card)
+    let id = try change(stager.answers(&fixture).first).id
+    stager.send(&fixture, decide(.changeApprove, id), decide(.changeApply, id, id: 3))
+    fixture.settle(card)
+    let refused = try stager.answers(&fixture).map(\.status)
+    #expect(refused == [Status.permission.rawValue, Status.state.rawValue])
+    #expect(card.inForce == Array("name = barn\n".utf8))
+    other.send(&fixture, decide(.changeApprove, id))
+    fixture.settle(card)
+    #expect(try change(other.answers(&fixture).first).state == .approved)
+    stager.send(&fixture, decide(.changeApply, id))
+    fixture.settle(card)
+    #expect(try change(stager.answers(&fixture).first).state == .applying)
+    #expect(card.inForce == Array("name = stable\n".utf8))
   }
 
   @Test func aWrongTextSaysWhere() throws {

@@ -119,13 +119,19 @@ final class FakeCard {
 
 extension Fixture {
   /// A device that begins with this card.
-  static func with(_ card: FakeCard, slots: Int = 8) -> Fixture {
-    var fixture = Fixture(slots: slots)
-    fixture.loop.system.hasKeeper = true
-    fixture.loop.system.keeperNews = [.began]
-    fixture.loop.system.extraReady = [.keeper]
-    fixture.settle(card)
+  static func with(
+    _ card: FakeCard, slots: Int = 8, _ change: (inout Configuration) -> Void = { _ in }
+  ) -> Fixture {
+    var fixture = Fixture(slots: slots, change)
+    fixture.insert(card)
     return fixture
+  }
+
+  mutating func insert(_ card: FakeCard) {
+    loop.system.hasKeeper = true
+    loop.system.keeperNews = [.began]
+    loop.system.extraReady = [.keeper]
+    settle(card)
   }
 
   /// Turns until the card has answered everything.

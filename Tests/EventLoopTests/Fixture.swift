@@ -10,7 +10,10 @@ struct Fixture: ~Copyable {
   private let tables: UnsafeMutableRawBufferPointer
   private let messages: UnsafeMutableRawBufferPointer
 
-  init(slots: Int = 8, _ change: (inout Configuration) -> Void = { _ in }) {
+  init(
+    slots: Int = 8, facts: BootFacts = BootFacts(),
+    _ change: (inout Configuration) -> Void = { _ in }
+  ) {
     var configuration = Configuration()
     configuration.control.slots = slots
     configuration.control.plain = true
@@ -32,7 +35,7 @@ struct Fixture: ~Copyable {
       system: FakeSystem(),
       appliance: Appliance(configuration, tables: ApplianceMemory.Tables(tables)),
       configuration: configuration, memory: claimed, startUs: 5_000_000)
-    loop.start(BootFacts())
+    loop.start(facts)
   }
 
   deinit {

@@ -175,12 +175,58 @@ import Wire
     expect(fixture.loop.access.keys.count, 3)
   }
 
+  /// The button lets one client in, as what somebody who is there may be.
+  @Test func aShortPressLetsOneIn() throws {
+    let card = try card()
+    var fixture = Fixture.with(card)
+    fixture.loop.step(.button(isDown: true))
+    fixture.pass(ms: 200)
+    fixture.loop.step(.button(isDown: false))
+    fixture.pass(ms: Button.steadyMs)
+    expect(fixture.loop.access.pairing.status, .button)
+    expect(fixture.loop.pairingTold, true)
+    let client = SealedClient(7, secret: PairingSecret.button, to: &fixture)
+    #expect(try client.begin(&fixture, name: "anna"))
+    client.send(&fixture, ping(id: 3))
+    fixture.settle(card)
+    expect(try client.answers(&fixture).map(\.status), [0])
+    #expect(client.welcome?.role.known == .operator)
+    expect(fixture.audit().suffix(3), [.pairingOpened, .keyPaired, .sessionOpened])
+    expect(fixture.loop.pairingTold, false)
+    let late = SealedClient(8, secret: PairingSecret.button, to: &fixture)
+    #expect(try !late.begin(&fixture, name: "bernd"))
+    // Its time ends, too.
+    fixture.loop.step(.button(isDown: true))
+    fixture.pass(ms: 200)
+    fixture.loop.step(.button(isDown: false))
+    fixture.pass(ms: Button.steadyMs + Pairing.buttonMs)
+    expect(fixture.loop.access.pairing.status, .closed)
+    expect(fixture.loop.pairingTold, false)
+    expect(fixture.loop.access.keys.count, 4)
+  }
+
+  /// A button that is stuck resets nothing.
+  @Test func aButtonThatIsDownAtTheStartSaysNothing() throws {
+    let card = try card()
+    var facts = BootFacts()
+    facts.buttonIsDown = true
+    var fixture = Fixture(facts: facts)
+    fixture.insert(card)
+    fixture.pass(ms: 2 * Button.longMs)
+    fixture.settle(card)
+    expect(fixture.loop.access.keys.count, 3)
+    expect(fixture.loop.access.pairing.status, .closed)
+  }
+
   @Test func aLongPressForgetsEverybody() throws {
     let card = try card()
     var fixture = Fixture.with(card)
     let admin = try fixture.client(3)
     let before = fixture.loop.deviceKey.publicKey
-    fixture.loop.pressed(.long)
+    fixture.loop.step(.button(isDown: true))
+    fixture.pass(ms: Button.longMs - 1)
+    expect(fixture.loop.access.keys.count, 3)
+    fixture.pass(ms: 1)
     fixture.settle(card)
     expect(admin.isClosed(fixture), true)
     expect(fixture.loop.access.keys.count, 0)
@@ -194,6 +240,13 @@ import Wire
 }
 
 extension PairingSecret {
+  /// What the button stands for.
+  static var button: [UInt8] {
+    var secret = PairingSecret()
+    secret.deriveForButton()
+    return secret.lend { Array($0) }
+  }
+
   /// What a person derives from a code.
   static func of(_ code: String) -> [UInt8] {
     var secret = PairingSecret()

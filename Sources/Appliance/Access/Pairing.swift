@@ -223,6 +223,15 @@ public struct Pairing {
     if case .code(let code, _) = state { code } else { nil }
   }
 
+  /// It is open because somebody wants it, not because there is no admin yet.
+  public var wasOpened: Bool {
+    switch state {
+    case .closed, .awaited: false
+    case .code(_, let window): !window.isStanding
+    case .button: true
+    }
+  }
+
   public var status: PairingState {
     switch state {
     case .closed, .awaited: .closed

@@ -66,8 +66,9 @@ public enum ConfigurationKey: Int, CaseIterable, Sendable {
     case .deviceName, .dataDirectory, .runDirectory, .accessDirectory, .accessApprovals,
       .accessButton:
       machineFacts
-    case .controlListen, .controlShare, .controlPlain, .controlHealthPublic, .controlSlots, .controlTrusted, .controlReserved,
-      .controlPublic, .controlPublicPerAddress, .controlRequestRate, .controlPublicRequestRate:
+    case .controlListen, .controlShare, .controlPlain, .controlHealthPublic, .controlSlots,
+      .controlTrusted, .controlReserved, .controlPublic, .controlPublicPerAddress,
+      .controlRequestRate, .controlPublicRequestRate:
       controlFacts
     case .controlHandshakeTimeout, .controlIdleTimeout, .controlFrameTimeout, .controlWriteTimeout:
       controlTimeFacts
