@@ -82,8 +82,8 @@ import Wire
     #expect(try lastStatus(fixture, third) == Status.busy.rawValue)
   }
 
-  /// Strangers who ping hold all public slots: whoever has a key gets in all the same, and keeps its
-  /// place; the pinging ones lose theirs in the order in which they came.
+  /// Strangers who ping hold all public slots: whoever has a key gets in all the same, and keeps
+  /// its place; the pinging ones lose theirs in the order in which they came.
   @Test func whoHasAKeyGetsInAmongThoseWhoPing() throws {
     var fixture = try Fixture.withKeys(slots: 32) { $0.control.publicSlots = 8 }
     let guests = (1...8 as ClosedRange<UInt8>).map {

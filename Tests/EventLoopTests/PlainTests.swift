@@ -74,7 +74,8 @@ import Wire
   @Test func whatAnAdminDoesIsOnTheRecord() throws {
     var fixture = try Fixture.withKeys()
     let admin = try fixture.client(3)
-    admin.send(&fixture, request(.identify, id: 1, [0xE8, 3, 0, 0, 0, 0, 0, 0]), request(.keyList, id: 2))
+    admin.send(
+      &fixture, request(.identify, id: 1, [0xE8, 3, 0, 0, 0, 0, 0, 0]), request(.keyList, id: 2))
     fixture.turns(10)
     expect(try admin.answers(&fixture).map(\.status), [0, 0])
     expect(fixture.audit().filter { $0 == .adminOperation }.count, 1)
