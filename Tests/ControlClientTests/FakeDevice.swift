@@ -46,7 +46,8 @@ final class FakeDevice: Sendable {
     let channels = Mutex<[any Channel]>([])
   }
 
-  init(_ behaviour: Behaviour) async throws {
+  /// At an address of this machine.
+  init(_ behaviour: Behaviour, on host: String = "127.0.0.1") async throws {
     let connections = connections
     channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -58,7 +59,7 @@ final class FakeDevice: Sendable {
           try channel.pipeline.syncOperations.addHandler(Answering(behaviour))
         }
       }
-      .bind(host: "127.0.0.1", port: 0).get()
+      .bind(host: host, port: 0).get()
   }
 
   func stop() async { try? await channel.close() }
