@@ -85,8 +85,10 @@ extension ControlError: CustomStringConvertible {
       "The answer to `\(operation)` has another layout than this client knows; use the client of "
         + "the device's version."
     case .forbidden(let device, let operation, nil, let message):
-      "The device refused `\(operation)` (permission): \(message.printable) With a key it needs no "
-        + "trusted address: `wpctl pair \(device)` gets one."
+      "The device refused `\(operation)` (permission): \(message.printable) "
+        + "`wpctl pair \(device)` gets a key."
+    case .forbidden(_, let operation, let role?, let message) where role >= operation.leastRole:
+      "The device refused `\(operation)` (permission): \(message.printable)"
     case .forbidden(_, let operation, let role?, _):
       "The device refused `\(operation)` (permission): this client's key there is that of "
         + "\(role.phrase), and it needs \(operation.leastRole.phrase); an admin changes it with "

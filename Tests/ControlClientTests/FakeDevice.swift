@@ -28,6 +28,8 @@ final class FakeDevice: Sendable {
     case health(HealthState)
     /// Has these files and logs; answers everything else with its vector.
     case files(FakeFiles)
+    /// Has one change of the configuration; answers everything else with its vector.
+    case changing(FakeChange)
     /// The event that confirms a recording comes after so many milliseconds; nil: never.
     case recording(beginsAfterMs: Int64?)
     /// Has a key, and behaves like this to those who have one, too.
@@ -167,6 +169,12 @@ private final class Answering: ChannelInboundHandler {
       for frame in held.reversed() { send(frame, context) }
     case .health(let state): send(reply(header, state: state), context)
     case .files(let files): answer(header, from: files, context)
+    case .changing(let change):
+      guard let answer = change.answer(header) else {
+        context.close(promise: nil)
+        return
+      }
+      send(answer ?? reply(header), context)
     case .recording(let delay):
       send(reply(header), context)
       guard header.kind == Kind.recordingStart.rawValue, let delay else { return }
