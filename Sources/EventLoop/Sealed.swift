@@ -85,17 +85,26 @@ extension EventLoop where System: ~Copyable {
       note(.handshakeRefused, index)
       throw .authentication
     }
-    let size = try welcome(index, client, named: hello, &responder, into: room)
+    var pauseMs: UInt64 = 0
+    let size: Int
+    do throws(Status) {
+      size = try welcome(index, client, named: hello, &responder, pauseMs: &pauseMs, into: room)
+    } catch {
+      guard pauseMs > 0 else { throw error }
+      countFailure(header, error)
+      return Frame.refusal(
+        to: header, error, retryAfterMs: UInt32(clamping: pauseMs), into: room)
+    }
     sessions.setSealed(index)
     counters[.requestsSucceeded] &+= 1
     return header.reply().seal(room, payloadSize: size)
   }
 
   /// Chooses the psk that goes with a client's key, and writes message 2. Returns the bytes of the
-  /// answer's payload.
+  /// answer's payload. `pauseMs`: of `rateLimited`, when the next attempt to pair is heard.
   private mutating func welcome(
     _ index: Int, _ client: PublicKey, named name: Name, _ responder: inout Responder,
-    into room: UnsafeMutableRawBufferPointer
+    pauseMs: inout UInt64, into room: UnsafeMutableRawBufferPointer
   ) throws(Status) -> Int {
     var welcome = Welcome()
     if let handle = access.keys.find(client, now: now) {
@@ -118,8 +127,9 @@ extension EventLoop where System: ~Copyable {
     case .closed:
       note(.keyUnknown, index)
       throw .authentication
-    case .wait:
+    case .wait(let ms):
       note(.pairingRefused, index)
+      pauseMs = ms
       throw .rateLimited
     case .go(let ticket):
       guard name.isName else {

@@ -88,7 +88,7 @@ public enum AuditCode: UInt16, Sendable {
 
   /// A change was handed in; `detail` is its number, here and below, `subject` its ring.
   case changeStaged = 0x0200
-  /// A second key agreed.
+  /// An admin agreed, not who staged it where the configuration asks for a second key.
   case changeApproved = 0x0201
   /// A change was turned down.
   case changeRejected = 0x0202
