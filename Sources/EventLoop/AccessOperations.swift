@@ -173,6 +173,7 @@ extension EventLoop where System: ~Copyable {
 
   mutating func forgetKeys() {
     access.keys.reset()
+    forgetChanges()
     record(AuditNote(.factoryReset))
     endsRevoked = true
     pairingEffects.insert(access.pairing.keys(hasAdmin: false))

@@ -103,6 +103,15 @@ extension EventLoop where System: ~Copyable {
     hold(effects)
   }
 
+  /// Factory reset: nothing is left of what the former owner has changed and decided. The keeper
+  /// puts back what was in force before an unconfirmed change, and says so: then the device begins
+  /// anew with it.
+  mutating func forgetChanges() {
+    access.changes.reset()
+    keeping.held.removeAll()
+    keeping.underWay = InlineArray(repeating: Keeping.ChangeStep())
+  }
+
   // MARK: Effects
 
   private mutating func execute(_ effect: ChangeEffect) {

@@ -259,7 +259,9 @@ extension EventLoop where System: ~Copyable {
     if done.number == keeping.forgetting.asked {
       keeping.forgetting.done(isKept, now: now)
       // It takes everything with it, also what has come since it was asked for.
-      if isKept { keeping.clients.change() } else { complain("factory reset", done) }
+      guard isKept else { return complain("factory reset", done) }
+      keeping.clients.change()
+      keeping.changes.change()
       return
     }
     for lane in keeping.appending.indices where keeping.appending[lane] == done.number {

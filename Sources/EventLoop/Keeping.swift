@@ -195,6 +195,8 @@ struct HeldEffects {
   /// The revision that the first one waits for; nil: there is none.
   var nextRevision: UInt32? { count == 0 ? nil : table[first].revision }
 
+  mutating func removeAll() { (first, count) = (0, 0) }
+
   mutating func removeFirst() -> ChangeEffect {
     precondition(count > 0, "there is no effect")
     defer {

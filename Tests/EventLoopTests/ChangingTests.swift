@@ -103,6 +103,37 @@ import Wire
     expect(last, .changeRolledBack)
   }
 
+  /// Who gets the device next is not surprised by what the former owner has not confirmed.
+  @Test func aFactoryResetTakesBackWhatIsUnconfirmed() throws {
+    let card = FakeCard()
+    do {
+      var fixture = try device(card)
+      let admin = try fixture.client(3)
+      admin.send(&fixture, stage("v2", "name = theirs\n"), stage("v3", "name = next\n", id: 2))
+      fixture.settle(card)
+      admin.send(&fixture, decide(.changeApprove, 1), decide(.changeApply, 1, id: 3))
+      fixture.settle(card)
+      expect(fixture.loop.stopping, .reload)
+    }
+    var fixture = try device(card)
+    #expect(card.inForce == Array("name = theirs\n".utf8))
+    let (before, open) = (fixture.loop.stopping, fixture.loop.access.changes.openCount)
+    #expect(before == nil && open == 2)
+    fixture.loop.pressed(.long)
+    fixture.settle(card)
+    #expect(card.inForce == Array("name = barn\n".utf8))
+    expect(fixture.loop.stopping, .reload)
+    expect(fixture.loop.access.changes.openCount, 0)
+    // In the next life nothing is left to be rolled back, or to be read by the new owner.
+    var later = Fixture.with(card)
+    later.pass(ms: 2 * ChangeTiming.confirmMs)
+    later.settle(card)
+    let (stopping, entries) = (later.loop.stopping, later.loop.access.changes.openCount)
+    #expect(stopping == nil && entries == 0 && card.inForce == Array("name = barn\n".utf8))
+    let hasEnded = later.loop.access.changes.entry(of: 1, now: later.loop.now) != nil
+    #expect(!hasEnded)
+  }
+
   /// Where a second key must agree, nobody changes anything alone.
   @Test func anotherKeyMustAgree() throws {
     let card = FakeCard()

@@ -10,6 +10,8 @@ final class FakeCard {
   var texts: [UInt32: [UInt8]] = [:]
   var inForce: [UInt8] = Array("name = barn\n".utf8)
   var former: [UInt8] = []
+  /// The change that is in force and not confirmed; 0: none.
+  var applied: UInt32 = 0
   var lanes = [[UInt8]](repeating: [], count: 4)
   /// What pairing.txt says.
   var note = ""
@@ -66,14 +68,22 @@ final class FakeCard {
     case .forget where !isReadOnly:
       (clients, changes, texts) = (nil, nil, [:])
       deviceKey += 1
-      replies = [blob(.device, SealedClient.bytes(deviceKey)), blob(.clients, nil)]
+      var facts = KeeperFacts()
+      (facts.place, facts.reset) = (.kept, .carriedOut)
+      if applied != 0 { (facts.repair, inForce, applied) = (.putBack, former, 0) }
+      replies = [encoded(.facts) { facts.encode(into: &$0) }]
+      replies += [blob(.device, SealedClient.bytes(deviceKey)), blob(.clients, nil)]
     case .pairing where !isReadOnly: note = String(decoding: body, as: UTF8.self)
     case .stage where !isReadOnly: texts[id] = Array(body[4...])
     case .check: outcome = texts[id] == nil ? .unknown : isWrong(texts[id]!) ? .wrong : .done
     case .proof: outcome = isWrong(body) ? .wrong : .done
-    case .apply where !isReadOnly: (former, inForce) = (inForce, texts[id] ?? [])
-    case .rollBack where !isReadOnly: inForce = former
-    case .drop where !isReadOnly: texts[id] = nil
+    case .apply where !isReadOnly && applied == id: outcome = .already
+    case .apply where !isReadOnly: (former, inForce, applied) = (inForce, texts[id] ?? [], id)
+    case .rollBack where !isReadOnly && applied == id: (inForce, applied) = (former, 0)
+    case .rollBack where !isReadOnly: outcome = .already
+    case .drop where !isReadOnly:
+      texts[id] = nil
+      if applied == id { applied = 0 }
     case .text:
       outcome = .done
       replies = [[KeeperReply.text.rawValue, 0, 0, 0] + number + (id == 0 ? inForce : texts[id]!)]

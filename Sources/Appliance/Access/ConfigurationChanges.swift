@@ -123,6 +123,14 @@ public struct ConfigurationChanges {
     return ended < endedCount ? table[placeOfEnded(ended)] : ConfigurationChange()
   }
 
+  /// Forgets all changes, and what was confirmed: the device is as it came from the factory. What
+  /// the executor answers about one of them is dropped, since no id is given twice.
+  public mutating func reset() {
+    for place in table.indices { table[place] = ConfigurationChange() }
+    (firstEnded, endedCount) = (0, 0)
+    inForce = nil
+  }
+
   /// The configuration that this life has read. Somebody may have written another one on the card
   /// than the one that was confirmed last.
   public mutating func found(_ digest: ConfigurationDigest) {

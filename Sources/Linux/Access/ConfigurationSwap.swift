@@ -224,6 +224,14 @@ struct ConfigurationSwap {
     return KeeperDone(texts.drop(id))
   }
 
+  /// Puts back what was in force before a change that is not confirmed: nobody is left to confirm
+  /// it, or to know what it was about. `already`: there is none.
+  mutating func putBackUnconfirmed() -> KeeperDone {
+    if !blob.isKnown { _ = load() }
+    if let refusal = refusal() { return refusal }
+    return journal.phase == .applied ? rollBack(journal.id) : KeeperDone(.already)
+  }
+
   /// Only in `AccessFolder.writing`.
   mutating func erase() -> Int32 {
     let result = blob.erase()
