@@ -208,7 +208,10 @@ extension EventLoop where System: ~Copyable {
     keepAudit()
     let decided = serveDecisions()
     accessWake = min(decided, nextAccessDeadline)
-    if wantsReload, decisions.used == 0 { reload() }
+    if let reloadBy {
+      if decisions.used == 0 || reloadBy <= now { reload() }
+      accessWake = min(accessWake, reloadBy)
+    }
   }
 
   private var nextAccessDeadline: Instant {

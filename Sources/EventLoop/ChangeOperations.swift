@@ -15,7 +15,9 @@ extension EventLoop where System: ~Copyable {
   ) throws(Status) {
     let by = try keyName(of: index)
     guard keeping.isThere else { throw .storageUnavailable }
-    guard keeping.held.hasRoom, decisions.used < Decisions.capacity else { throw .busy }
+    guard keeping.held.hasRoom, decisions.used < Decisions.capacity, reloadBy == nil else {
+      throw .busy
+    }
     var effects = ChangeEffects()
     let id: UInt32
     switch request {
@@ -39,8 +41,7 @@ extension EventLoop where System: ~Copyable {
       try access.changes.apply(id, by: by, at: changeTime, &effects)
     case .changeConfirm(let wanted):
       id = wanted.id
-      try access.changes.confirm(
-        id, by: by, acceptedAt: sealed[index].begunAt, at: changeTime, &effects)
+      try access.changes.confirm(id, by: by, begunAt: startedAt, at: changeTime, &effects)
     default: preconditionFailure("no operation with changes")
     }
     hold(effects)
@@ -176,11 +177,11 @@ extension EventLoop where System: ~Copyable {
     case .rejected: code = .changeRejected
     case .applied:
       code = .changeApplied
-      wantsReload = true
+      wantReload()
     case .confirmed: code = .changeConfirmed
     case .rolledBack:
       code = .changeRolledBack
-      wantsReload = true
+      wantReload()
     case .rollBackFailed:
       log(LogLine(.warning, Text("a change could not be rolled back; it is tried again")))
       return
@@ -189,10 +190,16 @@ extension EventLoop where System: ~Copyable {
     record(AuditNote(code, key: news.key, subject: ring, detail: UInt64(news.id)))
   }
 
-  /// The configuration has changed: the agent ends in order, and begins with the new one.
+  /// The configuration has changed: the agent ends in order, and begins with the new one as soon
+  /// as what was asked for before is answered. Whoever goes on asking does not keep it from that.
+  mutating func wantReload() {
+    if reloadBy == nil { reloadBy = now + Decisions.reloadMs }
+    accessWake = now
+  }
+
   mutating func reload() {
     guard stopping == nil else { return }
-    wantsReload = false
+    reloadBy = nil
     effects.removeAll()
     try? appliance.stop(.reload, now: now, effects: &effects)
     executeAll()

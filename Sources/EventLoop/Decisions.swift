@@ -16,6 +16,8 @@ struct Decisions {
   /// What a card may take for an answer.
   static let waitMs: UInt64 = 8000
   static let retryAfterMs: UInt32 = 500
+  /// How long they keep the agent from beginning anew with another configuration.
+  static let reloadMs: UInt64 = 2000
 
   /// What an entry waits for.
   enum State: Equatable {

@@ -49,8 +49,9 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
   var accessWake = Instant(ms: 0)
   /// Some key has been taken away: its sessions are to end.
   var endsRevoked = false
-  /// Another configuration is in force than the one that this life has read.
-  var wantsReload = false
+  /// Another configuration is in force than the one that this life has read: it ends then at the
+  /// latest. nil: it has read this one.
+  var reloadBy: Instant?
 
   /// The time of this turn.
   public internal(set) var now: Instant

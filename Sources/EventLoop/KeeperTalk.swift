@@ -91,7 +91,7 @@ extension EventLoop where System: ~Copyable {
     case .memory: log(LogLine(.warning, Text("keys: no card, they are gone after a restart")))
     case .kept: break
     }
-    if facts.repair == .finished || facts.repair == .putBack { wantsReload = true }
+    if facts.repair == .finished || facts.repair == .putBack { wantReload() }
   }
 
   // MARK: Blobs

@@ -149,10 +149,10 @@ final class ChangeDesk {
     }
   }
 
-  func confirm(_ id: UInt32, by key: String = "carla", acceptedAt: UInt64) throws(Status) {
+  func confirm(_ id: UInt32, by key: String = "carla", begunAt: UInt64) throws(Status) {
     try step { changes, effects throws(Status) in
       try changes.confirm(
-        id, by: Text(key), acceptedAt: Instant(ms: acceptedAt), at: time, &effects)
+        id, by: Text(key), begunAt: Instant(ms: begunAt), at: time, &effects)
     }
   }
 

@@ -7,9 +7,10 @@ import Wire
 /// Changes of the configuration through the loop: the machine's own rules are tested with it.
 @Suite struct ChangingTests {
   private func device(
-    _ card: FakeCard, slots: Int = 8, _ settings: (inout Configuration) -> Void = { _ in }
+    _ card: FakeCard, slots: Int = 8, startMs: UInt64 = 5000,
+    _ settings: (inout Configuration) -> Void = { _ in }
   ) throws -> Fixture {
-    var fixture = Fixture.with(card, slots: slots, settings)
+    var fixture = Fixture.with(card, slots: slots, startMs: startMs, settings)
     guard fixture.loop.access.keys.count == 0 else { return fixture }
     for number in [UInt8(3), 2, 1] {
       var name = Name("key-")
@@ -68,9 +69,7 @@ import Wire
       #expect(card.inForce == Array("name = stable\n".utf8))
       expect(fixture.loop.stopping, .reload)
     }
-    var fixture = try device(card)
-    // Only a connection that is younger than the change shows anything.
-    fixture.pass(ms: 1000)
+    var fixture = try device(card, startMs: 8000)
     let admin = try fixture.client(2)
     admin.send(&fixture, decide(.changeConfirm, id))
     fixture.settle(card)
@@ -80,6 +79,40 @@ import Wire
     #expect(card.inForce == Array("name = stable\n".utf8))
     let codes = fixture.audit().filter { $0.lane == .changes }
     #expect(codes == [.changeStaged, .changeApproved, .changeApplied, .changeConfirmed])
+  }
+
+  /// What has applied it still runs with what was there before, and shows nothing; and whoever goes
+  /// on asking does not keep the device from beginning anew.
+  @Test func nobodyConfirmsWhatIsNotInForceYet() throws {
+    let card = FakeCard()
+    var fixture = try device(card)
+    let admin = try fixture.client(3)
+    admin.send(&fixture, stage("v2", "name = stable\n"))
+    fixture.settle(card)
+    admin.send(&fixture, decide(.changeApprove, 1), decide(.changeApply, 1, id: 3))
+    // The card has the change, and takes a text for the longest time.
+    for _ in 0..<20 where card.inForce != Array("name = stable\n".utf8) {
+      fixture.turns(2)
+      card.serve(&fixture)
+      if card.log.last == .apply { admin.send(&fixture, decide(.configurationText, 0, id: 4)) }
+    }
+    fixture.turns(2)
+    for _ in 0..<8 {
+      card.serveAllBut(.text, &fixture)
+      fixture.turns(2)
+    }
+    fixture.pass(ms: 5)
+    let young = try fixture.client(2)
+    _ = try admin.answers(&fixture)
+    young.send(&fixture, decide(.changeConfirm, 1))
+    fixture.turns(4)
+    #expect(try young.answers(&fixture).map(\.status) != [0])
+    let state = fixture.loop.access.changes.entry(of: 1, now: fixture.loop.now)?.state
+    let isWaiting = fixture.loop.decisions.used > 0
+    #expect(state == Code(.unconfirmed) && isWaiting)
+    expect(fixture.loop.stopping, nil)
+    fixture.pass(ms: Decisions.reloadMs)
+    expect(fixture.loop.stopping, .reload)
   }
 
   @Test func unconfirmedItGoesBackByItself() throws {
@@ -93,7 +126,7 @@ import Wire
       fixture.settle(card)
       expect(fixture.loop.stopping, .reload)
     }
-    var fixture = try device(card)
+    var fixture = try device(card, startMs: 8000)
     #expect(card.inForce.starts(with: Array("network".utf8)))
     fixture.pass(ms: ChangeTiming.confirmMs + 1000)
     fixture.settle(card)
@@ -115,7 +148,7 @@ import Wire
       fixture.settle(card)
       expect(fixture.loop.stopping, .reload)
     }
-    var fixture = try device(card)
+    var fixture = try device(card, startMs: 8000)
     #expect(card.inForce == Array("name = theirs\n".utf8))
     let (before, open) = (fixture.loop.stopping, fixture.loop.access.changes.openCount)
     #expect(before == nil && open == 2)
@@ -125,7 +158,7 @@ import Wire
     expect(fixture.loop.stopping, .reload)
     expect(fixture.loop.access.changes.openCount, 0)
     // In the next life nothing is left to be rolled back, or to be read by the new owner.
-    var later = Fixture.with(card)
+    var later = Fixture.with(card, startMs: 12_000)
     later.pass(ms: 2 * ChangeTiming.confirmMs)
     later.settle(card)
     let (stopping, entries) = (later.loop.stopping, later.loop.access.changes.openCount)

@@ -37,6 +37,15 @@ final class FakeCard {
     if !fixture.loop.system.keeperNews.isEmpty { fixture.loop.system.extraReady.append(.keeper) }
   }
 
+  /// Answers all but requests of one kind, which wait.
+  func serveAllBut(_ kind: KeeperRequest, _ fixture: inout Fixture) {
+    let late = (held + fixture.loop.system.asked).filter { $0[0] == kind.rawValue }
+    held = (held + fixture.loop.system.asked).filter { $0[0] != kind.rawValue }
+    fixture.loop.system.asked = []
+    serve(&fixture)
+    held = late
+  }
+
   /// Forgets what it was asked: its process has ended, and another one begins.
   func restart(_ fixture: inout Fixture) {
     held = []
@@ -130,9 +139,10 @@ final class FakeCard {
 extension Fixture {
   /// A device that begins with this card.
   static func with(
-    _ card: FakeCard, slots: Int = 8, _ change: (inout Configuration) -> Void = { _ in }
+    _ card: FakeCard, slots: Int = 8, startMs: UInt64 = 5000,
+    _ change: (inout Configuration) -> Void = { _ in }
   ) -> Fixture {
-    var fixture = Fixture(slots: slots, change)
+    var fixture = Fixture(slots: slots, startMs: startMs, change)
     fixture.insert(card)
     return fixture
   }

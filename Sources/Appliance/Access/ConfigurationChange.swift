@@ -135,14 +135,14 @@ struct ConfigurationChange: Equatable, Sendable {
     }
   }
 
-  /// `acceptedAt`: when the connection was made over which it is confirmed.
+  /// `begunAt`: when the life of the agent began over which it is confirmed.
   mutating func confirm(
-    by key: Text<32>, acceptedAt: Instant, at stamp: ChangeStamp, _ effects: inout ChangeEffects
+    by key: Text<32>, begunAt: Instant, at stamp: ChangeStamp, _ effects: inout ChangeEffects
   ) throws(Status) {
     switch state {
-    // Within the same millisecond it may have been made before.
+    // Within the same millisecond it may have begun before.
     case .unconfirmed(let since)
-    where acceptedAt > since && stamp.at < since + ChangeTiming.confirmMs:
+    where begunAt > since && stamp.at < since + ChangeTiming.confirmMs:
       end(.confirmed, ChangeNews(.confirmed, id: id, by: key), at: stamp, &effects)
     case .free, .checking, .pending, .approved, .applying, .unconfirmed, .rollingBack, .ended:
       throw .state

@@ -209,16 +209,17 @@ public struct ConfigurationChanges {
     settle(at: time, &effects)
   }
 
-  /// Confirms what is in force. `acceptedAt`: when the connection was made over which that is
-  /// asked; one that was made after the change was applied shows that the device can be reached.
-  /// Throws `notFound` and `state` (it is not unconfirmed, or no longer; the connection is older).
+  /// Confirms what is in force. `begunAt`: when this life of the agent began. Only one that began
+  /// after the change was applied shows that the device can be reached with it: the one that has
+  /// applied it goes on with what was in force before. Throws `notFound` and `state` (it is not
+  /// unconfirmed, or no longer, or this life is older).
   public mutating func confirm(
-    _ id: UInt32, by key: Text<32>, acceptedAt: Instant, at time: ChangeTime,
+    _ id: UInt32, by key: Text<32>, begunAt: Instant, at time: ChangeTime,
     _ effects: inout ChangeEffects
   ) throws(Status) {
     let stamp = try stamp(time)
     let place = try place(of: id)
-    try table[place].confirm(by: key, acceptedAt: acceptedAt, at: stamp, &effects)
+    try table[place].confirm(by: key, begunAt: begunAt, at: stamp, &effects)
     let facts = table[place].facts
     inForce = ConfirmedChange(id: id, text: facts.text, stager: facts.stager)
     settle(at: time, &effects)
