@@ -32,7 +32,10 @@ extension EventLoop where System: ~Copyable {
     case .configurationStage(let bytes): id = try stage(bytes, by: by, &effects)
     case .changeApprove(let wanted):
       id = wanted.id
-      try access.changes.approve(id, by: by, at: changeTime, &effects)
+      guard case .key(let handle, true) = sealed[index].client,
+        let approver = access.keys.approver(handle)
+      else { throw .permission }
+      try access.changes.approve(id, by: approver, at: changeTime, &effects)
     case .changeReject(let wanted):
       id = wanted.id
       try access.changes.reject(id, by: by, at: changeTime, &effects)
@@ -59,6 +62,7 @@ extension EventLoop where System: ~Copyable {
     text.digest = ConfigurationDigest(sha256Of: bytes)
     text.size = UInt32(bytes.count)
     let id = try access.changes.stage(text, by: name, at: changeTime, &effects)
+    access.keys.lastChange = access.changes.lastID
     // The same once more brings nothing about.
     guard effects.count > 0 else { return id }
     let number = ask(.stage) { writer in

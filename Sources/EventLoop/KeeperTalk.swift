@@ -144,14 +144,22 @@ extension EventLoop where System: ~Copyable {
     // Nobody gets in, and nobody can become the first admin, before the card says who may.
     case .unreadable: return
     }
+    agreeOnChanges()
     pairingEffects.insert(access.pairing.keys(hasAdmin: access.keys.hasAdmin))
   }
 
   private mutating func hearChanges(_ news: BlobNews, _ bytes: UnsafeRawBufferPointer) {
     guard !access.changes.isRunning, news.state != .unreadable else { return }
     let boot = appliance.bootID
-    if news.state == .loaded, restoreChanges(bytes, boot) { return }
-    access.changes.begin(boot: boot)
+    let isRestored = news.state == .loaded && restoreChanges(bytes, boot)
+    if !isRestored { access.changes.begin(boot: boot) }
+    agreeOnChanges()
+  }
+
+  /// Keys remember changes, also such as are in no image that the card has now.
+  private mutating func agreeOnChanges() {
+    access.changes.skip(to: access.keys.newestChange)
+    access.keys.lastChange = access.changes.lastID
   }
 
   private mutating func restoreChanges(_ bytes: UnsafeRawBufferPointer, _ boot: BootID) -> Bool {

@@ -77,7 +77,7 @@ import Wire
       try changes.stage(ChangeDesk.text(), by: "anna", at: time, &effects)
     }
     #expect(throws: Status.storageUnavailable) {
-      try changes.approve(1, by: "anna", at: time, &effects)
+      try changes.approve(1, by: ChangeApprover("anna"), at: time, &effects)
     }
     changes.tick(at: time, &effects)
     changes.checked(1, .right, at: time, &effects)

@@ -189,6 +189,45 @@ import Wire
     #expect(card.inForce == Array("name = stable\n".utf8))
   }
 
+  /// One person does not agree with herself under another name: neither with a key that she has
+  /// given herself after staging or before, nor with one that she has only now made an admin's.
+  @Test(arguments: [false, true]) func nobodyAgreesWithHerself(isRestarted: Bool) throws {
+    let card = FakeCard()
+    var fixture = try device(card) { $0.access.approvals = 1 }
+    func give(_ number: UInt8, _ name: StaticString, _ role: Role, by: StaticString) throws {
+      try SealedClient.bytes(number + 50).withUnsafeBytes { secret in
+        _ = try fixture.loop.access.keys.add(
+          Name(name), SealedClient.publicKey(number), secret: secret, role: role,
+          addedBy: Name(by), unixMs: 0)
+      }
+    }
+    // Before: one of her own, one of somebody else's, one that is no admin's yet.
+    try give(11, "before", .admin, by: "key-3")
+    try give(12, "other", .admin, by: "key-2")
+    try give(13, "late", .operator, by: "key-2")
+    let stager = try fixture.client(3)
+    stager.send(&fixture, stage("v2", "name = stable\n"))
+    fixture.settle(card)
+    let id = try change(stager.answers(&fixture).first).id
+    try give(14, "after", .admin, by: "key-2")
+    try fixture.loop.access.keys.change(Name("late"), role: .admin, limits: KeyLimits())
+    fixture.loop.accessWake = fixture.loop.now
+    fixture.settle(card)
+    if isRestarted { fixture = try device(card, startMs: 8000) { $0.access.approvals = 1 } }
+    for number in [11, 13, 14] as [UInt8] {
+      fixture.pass(ms: 500)
+      let client = try fixture.client(number)
+      client.send(&fixture, decide(.changeApprove, id))
+      fixture.settle(card)
+      #expect(try client.answers(&fixture).map(\.status) == [Status.permission.rawValue])
+    }
+    fixture.pass(ms: 500)
+    let client = try fixture.client(12)
+    client.send(&fixture, decide(.changeApprove, id))
+    fixture.settle(card)
+    #expect(try change(client.answers(&fixture).first).state == .approved)
+  }
+
   @Test func aWrongTextSaysWhere() throws {
     let card = FakeCard()
     var fixture = try device(card)

@@ -23,8 +23,8 @@ public struct ConfigurationChanges {
   let table: Table<ConfigurationChange>
   private(set) var firstEnded = 0
   private(set) var endedCount = 0
-  /// The id that was given last.
-  private var lastID: UInt32 = 0
+  /// The id that was given last; 0: none was.
+  public private(set) var lastID: UInt32 = 0
   /// What was confirmed last; nil: not known.
   public private(set) var inForce: ConfirmedChange?
   /// When the image was kept last.
@@ -131,6 +131,9 @@ public struct ConfigurationChanges {
     inForce = nil
   }
 
+  /// Ids up to this one were given in an earlier life, whatever the image has told.
+  public mutating func skip(to id: UInt32) { lastID = max(lastID, id) }
+
   /// The configuration that this life has read. Somebody may have written another one on the card
   /// than the one that was confirmed last.
   public mutating func found(_ digest: ConfigurationDigest) {
@@ -170,30 +173,32 @@ public struct ConfigurationChanges {
     return lastID
   }
 
-  /// Throws `notFound`, `state` (it is not pending), `permission` (its stager, where another key is
-  /// needed).
+  /// Throws `notFound`, `state` (it is not pending), `permission` (where another key is needed: it
+  /// is the stager's, was let in by the stager, or is younger than the change).
   public mutating func approve(
-    _ id: UInt32, by key: Text<32>, at time: ChangeTime, _ effects: inout ChangeEffects
+    _ id: UInt32, by key: ChangeApprover, at time: ChangeTime, _ effects: inout ChangeEffects
   ) throws(Status) {
-    try decide(.approve, id, by: key, at: time, &effects)
+    if key.name.isEmpty { throw .invalidArgument }
+    let decision = ConfigurationChange.Decision.approve(
+      key, needsAnother: policy.needsAnotherKey)
+    try decide(decision, id, at: time, &effects)
   }
 
   /// Throws `notFound` and `state` (it is not pending). Who staged it may take it back.
   public mutating func reject(
     _ id: UInt32, by key: Text<32>, at time: ChangeTime, _ effects: inout ChangeEffects
   ) throws(Status) {
-    try decide(.reject, id, by: key, at: time, &effects)
+    if key.isEmpty { throw .invalidArgument }
+    try decide(.reject(by: key), id, at: time, &effects)
   }
 
   private mutating func decide(
-    _ decision: ConfigurationChange.Decision, _ id: UInt32, by key: Text<32>, at time: ChangeTime,
+    _ decision: ConfigurationChange.Decision, _ id: UInt32, at time: ChangeTime,
     _ effects: inout ChangeEffects
   ) throws(Status) {
     let stamp = try stamp(time)
     let place = try place(of: id)
-    if key.isEmpty { throw .invalidArgument }
-    try table[place].decide(
-      decision, by: key, needsAnother: policy.needsAnotherKey, at: stamp, &effects)
+    try table[place].decide(decision, at: stamp, &effects)
     settle(at: time, &effects)
   }
 
