@@ -145,7 +145,13 @@ extension EventLoop where System: ~Copyable {
 
   /// A request that gets no answer is asked for again by the machine, or has failed for it.
   private mutating func askAbout(_ request: KeeperRequest, _ id: UInt32) {
-    let number = ask(request) { $0.write(id) }
+    // A text that is looked at or put in force is the one that was staged, or none.
+    let isText = request == .check || request == .apply
+    let digest = isText ? access.changes.digest(of: id) : nil
+    let number = ask(request) { writer in
+      writer.write(id)
+      digest?.encode(into: &writer)
+    }
     guard number != 0 else { return }
     for place in keeping.underWay.indices where keeping.underWay[place].number == 0 {
       keeping.underWay[place] = Keeping.ChangeStep(number: number, request: request, id: id)

@@ -1,4 +1,5 @@
 import Appliance
+import Noise
 import Wire
 
 @testable import EventLoop
@@ -16,6 +17,8 @@ final class FakeCard {
   /// What pairing.txt says.
   var note = ""
   var deviceKey: UInt8 = 100
+  /// Texts that are to be staged do not come.
+  var losesTexts = false
   /// Nothing can be written.
   var isReadOnly = false
   /// Requests are taken, and not answered before this is false again.
@@ -83,7 +86,9 @@ final class FakeCard {
       replies = [encoded(.facts) { facts.encode(into: &$0) }]
       replies += [blob(.device, SealedClient.bytes(deviceKey)), blob(.clients, nil)]
     case .pairing where !isReadOnly: note = String(decoding: body, as: UTF8.self)
-    case .stage where !isReadOnly: texts[id] = Array(body[4...])
+    case .stage where !isReadOnly && !losesTexts: texts[id] = Array(body[4...])
+    case .check where texts[id].map({ digest($0) != Array(body[4...]) }) ?? false:
+      outcome = .damaged
     case .check: outcome = texts[id] == nil ? .unknown : isWrong(texts[id]!) ? .wrong : .done
     case .proof: outcome = isWrong(body) ? .wrong : .done
     case .apply where !isReadOnly && applied == id: outcome = .already
@@ -99,6 +104,11 @@ final class FakeCard {
     default: break
     }
     return replies + [done(number, outcome)]
+  }
+
+  private func digest(_ text: [UInt8]) -> [UInt8] {
+    let digest = text.withUnsafeBytes { ConfigurationDigest(sha256Of: $0) }
+    return digest.bytes.indices.map { digest.bytes[$0] }
   }
 
   private func isWrong(_ text: [UInt8]) -> Bool { text.starts(with: Array("wrong".utf8)) }

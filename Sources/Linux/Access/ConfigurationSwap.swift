@@ -154,9 +154,9 @@ struct ConfigurationSwap {
 
   // MARK: Changes
 
-  mutating func apply(_ id: UInt32) -> KeeperDone {
+  mutating func apply(_ id: UInt32, _ digest: ConfigurationDigest) -> KeeperDone {
     if let refusal = refusal() { return refusal }
-    let checked = texts.check(id)
+    let checked = texts.check(id, digest)
     guard checked.outcome == .done else { return checked }
     let text = texts.read(id).bytes
     let fresh = Mark(text)

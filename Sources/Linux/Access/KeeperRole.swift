@@ -336,10 +336,13 @@ public struct KeeperRole {
     let id = reader.read(UInt32.self)
     let text = reader.take(reader.remaining)
     if request == .stage { return texts.put(id, text) }
-    guard text.count == 0, id > 0 else { return KeeperDone(.malformed) }
+    let isText = request == .check || request == .apply
+    guard text.count == (isText ? 16 : 0), id > 0 else { return KeeperDone(.malformed) }
+    var rest = ByteReader(text)
+    let digest = isText ? ConfigurationDigest(from: &rest) : ConfigurationDigest()
     switch request {
-    case .check: return texts.check(id)
-    case .apply: return swap.apply(id)
+    case .check: return texts.check(id, digest)
+    case .apply: return swap.apply(id, digest)
     case .rollBack: return swap.rollBack(id)
     default: return swap.drop(id)
     }
