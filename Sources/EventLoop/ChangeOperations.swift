@@ -47,8 +47,16 @@ extension EventLoop where System: ~Copyable {
       try access.changes.confirm(id, by: by, begunAt: startedAt, at: changeTime, &effects)
     default: preconditionFailure("no operation with changes")
     }
-    hold(effects)
+    let role = role(of: index) ?? .anybody
+    hold(effects, by: ChangePeer(name: by, role: role, address: sessions.address(index)))
     try wait(index, header, for: .changes(keeping.changes.revision), change: id)
+  }
+
+  /// When a request about changes is worth another try that was told BUSY.
+  func busyMs(_ kind: UInt16) -> UInt32 {
+    // Another change waits for its confirmation, or this life of the agent for its end.
+    let isLong = reloadBy != nil || kind == Kind.changeApply.rawValue
+    return isLong ? UInt32(Decisions.reloadMs) : Decisions.busyMs
   }
 
   /// The text goes to the keeper at once; one that nobody knows of after a power cut is nobody's.
@@ -76,11 +84,12 @@ extension EventLoop where System: ~Copyable {
     return id
   }
 
-  /// Keeps the effects of a step until the card has what they rest on.
-  mutating func hold(_ effects: ChangeEffects) {
+  /// Keeps the effects of a step until the card has what they rest on. `peer`: who has brought it
+  /// about.
+  mutating func hold(_ effects: ChangeEffects, by peer: ChangePeer? = nil) {
     if effects.mustKeep { keeping.changes.change() }
     for index in 0..<effects.count {
-      keeping.held.append(effects[index], revision: keeping.changes.revision)
+      keeping.held.append(effects[index], revision: keeping.changes.revision, by: peer)
     }
     accessWake = now
     releaseKept()
@@ -119,32 +128,34 @@ extension EventLoop where System: ~Copyable {
 
   // MARK: Effects
 
-  private mutating func execute(_ effect: ChangeEffect) {
-    switch effect {
-    case .check(let id): askAbout(.check, id)
-    case .apply(let id): askAbout(.apply, id)
+  private mutating func execute(_ held: HeldEffects.Entry) {
+    switch held.effect {
+    case .check(let id): askAbout(.check, id, for: held.peer)
+    case .apply(let id): askAbout(.apply, id, for: held.peer)
     case .rollBack(let id): askAbout(.rollBack, id)
     case .forget(let id): askAbout(.drop, id)
-    case .tell(let news): tell(news)
+    case .tell(let news): tell(news, by: held.peer)
     }
   }
 
   /// What cannot be kept is not done either.
-  private mutating func fail(_ effect: ChangeEffect) {
+  private mutating func fail(_ held: HeldEffects.Entry) {
     var effects = ChangeEffects()
-    switch effect {
+    switch held.effect {
     case .check(let id): access.changes.checked(id, .lost, at: changeTime, &effects)
     case .apply(let id): access.changes.applied(id, succeeded: false, at: changeTime, &effects)
     case .rollBack(let id):
       access.changes.rolledBack(id, succeeded: false, at: changeTime, &effects)
     case .forget: return
-    case .tell(let news): tell(news)
+    case .tell(let news): tell(news, by: held.peer)
     }
-    hold(effects)
+    hold(effects, by: held.peer)
   }
 
   /// A request that gets no answer is asked for again by the machine, or has failed for it.
-  private mutating func askAbout(_ request: KeeperRequest, _ id: UInt32) {
+  private mutating func askAbout(
+    _ request: KeeperRequest, _ id: UInt32, for peer: ChangePeer? = nil
+  ) {
     // A text that is looked at or put in force is the one that was staged, or none.
     let isText = request == .check || request == .apply
     let digest = isText ? access.changes.digest(of: id) : nil
@@ -154,7 +165,8 @@ extension EventLoop where System: ~Copyable {
     }
     guard number != 0 else { return }
     for place in keeping.underWay.indices where keeping.underWay[place].number == 0 {
-      keeping.underWay[place] = Keeping.ChangeStep(number: number, request: request, id: id)
+      keeping.underWay[place] = Keeping.ChangeStep(
+        number: number, request: request, id: id, peer: peer)
       return
     }
   }
@@ -175,10 +187,10 @@ extension EventLoop where System: ~Copyable {
       access.changes.rolledBack(step.id, succeeded: isBack, at: changeTime, &effects)
     default: return
     }
-    hold(effects)
+    hold(effects, by: step.peer)
   }
 
-  private mutating func tell(_ news: ChangeNews) {
+  private mutating func tell(_ news: ChangeNews, by peer: ChangePeer?) {
     let code: AuditCode
     switch news.what {
     case .staged: code = .changeStaged
@@ -197,7 +209,10 @@ extension EventLoop where System: ~Copyable {
       return
     }
     let ring = access.changes.entry(of: news.id, now: now)?.ring ?? Name()
-    record(AuditNote(code, key: news.key, subject: ring, detail: UInt64(news.id)))
+    var note = AuditNote(code, key: news.key, subject: ring, detail: UInt64(news.id))
+    // What one client does may bring about what another one has asked for.
+    if let peer, peer.name == news.key { (note.role, note.address) = (peer.role, peer.address) }
+    record(note)
   }
 
   /// The configuration has changed: the agent ends in order, and begins with the new one as soon

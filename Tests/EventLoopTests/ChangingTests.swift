@@ -216,16 +216,73 @@ import Wire
     if isRestarted { fixture = try device(card, startMs: 8000) { $0.access.approvals = 1 } }
     for number in [11, 13, 14] as [UInt8] {
       fixture.pass(ms: 500)
-      let client = try fixture.client(number)
+      let client = try fixture.client(number, from: IPv4(10, 0, 0, number))
       client.send(&fixture, decide(.changeApprove, id))
       fixture.settle(card)
       #expect(try client.answers(&fixture).map(\.status) == [Status.permission.rawValue])
     }
     fixture.pass(ms: 500)
-    let client = try fixture.client(12)
+    let client = try fixture.client(12, from: IPv4(10, 0, 0, 12))
     client.send(&fixture, decide(.changeApprove, id))
     fixture.settle(card)
     #expect(try change(client.answers(&fixture).first).state == .approved)
+  }
+
+  /// The audit knows whose doing it was also when that client is gone before the card has it.
+  @Test func theAuditTellsWhoAndFromWhere() throws {
+    let card = FakeCard()
+    var fixture = try device(card)
+    let stager = try fixture.client(3, from: IPv4(10, 0, 0, 3))
+    let decider = try fixture.client(2, from: IPv4(10, 0, 0, 2))
+    stager.send(&fixture, stage("v2", "name = stable\n"))
+    fixture.settle(card)
+    card.hangs = true
+    decider.send(&fixture, decide(.changeApprove, 1))
+    fixture.settle(card)
+    fixture.loop.system.peers[decider.peer]!.ended = true
+    fixture.turns(3)
+    card.hangs = false
+    fixture.settle(card)
+    stager.send(&fixture, decide(.changeApply, 1))
+    fixture.settle(card)
+    let entries = fixture.entries(.changes)
+    #expect(entries.map(\.role) == Array(repeating: Code(Role.admin), count: 3))
+    #expect(entries.map(\.key) == [Name("key-3"), Name("key-2"), Name("key-3")])
+    let (three, two) = (IPv4(10, 0, 0, 3), IPv4(10, 0, 0, 2))
+    #expect(entries.map(\.address) == [three, two, three])
+  }
+
+  /// The message with the text is lost, and the card holds one of an earlier change of this id.
+  @Test func anotherTextThanTheOneThatWasStagedIsRefused() throws {
+    let card = FakeCard()
+    var fixture = try device(card)
+    let admin = try fixture.client(3)
+    admin.send(&fixture, stage("v2", "name = stable\n"))
+    card.losesTexts = true
+    card.texts[1] = Array("name = older\n".utf8)
+    fixture.settle(card)
+    let entry = fixture.loop.access.changes.entry(of: 1, now: fixture.loop.now)
+    #expect(entry?.state == Code(.refused) && entry?.reason == Code(.textLost))
+  }
+
+  /// Whoever finds all places taken is told when to ask again.
+  @Test func busyTellsUntilWhen() throws {
+    let card = FakeCard()
+    var fixture = try device(card)
+    let admin = try fixture.client(3)
+    for number in 0...UInt32(Limits.openChanges) {
+      admin.send(&fixture, stage("v\(number)", "name = n\(number)\n", id: number))
+    }
+    fixture.settle(card)
+    let refused = try admin.answers(&fixture).filter { $0.status != 0 }
+    #expect(refused.map(\.status) == [Status.busy.rawValue])
+    let waits = refused.map { reply in
+      reply.payload.withUnsafeBytes { bytes in
+        var reader = ByteReader(bytes)
+        return Refusal(from: &reader).retryAfterMs
+      }
+    }
+    #expect(waits == [Decisions.busyMs])
   }
 
   @Test func aWrongTextSaysWhere() throws {
