@@ -16,7 +16,12 @@ extension EventLoop where System: ~Copyable {
     case .keyChange(let bytes): try changeKey(index, header, KeyRequest.decode(bytes))
     case .configurationText, .configurationCheck, .configurationStage, .changeApprove,
       .changeReject, .changeApply, .changeConfirm:
-      try decideChange(index, header, request)
+      do throws(Status) {
+        try decideChange(index, header, request)
+      } catch {
+        if error == .busy { refusalRetryMs = busyMs(header.kind) }
+        throw error
+      }
     default: return false
     }
     return true
