@@ -62,7 +62,7 @@ let package = Package(
       ]),
     .target(
       name: "Linux",
-      dependencies: ["EventLoop", "Appliance", "Archive", "Feed", "Wire", "CLinux"],
+      dependencies: ["EventLoop", "Appliance", "Archive", "Feed", "Noise", "Wire", "CLinux"],
       swiftSettings: device),
     .executableTarget(
       name: "watchpost", dependencies: ["Linux", "EventLoop", "Appliance", "Wire", "CLinux"],
@@ -150,8 +150,8 @@ let package = Package(
     .testTarget(
       name: "LinuxTests",
       dependencies: [
-        "Linux", "CLinux", "Appliance", "Archive", "Feed", "Wire", "StandInDriver", "MadeFilms",
-        "watchpost",
+        "Linux", "CLinux", "Appliance", "Archive", "Feed", "Noise", "Wire", "StandInDriver",
+        "MadeFilms", "watchpost",
       ]),
   ],
   swiftLanguageModes: [.v6]

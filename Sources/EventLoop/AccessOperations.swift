@@ -16,7 +16,12 @@ extension EventLoop where System: ~Copyable {
     case .keyChange(let bytes): try changeKey(index, header, KeyRequest.decode(bytes))
     case .configurationText, .configurationCheck, .configurationStage, .changeApprove,
       .changeReject, .changeApply, .changeConfirm:
-      try decideChange(index, header, request)
+      do throws(Status) {
+        try decideChange(index, header, request)
+      } catch {
+        if error == .busy { refusalRetryMs = busyMs(header.kind) }
+        throw error
+      }
     default: return false
     }
     return true
@@ -173,6 +178,7 @@ extension EventLoop where System: ~Copyable {
 
   mutating func forgetKeys() {
     access.keys.reset()
+    forgetChanges()
     record(AuditNote(.factoryReset))
     endsRevoked = true
     pairingEffects.insert(access.pairing.keys(hasAdmin: false))
@@ -207,7 +213,10 @@ extension EventLoop where System: ~Copyable {
     keepAudit()
     let decided = serveDecisions()
     accessWake = min(decided, nextAccessDeadline)
-    if wantsReload, decisions.used == 0 { reload() }
+    if let reloadBy {
+      if decisions.used == 0 || reloadBy <= now { reload() }
+      accessWake = min(accessWake, reloadBy)
+    }
   }
 
   private var nextAccessDeadline: Instant {

@@ -16,6 +16,11 @@ struct Decisions {
   /// What a card may take for an answer.
   static let waitMs: UInt64 = 8000
   static let retryAfterMs: UInt32 = 500
+  /// Before whoever found no place for a change, or for its request, asks again: a few changes are
+  /// decided meanwhile.
+  static let busyMs: UInt32 = 200
+  /// How long they keep the agent from beginning anew with another configuration.
+  static let reloadMs: UInt64 = 2000
 
   /// What an entry waits for.
   enum State: Equatable {

@@ -36,6 +36,8 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
   var sealed: SealedSlots
   /// Why the last sealed frame was refused.
   var sealRefusal = Status.authentication
+  /// When the request that is about to be refused is worth another try; 0: that is not known.
+  var refusalRetryMs: UInt32 = 0
   /// The device's own key; zero until it is loaded.
   public var deviceKey = KeyPair()
   /// What has come of pairing since it was last looked at.
@@ -49,8 +51,9 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
   var accessWake = Instant(ms: 0)
   /// Some key has been taken away: its sessions are to end.
   var endsRevoked = false
-  /// Another configuration is in force than the one that this life has read.
-  var wantsReload = false
+  /// Another configuration is in force than the one that this life has read: it ends then at the
+  /// latest. nil: it has read this one.
+  var reloadBy: Instant?
 
   /// The time of this turn.
   public internal(set) var now: Instant

@@ -88,7 +88,9 @@ extension EventLoop where System: ~Copyable {
     } catch {
       countFailure(header, error)
       if header.kind == Kind.handshake.rawValue { noteUnread(index, error) }
-      return Frame.refusal(to: header, error, into: room)
+      let retryAfterMs = refusalRetryMs
+      refusalRetryMs = 0
+      return Frame.refusal(to: header, error, retryAfterMs: retryAfterMs, into: room)
     }
   }
 

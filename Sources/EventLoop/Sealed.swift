@@ -215,7 +215,6 @@ extension EventLoop where System: ~Copyable {
   private mutating func begin(_ index: Int, _ handle: KeyHandle) -> Status? {
     guard access.keys.isCurrent(handle) else { return .authentication }
     sealed[index].client = .key(handle, isProven: true)
-    sealed[index].begunAt = now
     sessions.belongs(index)
     let name = access.keys.name(of: handle)
     if access.keys.used(handle, now: now) { record(AuditNote(.keyRetired, subject: name)) }

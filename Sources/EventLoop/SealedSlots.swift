@@ -9,8 +9,6 @@ struct SealedSlots: ~Copyable {
   struct Entry: ~Copyable {
     var transport = Transport()
     var client = SealedClient.nobody
-    /// When it has shown that it has its key.
-    var begunAt = Instant(ms: 0)
     /// Of a newcomer: what becomes its client key once it has shown that it knew the code.
     var newKey = PublicKey()
     var newName = Name()

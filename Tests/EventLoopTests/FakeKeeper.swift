@@ -1,4 +1,5 @@
 import Appliance
+import Noise
 import Wire
 
 @testable import EventLoop
@@ -10,10 +11,14 @@ final class FakeCard {
   var texts: [UInt32: [UInt8]] = [:]
   var inForce: [UInt8] = Array("name = barn\n".utf8)
   var former: [UInt8] = []
+  /// The change that is in force and not confirmed; 0: none.
+  var applied: UInt32 = 0
   var lanes = [[UInt8]](repeating: [], count: 4)
   /// What pairing.txt says.
   var note = ""
   var deviceKey: UInt8 = 100
+  /// Texts that are to be staged do not come.
+  var losesTexts = false
   /// Nothing can be written.
   var isReadOnly = false
   /// Requests are taken, and not answered before this is false again.
@@ -33,6 +38,15 @@ final class FakeCard {
       for reply in answer(message) { fixture.loop.system.keeperNews.append(.said(reply)) }
     }
     if !fixture.loop.system.keeperNews.isEmpty { fixture.loop.system.extraReady.append(.keeper) }
+  }
+
+  /// Answers all but requests of one kind, which wait.
+  func serveAllBut(_ kind: KeeperRequest, _ fixture: inout Fixture) {
+    let late = (held + fixture.loop.system.asked).filter { $0[0] == kind.rawValue }
+    held = (held + fixture.loop.system.asked).filter { $0[0] != kind.rawValue }
+    fixture.loop.system.asked = []
+    serve(&fixture)
+    held = late
   }
 
   /// Forgets what it was asked: its process has ended, and another one begins.
@@ -66,20 +80,35 @@ final class FakeCard {
     case .forget where !isReadOnly:
       (clients, changes, texts) = (nil, nil, [:])
       deviceKey += 1
-      replies = [blob(.device, SealedClient.bytes(deviceKey)), blob(.clients, nil)]
+      var facts = KeeperFacts()
+      (facts.place, facts.reset) = (.kept, .carriedOut)
+      if applied != 0 { (facts.repair, inForce, applied) = (.putBack, former, 0) }
+      replies = [encoded(.facts) { facts.encode(into: &$0) }]
+      replies += [blob(.device, SealedClient.bytes(deviceKey)), blob(.clients, nil)]
     case .pairing where !isReadOnly: note = String(decoding: body, as: UTF8.self)
-    case .stage where !isReadOnly: texts[id] = Array(body[4...])
+    case .stage where !isReadOnly && !losesTexts: texts[id] = Array(body[4...])
+    case .check where texts[id].map({ digest($0) != Array(body[4...]) }) ?? false:
+      outcome = .damaged
     case .check: outcome = texts[id] == nil ? .unknown : isWrong(texts[id]!) ? .wrong : .done
     case .proof: outcome = isWrong(body) ? .wrong : .done
-    case .apply where !isReadOnly: (former, inForce) = (inForce, texts[id] ?? [])
-    case .rollBack where !isReadOnly: inForce = former
-    case .drop where !isReadOnly: texts[id] = nil
+    case .apply where !isReadOnly && applied == id: outcome = .already
+    case .apply where !isReadOnly: (former, inForce, applied) = (inForce, texts[id] ?? [], id)
+    case .rollBack where !isReadOnly && applied == id: (inForce, applied) = (former, 0)
+    case .rollBack where !isReadOnly: outcome = .already
+    case .drop where !isReadOnly:
+      texts[id] = nil
+      if applied == id { applied = 0 }
     case .text:
       outcome = .done
       replies = [[KeeperReply.text.rawValue, 0, 0, 0] + number + (id == 0 ? inForce : texts[id]!)]
     default: break
     }
     return replies + [done(number, outcome)]
+  }
+
+  private func digest(_ text: [UInt8]) -> [UInt8] {
+    let digest = text.withUnsafeBytes { ConfigurationDigest(sha256Of: $0) }
+    return digest.bytes.indices.map { digest.bytes[$0] }
   }
 
   private func isWrong(_ text: [UInt8]) -> Bool { text.starts(with: Array("wrong".utf8)) }
@@ -120,9 +149,10 @@ final class FakeCard {
 extension Fixture {
   /// A device that begins with this card.
   static func with(
-    _ card: FakeCard, slots: Int = 8, _ change: (inout Configuration) -> Void = { _ in }
+    _ card: FakeCard, slots: Int = 8, startMs: UInt64 = 5000,
+    _ change: (inout Configuration) -> Void = { _ in }
   ) -> Fixture {
-    var fixture = Fixture(slots: slots, change)
+    var fixture = Fixture(slots: slots, startMs: startMs, change)
     fixture.insert(card)
     return fixture
   }

@@ -11,7 +11,7 @@ struct Fixture: ~Copyable {
   private let messages: UnsafeMutableRawBufferPointer
 
   init(
-    slots: Int = 8, facts: BootFacts = BootFacts(),
+    slots: Int = 8, facts: BootFacts = BootFacts(), startMs: UInt64 = 5000,
     _ change: (inout Configuration) -> Void = { _ in }
   ) {
     var configuration = Configuration()
@@ -31,10 +31,12 @@ struct Fixture: ~Copyable {
     tables = .allocate(byteCount: ApplianceMemory.tableBytes, alignment: 64)
     var arena = Arena(memory)
     let claimed = LoopMemory(configuration, from: &arena, messages: messages)
+    var system = FakeSystem()
+    system.timeUs = startMs * 1000
     loop = EventLoop(
-      system: FakeSystem(),
+      system: system,
       appliance: Appliance(configuration, tables: ApplianceMemory.Tables(tables)),
-      configuration: configuration, memory: claimed, startUs: 5_000_000)
+      configuration: configuration, memory: claimed, startUs: startMs * 1000)
     loop.start(facts)
   }
 

@@ -253,6 +253,42 @@ import Wire
     #expect(try later.ask(.rollBack, id: 4).outcome == .already)
   }
 
+  /// With the changes, a factory reset takes the only way back from one that nobody has confirmed.
+  @Test(arguments: [
+    (true, false), (true, true), (false, false), (false, true),
+  ])
+  func aFactoryResetTakesBackWhatIsUnconfirmed(_ hadFormer: Bool, isByFile: Bool) throws {
+    let former = hadFormer ? Array("[control]\nslots = 100\n".utf8) : nil
+    try place.write(former, "watchpost.conf")
+    var keeper = try Keeper(place)
+    #expect(try keeper.ask(.stage, id: 3, "[control]\nslots = 10\n").outcome == .done)
+    #expect(try keeper.ask(.apply, id: 3).outcome == .done)
+    if isByFile {
+      keeper.kill()
+      try place.write("", "factory-reset")
+      keeper = try Keeper(place)
+    } else {
+      #expect(try keeper.ask(.forget).outcome == .done)
+    }
+    let facts = try keeper.facts()
+    #expect(facts.reset == .carriedOut && facts.repair == .putBack && facts.applied == 0)
+    #expect(place.read("watchpost.conf") == former)
+    // It is told once: the device begins anew with each time.
+    #expect(try keeper.ask(.forget).outcome == .done)
+    #expect(try keeper.facts().repair == .notNeeded && place.read("watchpost.conf") == former)
+  }
+
+  @Test func aFactoryResetLeavesWhatIsConfirmed() throws {
+    try place.write("[control]\nslots = 100\n", "watchpost.conf")
+    let keeper = try Keeper(place)
+    #expect(try keeper.ask(.stage, id: 3, "[control]\nslots = 10\n").outcome == .done)
+    #expect(try keeper.ask(.apply, id: 3).outcome == .done)
+    #expect(try keeper.ask(.drop, id: 3).outcome == .done)
+    #expect(try keeper.ask(.forget).outcome == .done)
+    #expect(place.read("watchpost.conf") == Array("[control]\nslots = 10\n".utf8))
+    #expect(try keeper.facts().repair == .notNeeded)
+  }
+
   @Test func stagedTextsAreBounded() throws {
     let keeper = try Keeper(place)
     let longest = String(repeating: "#\n", count: 4096)

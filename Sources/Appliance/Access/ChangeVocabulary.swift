@@ -33,6 +33,27 @@ public struct ChangePolicy: Equatable, Sendable {
   }
 }
 
+/// A key that agrees to a change, and where it comes from: one person may have more than one.
+public struct ChangeApprover: Equatable, Sendable {
+  public var name: Name
+  /// Name of the key that added it, or opened pairing for it; empty: nobody's.
+  public var addedBy: Name
+  /// The id that was given last when it was added, or made an admin's; 0: before all changes.
+  public var sinceChange: UInt32
+
+  public init(_ name: Name, addedBy: Name = Name(), sinceChange: UInt32 = 0) {
+    self.name = name
+    self.addedBy = addedBy
+    self.sinceChange = sinceChange
+  }
+
+  /// It may be the stager's own: it is, or the stager has let it in, or it came only after the
+  /// change, when whoever is in a hurry makes another one.
+  func maySpeakFor(_ facts: ChangeFacts) -> Bool {
+    name == facts.stager || addedBy == facts.stager || sinceChange >= facts.id
+  }
+}
+
 /// A point in time as the executor knows it.
 public struct ChangeTime: Equatable, Sendable {
   public var now: Instant

@@ -74,6 +74,8 @@ public struct ClientKey {
   /// Milliseconds since 1970-01-01 UTC; 0: the clock was not trusted.
   var addedUnixMs: UInt64 = 0
   var role = Role.viewer
+  /// The id of the newest configuration change when it was added, or made an admin's.
+  var sinceChange: UInt32 = 0
   var limits = KeyLimits()
 
   var publicKey = PublicKey()

@@ -27,6 +27,8 @@ public struct ClientKeys: ~Copyable {
   /// True once the keys have been read, or it is known that there are none.
   public private(set) var isLoaded = false
   private var isDirty = false
+  /// The id of the newest configuration change, which keys remember when they get their role.
+  public var lastChange: UInt32 = 0
 
   /// - Parameters:
   ///   - memory: `capacity` places.
@@ -73,6 +75,7 @@ public struct ClientKeys: ~Copyable {
     table[place].addedBy = addedBy
     table[place].addedUnixMs = unixMs
     table[place].role = role
+    table[place].sinceChange = lastChange
     table[place].publicKey = key
     table[place].secret.fill(secret)
     table[place].generation = generation
@@ -119,6 +122,7 @@ public struct ClientKeys: ~Copyable {
     let place = try known(name)
     try check(role, limits)
     guard role == .admin || admins(except: place) else { throw .noAdmin }
+    if role > table[place].role { table[place].sinceChange = lastChange }
     table[place].role = role
     limit(place, limits)
     isDirty = true
@@ -203,6 +207,23 @@ public struct ClientKeys: ~Copyable {
   /// Empty: the key is gone.
   public func name(of handle: KeyHandle) -> Name {
     isCurrent(handle) ? table[Int(handle.place)].name : Name()
+  }
+
+  /// The key as one that agrees to configuration changes; nil: it is gone.
+  public func approver(_ handle: KeyHandle) -> ChangeApprover? {
+    guard isCurrent(handle) else { return nil }
+    let place = Int(handle.place)
+    return ChangeApprover(
+      table[place].name, addedBy: table[place].addedBy, sinceChange: table[place].sinceChange)
+  }
+
+  /// The newest configuration change that a key remembers.
+  public var newestChange: UInt32 {
+    var newest: UInt32 = 0
+    for place in table.indices where !table[place].isFree {
+      newest = max(newest, table[place].sinceChange)
+    }
+    return newest
   }
 
   /// Limits of its own; nil: the key is gone.

@@ -138,7 +138,8 @@ public struct KeeperRole {
     look()
     _ = pairing.withdraw()
     if reset.isAsked { _ = forget() }
-    facts.repair = swap.load()
+    let repair = swap.load()
+    if facts.repair == .notNeeded { facts.repair = repair }
     tellFacts()
     tellKept()
     loadAudit(isThere: reader.read(UInt8.self) != 0, again: true)
@@ -173,8 +174,9 @@ public struct KeeperRole {
     facts.applied = swap.applied
     let facts = facts
     agent.tell(.facts) { facts.encode(into: &$0) }
-    // It has been told: what comes later is another one.
+    // They have been told: what comes later is another one.
     self.facts.reset = .notAsked
+    self.facts.repair = .notNeeded
   }
 
   private mutating func tellKept() {
@@ -255,7 +257,8 @@ public struct KeeperRole {
   private mutating func forget() -> Int32 {
     let result = reset.carryOut {
       forgetUnsavedKey()
-      var result = device.erase()
+      var result = putBackUnconfirmed()
+      if result == 0 { result = device.erase() }
       if result == 0 { result = clients.erase() }
       if result == 0 { result = changes.erase() }
       if result == 0 { result = swap.erase() }
@@ -270,6 +273,19 @@ public struct KeeperRole {
     facts.reset = result == 0 ? .carriedOut : .failed
     KeeperLine(result == 0 ? Notice.reset : Notice.noReset).write()
     return result
+  }
+
+  /// With the journal goes the only way back from a change that nobody has confirmed: that way is
+  /// taken first. Where there is none any more, or a person has written another text, that stays.
+  private mutating func putBackUnconfirmed() -> Int32 {
+    let done = swap.putBackUnconfirmed()
+    switch done.outcome {
+    case .readOnly, .full, .missing, .failing:
+      return done.errno > 0 ? -done.errno : -Int32(LX_EIO.rawValue)
+    case .done: facts.repair = .putBack
+    default: break
+    }
+    return 0
   }
 
   // MARK: Requests
@@ -320,10 +336,13 @@ public struct KeeperRole {
     let id = reader.read(UInt32.self)
     let text = reader.take(reader.remaining)
     if request == .stage { return texts.put(id, text) }
-    guard text.count == 0, id > 0 else { return KeeperDone(.malformed) }
+    let isText = request == .check || request == .apply
+    guard text.count == (isText ? 16 : 0), id > 0 else { return KeeperDone(.malformed) }
+    var rest = ByteReader(text)
+    let digest = isText ? ConfigurationDigest(from: &rest) : ConfigurationDigest()
     switch request {
-    case .check: return texts.check(id)
-    case .apply: return swap.apply(id)
+    case .check: return texts.check(id, digest)
+    case .apply: return swap.apply(id, digest)
     case .rollBack: return swap.rollBack(id)
     default: return swap.drop(id)
     }
