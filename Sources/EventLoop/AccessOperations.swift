@@ -76,6 +76,7 @@ extension EventLoop where System: ~Copyable {
     _ = try keyNameWithRoom(of: index)
     do throws(KeyError) { try access.keys.remove(name) } catch { throw error.status }
     note(.keyRemoved, index, subject: name)
+    settlePairing(access.pairing.disown(name), by: index)
     try keysChanged(index, header)
     endsRevoked = true
   }
@@ -104,6 +105,7 @@ extension EventLoop where System: ~Copyable {
       throw error.status
     }
     note(.keyChanged, index, subject: wanted.name)
+    if wanted.role < .admin { settlePairing(access.pairing.disown(wanted.name), by: index) }
     try keysChanged(index, header)
     endsRevoked = true
   }
@@ -112,7 +114,7 @@ extension EventLoop where System: ~Copyable {
     _ index: Int, _ header: Header, key: KeyHandle? = nil
   ) throws(Status) {
     if access.keys.takeChange() { keeping.clients.change() }
-    pairingEffects.insert(access.pairing.keys(hasAdmin: access.keys.hasAdmin))
+    settlePairing(access.pairing.keys(hasAdmin: access.keys.hasAdmin), by: index)
     try wait(index, header, for: .clients(keeping.clients.revision), key: key)
   }
 
@@ -130,9 +132,11 @@ extension EventLoop where System: ~Copyable {
   mutating func openPairing(
     _ index: Int, role: Role, into payload: inout ByteWriter
   ) throws(Status) {
-    _ = try keyName(of: index)
+    let name = try keyName(of: index)
     guard access.keys.isLoaded else { throw .notSupported }
-    settlePairing(access.pairing.openByCode(bits: pairingBits(), role: role, now: now))
+    settlePairing(
+      access.pairing.openByCode(bits: pairingBits(), role: role, opener: name, now: now),
+      by: index)
     var reply = PairingReply(
       openForMs: UInt32(clamping: access.pairing.openForMs(at: now)), code: Text())
     access.pairing.code?.withText { reply.code = Text($0) }
@@ -141,7 +145,7 @@ extension EventLoop where System: ~Copyable {
 
   mutating func cancelPairing(_ index: Int) throws(Status) {
     _ = try keyName(of: index)
-    settlePairing(access.pairing.cancel())
+    settlePairing(access.pairing.cancel(), by: index)
   }
 
   private mutating func pairingBits() -> UInt64 {
@@ -175,7 +179,8 @@ extension EventLoop where System: ~Copyable {
     access.keys.reset()
     record(AuditNote(.factoryReset))
     endsRevoked = true
-    pairingEffects.insert(access.pairing.keys(hasAdmin: false))
+    // Whoever holds a code of before is nobody, too.
+    settlePairing(access.pairing.reset())
     accessWake = now
   }
 
@@ -269,10 +274,6 @@ extension EventLoop where System: ~Copyable {
     while !pairingEffects.isEmpty {
       let effects = pairingEffects
       pairingEffects = .none
-      let state = UInt64(access.pairing.status.rawValue)
-      if effects.contains(.opened) { record(AuditNote(.pairingOpened, detail: state)) }
-      if effects.contains(.closed) { record(AuditNote(.pairingClosed)) }
-      if effects.contains(.voided) { record(AuditNote(.pairingVoided)) }
       if effects.contains(.show) || effects.contains(.withdraw) || effects.contains(.opened) {
         keeping.pairingIsNews = true
       }

@@ -144,7 +144,7 @@ extension EventLoop where System: ~Copyable {
     // Nobody gets in, and nobody can become the first admin, before the card says who may.
     case .unreadable: return
     }
-    pairingEffects.insert(access.pairing.keys(hasAdmin: access.keys.hasAdmin))
+    settlePairing(access.pairing.keys(hasAdmin: access.keys.hasAdmin))
   }
 
   private mutating func hearChanges(_ news: BlobNews, _ bytes: UnsafeRawBufferPointer) {
@@ -260,6 +260,7 @@ extension EventLoop where System: ~Copyable {
       keeping.forgetting.done(isKept, now: now)
       // It takes everything with it, also what has come since it was asked for.
       if isKept { keeping.clients.change() } else { complain("factory reset", done) }
+      if access.pairing.code != nil { keeping.pairingIsNews = true }
       return
     }
     for lane in keeping.appending.indices where keeping.appending[lane] == done.number {

@@ -124,7 +124,7 @@ extension EventLoop where System: ~Copyable {
     case .go(let ticket):
       guard name.isName else {
         note(.pairingRefused, index)
-        settlePairing(access.pairing.failed(ticket))
+        settlePairing(access.pairing.failed(ticket), by: index)
         throw .invalidArgument
       }
       welcome.role = Code(access.pairing.role(for: ticket, now: now) ?? .anybody)
@@ -194,7 +194,7 @@ extension EventLoop where System: ~Copyable {
         return begin(index, try pair(index, ticket))
       } catch {
         note(.pairingRefused, index)
-        settlePairing(access.pairing.failed(ticket))
+        settlePairing(access.pairing.failed(ticket), by: index)
         // Its keys stay until the connection ends: it is told why.
         sealed[index].client = .nobody
         return error
@@ -217,6 +217,7 @@ extension EventLoop where System: ~Copyable {
   private mutating func pair(_ index: Int, _ ticket: Pairing.Ticket) throws(Status) -> KeyHandle {
     guard let role = access.pairing.role(for: ticket, now: now) else { throw .authentication }
     let name = sealed[index].newName
+    let opener = access.pairing.opener
     let handle: KeyHandle
     do throws(KeyError) {
       let key = sealed[index].newKey
@@ -224,14 +225,14 @@ extension EventLoop where System: ~Copyable {
       let unixMs = appliance.clock.unixMs(at: now)
       handle = try secret.span.withUnsafeBytes { (secret) throws(KeyError) in
         try access.keys.add(
-          name, key, secret: secret, role: role, addedBy: Name(), unixMs: unixMs)
+          name, key, secret: secret, role: role, addedBy: opener, unixMs: unixMs)
       }
     } catch {
       throw error.status
     }
     // It was counted nowhere before.
     guard access.keys.enter(handle) else { throw .busy }
-    settlePairing(access.pairing.paired(ticket, now: now))
+    settlePairing(access.pairing.paired(ticket, now: now), by: index)
     accessWake = now
     note(.keyPaired, index, subject: name)
     sealed[index].newSecret = InlineArray(repeating: 0)
@@ -259,7 +260,7 @@ extension EventLoop where System: ~Copyable {
     switch sealed[index].client {
     case .nobody: break
     case .key(let handle, _): access.keys.leave(handle)
-    case .newcomer(let ticket): settlePairing(access.pairing.failed(ticket))
+    case .newcomer(let ticket): settlePairing(access.pairing.failed(ticket), by: index)
     }
     sealed.clear(index)
   }
@@ -273,37 +274,6 @@ extension EventLoop where System: ~Copyable {
       note(.sessionRevoked, index)
       close(index)
     }
-  }
-
-  // MARK: Audit
-
-  mutating func note(
-    _ code: AuditCode, _ index: Int, key: Name = Name(), subject: Name = Name(),
-    detail: UInt64 = 0
-  ) {
-    var name = key
-    var role = Role.anybody
-    if sessions.slots[index].isSealed, case .key(let handle, _) = sealed[index].client {
-      if name.isEmpty { name = access.keys.name(of: handle) }
-      role = access.keys.role(of: handle) ?? .anybody
-    }
-    record(
-      AuditNote(
-        code, role: role, key: name, address: sessions.address(index), subject: subject,
-        detail: detail))
-  }
-
-  mutating func record(_ note: AuditNote) {
-    // It is to be kept.
-    if accessWake > access.audit.deadline { accessWake = now }
-    access.audit.record(note, now: now, unixMs: appliance.clock.unixMs(at: now))
-  }
-
-  /// What a change of pairing means for the audit and for where its code is shown.
-  mutating func settlePairing(_ effects: PairingEffects) {
-    guard !effects.isEmpty else { return }
-    pairingEffects.insert(effects)
-    accessWake = now
   }
 }
 

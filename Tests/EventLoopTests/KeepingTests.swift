@@ -8,25 +8,6 @@ import Wire
 /// What is kept of keys, pairing and the audit: nothing that somebody was told is lost with the
 /// power, and nothing that could not be kept is told.
 @Suite struct KeepingTests {
-  /// A card with three clients' keys, as a device of `withKeys` has them.
-  private func card() throws -> FakeCard {
-    let card = FakeCard()
-    var fixture = Fixture.with(card)
-    for (number, name, role) in [
-      (3, "admin", Role.admin), (2, "operator", .operator), (1, "viewer", .viewer),
-    ] as [(UInt8, StaticString, Role)] {
-      try SealedClient.bytes(number + 50).withUnsafeBytes { secret in
-        _ = try fixture.loop.access.keys.add(
-          Name(name), SealedClient.publicKey(number), secret: secret, role: role,
-          addedBy: Name(), unixMs: 0)
-      }
-    }
-    fixture.loop.accessWake = fixture.loop.now
-    fixture.settle(card)
-    #expect(card.clients != nil)
-    return card
-  }
-
   private func keyRequest(_ name: StaticString, _ number: UInt8, _ role: Role) -> [UInt8] {
     var wanted = KeyRequest()
     wanted.name = Name(name)
@@ -69,7 +50,7 @@ import Wire
   }
 
   @Test func keysAreToldWhenTheCardHasThem() throws {
-    let card = try card()
+    let card = try FakeCard.withKeys()
     var fixture = Fixture.with(card)
     let admin = try fixture.client(3)
     card.hangs = true
@@ -91,7 +72,7 @@ import Wire
   }
 
   @Test func aCardThatCannotBeWrittenIsTold() throws {
-    let card = try card()
+    let card = try FakeCard.withKeys()
     var fixture = Fixture.with(card)
     let admin = try fixture.client(3)
     card.isReadOnly = true
@@ -107,7 +88,7 @@ import Wire
   }
 
   @Test func aKeeperThatEndsLosesNothing() throws {
-    let card = try card()
+    let card = try FakeCard.withKeys()
     var fixture = Fixture.with(card)
     let admin = try fixture.client(3)
     card.hangs = true
@@ -126,7 +107,7 @@ import Wire
   }
 
   @Test func aKeyThatIsRemovedEndsItsSessions() throws {
-    let card = try card()
+    let card = try FakeCard.withKeys()
     var fixture = Fixture.with(card)
     let admin = try fixture.client(3)
     let viewer = try fixture.client(1)
@@ -142,7 +123,7 @@ import Wire
 
   /// What is told to be busy has changed nothing.
   @Test func whatFindsNoPlaceToWaitIsNotDone() throws {
-    let card = try card()
+    let card = try FakeCard.withKeys()
     var fixture = Fixture.with(card)
     let admin = try fixture.client(3)
     let viewer = try fixture.client(1)
@@ -163,7 +144,7 @@ import Wire
 
   /// What has to do with keys is nobody's without one, wherever it comes from.
   @Test func withoutAKeyThereAreNone() throws {
-    let card = try card()
+    let card = try FakeCard.withKeys()
     var fixture = Fixture.with(card)
     let local = fixture.loop.system.connect(
       from: IPv4(127, 0, 0, 1), keyRequest("bernd", 9, .admin),
@@ -177,7 +158,7 @@ import Wire
 
   /// The button lets one client in, as what somebody who is there may be.
   @Test func aShortPressLetsOneIn() throws {
-    let card = try card()
+    let card = try FakeCard.withKeys()
     var fixture = Fixture.with(card)
     fixture.loop.step(.button(isDown: true))
     fixture.pass(ms: 200)
@@ -207,7 +188,7 @@ import Wire
 
   /// A button that is stuck resets nothing.
   @Test func aButtonThatIsDownAtTheStartSaysNothing() throws {
-    let card = try card()
+    let card = try FakeCard.withKeys()
     var facts = BootFacts()
     facts.buttonIsDown = true
     var fixture = Fixture(facts: facts)
@@ -219,7 +200,7 @@ import Wire
   }
 
   @Test func aLongPressForgetsEverybody() throws {
-    let card = try card()
+    let card = try FakeCard.withKeys()
     var fixture = Fixture.with(card)
     let admin = try fixture.client(3)
     let before = fixture.loop.deviceKey.publicKey

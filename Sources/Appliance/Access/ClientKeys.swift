@@ -54,7 +54,7 @@ public struct ClientKeys: ~Copyable {
   ///
   /// - Parameters:
   ///   - secret: 32 bytes, which the caller wipes.
-  ///   - addedBy: name of the key that did it; empty: it came by pairing.
+  ///   - addedBy: name of the key that did it, or has opened pairing for it; empty: nobody's.
   ///   - unixMs: 0 while the clock is not trusted.
   @discardableResult
   public mutating func add(

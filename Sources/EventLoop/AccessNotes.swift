@@ -1,0 +1,47 @@
+import Appliance
+import Wire
+
+/// What the loop tells the audit.
+extension EventLoop where System: ~Copyable {
+  mutating func note(
+    _ code: AuditCode, _ index: Int, key: Name = Name(), subject: Name = Name(),
+    detail: UInt64 = 0
+  ) {
+    var name = key
+    var role = Role.anybody
+    if sessions.slots[index].isSealed, case .key(let handle, _) = sealed[index].client {
+      if name.isEmpty { name = access.keys.name(of: handle) }
+      role = access.keys.role(of: handle) ?? .anybody
+    }
+    record(
+      AuditNote(
+        code, role: role, key: name, address: sessions.address(index), subject: subject,
+        detail: detail))
+  }
+
+  mutating func record(_ note: AuditNote) {
+    // It is to be kept.
+    if accessWake > access.audit.deadline { accessWake = now }
+    access.audit.record(note, now: now, unixMs: appliance.clock.unixMs(at: now))
+  }
+
+  /// What a change of pairing means for the audit and for where its code is shown. `index`: the
+  /// connection that has brought it about; nil: somebody at the device, or the time.
+  mutating func settlePairing(_ effects: PairingEffects, by index: Int? = nil) {
+    guard !effects.isEmpty else { return }
+    if effects.contains(.opened) { note(.pairingOpened, by: index, access.pairing.status) }
+    if effects.contains(.closed) { note(.pairingClosed, by: index, access.pairing.lastOpen) }
+    if effects.contains(.voided) { note(.pairingVoided, by: index, .code) }
+    pairingEffects.insert(effects)
+    accessWake = now
+  }
+
+  private mutating func note(_ code: AuditCode, by index: Int?, _ state: PairingState) {
+    let detail = UInt64(state.rawValue)
+    if let index {
+      note(code, index, detail: detail)
+    } else {
+      record(AuditNote(code, detail: detail))
+    }
+  }
+}
