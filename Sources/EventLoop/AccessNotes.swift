@@ -3,15 +3,20 @@ import Wire
 
 /// What the loop tells the audit.
 extension EventLoop where System: ~Copyable {
+  /// Notes what a connection has done. It has the name of a key only once it has proven that it is
+  /// its own: what came before may be a copy.
   mutating func note(
     _ code: AuditCode, _ index: Int, key: Name = Name(), subject: Name = Name(),
     detail: UInt64 = 0
   ) {
     var name = key
     var role = Role.anybody
-    if sessions.slots[index].isSealed, case .key(let handle, _) = sealed[index].client {
-      if name.isEmpty { name = access.keys.name(of: handle) }
-      role = access.keys.role(of: handle) ?? .anybody
+    if sessions.slots[index].isSealed,
+      case .key(let handle, isProven: true) = sealed[index].client
+    {
+      if let now = access.keys.role(of: handle) { sealed[index].role = now }
+      role = sealed[index].role
+      if name.isEmpty { name = sealed[index].name }
     }
     record(
       AuditNote(
@@ -23,6 +28,21 @@ extension EventLoop where System: ~Copyable {
     // It is to be kept.
     if accessWake > access.audit.deadline { accessWake = now }
     access.audit.record(note, now: now, unixMs: appliance.clock.unixMs(at: now))
+  }
+
+  /// A sealed frame is not the next one of its peer: the connection ends, and that is noted once.
+  mutating func noteBroken(_ index: Int, _ code: AuditCode) {
+    note(code, index)
+    if case .key(_, isProven: false) = sealed[index].client { sealed[index].client = .nobody }
+  }
+
+  /// A connection ends that has kept bytes back: of a sealed frame, somebody may have cut it off.
+  mutating func noteCutOff(_ index: Int) {
+    let session = sessions.slots[index]
+    guard session.isSealed, session.phase == .open, session.held > 0, !session.isOpened else {
+      return
+    }
+    noteBroken(index, .sealBroken)
   }
 
   /// What a change of pairing means for the audit and for where its code is shown. `index`: the

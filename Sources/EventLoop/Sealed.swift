@@ -28,7 +28,7 @@ extension EventLoop where System: ~Copyable {
       }
       return .frame(header, payload: payload, size: size)
     case .refused(let error, let header, let size):
-      note(error == .badMagic ? .downgradeRefused : .sealBroken, index)
+      noteBroken(index, error == .badMagic ? .downgradeRefused : .sealBroken)
       if case .header(let error) = error { return .refused(error, header, size: size) }
       sealRefusal = error.status
       return .refused(.seal, nil, size: size)
@@ -86,7 +86,7 @@ extension EventLoop where System: ~Copyable {
       throw .authentication
     }
     let size = try welcome(index, client, named: hello, &responder, into: room)
-    sessions.setSealed(index)
+    sessions.setSealed(index, now: now)
     counters[.requestsSucceeded] &+= 1
     return header.reply().seal(room, payloadSize: size)
   }
@@ -99,20 +99,16 @@ extension EventLoop where System: ~Copyable {
   ) throws(Status) -> Int {
     var welcome = Welcome()
     if let handle = access.keys.find(client, now: now) {
-      guard access.keys.enter(handle) else {
-        note(.slotsRefused, index, key: access.keys.name(of: handle))
-        throw .busy
-      }
       welcome.role = Code(access.keys.role(of: handle) ?? .anybody)
-      sealed[index].client = .key(handle, isProven: false)
       let written = withUnsafeTemporaryAllocation(byteCount: 32, alignment: 8) { psk in
         defer { Wiping.wipe(psk) }
         access.keys.withSecret(of: handle) { psk.copyMemory(from: $0) }
         return write(welcome, psk: UnsafeRawBufferPointer(psk), &responder, index, into: room)
       }
-      if let written { return written }
-      forgetClient(index)
-      throw .authentication
+      guard let written else { throw .authentication }
+      // It takes no slot of the key yet: what has come may be a copy.
+      sealed[index].client = .key(handle, isProven: false)
+      return written
     }
     switch access.pairing.begin(now: now) {
     case .closed:
@@ -132,7 +128,7 @@ extension EventLoop where System: ~Copyable {
       drawSecret(&welcome.secret)
       sealed[index].client = .newcomer(ticket)
       sealed[index].newKey = client
-      sealed[index].newName = name
+      sealed[index].name = name
       sealed[index].newSecret = welcome.secret
       var psk = PairingSecret()
       if let code = access.pairing.code {
@@ -188,7 +184,13 @@ extension EventLoop where System: ~Copyable {
   private mutating func prove(_ index: Int) -> Status? {
     switch sealed[index].client {
     case .nobody, .key(_, isProven: true): return nil
-    case .key(let handle, isProven: false): return begin(index, handle)
+    case .key(let handle, isProven: false):
+      guard access.keys.isCurrent(handle) else {
+        sealed[index].client = .nobody
+        note(.keyUnknown, index)
+        return .authentication
+      }
+      return begin(index, handle)
     case .newcomer(let ticket):
       do throws(Status) {
         return begin(index, try pair(index, ticket))
@@ -202,12 +204,19 @@ extension EventLoop where System: ~Copyable {
     }
   }
 
+  /// Only now a connection counts as one of its key.
   private mutating func begin(_ index: Int, _ handle: KeyHandle) -> Status? {
-    guard access.keys.isCurrent(handle) else { return .authentication }
+    let name = access.keys.name(of: handle)
+    guard access.keys.enter(handle) else {
+      sealed[index].client = .nobody
+      note(.slotsRefused, index, key: name)
+      return .busy
+    }
     sealed[index].client = .key(handle, isProven: true)
     sealed[index].begunAt = now
+    sealed[index].name = name
+    sealed[index].role = access.keys.role(of: handle) ?? .anybody
     sessions.belongs(index)
-    let name = access.keys.name(of: handle)
     if access.keys.used(handle, now: now) { record(AuditNote(.keyRetired, subject: name)) }
     access.admission.opened(from: sessions.address(index), now: now)
     note(.sessionOpened, index, key: name)
@@ -216,7 +225,7 @@ extension EventLoop where System: ~Copyable {
 
   private mutating func pair(_ index: Int, _ ticket: Pairing.Ticket) throws(Status) -> KeyHandle {
     guard let role = access.pairing.role(for: ticket, now: now) else { throw .authentication }
-    let name = sealed[index].newName
+    let name = sealed[index].name
     let opener = access.pairing.opener
     let handle: KeyHandle
     do throws(KeyError) {
@@ -230,8 +239,6 @@ extension EventLoop where System: ~Copyable {
     } catch {
       throw error.status
     }
-    // It was counted nowhere before.
-    guard access.keys.enter(handle) else { throw .busy }
     settlePairing(access.pairing.paired(ticket, now: now), by: index)
     accessWake = now
     note(.keyPaired, index, subject: name)
@@ -259,8 +266,13 @@ extension EventLoop where System: ~Copyable {
     guard index < sealed.count else { return }
     switch sealed[index].client {
     case .nobody: break
-    case .key(let handle, _): access.keys.leave(handle)
-    case .newcomer(let ticket): settlePairing(access.pairing.failed(ticket), by: index)
+    case .key(let handle, isProven: true): access.keys.leave(handle)
+    // A copy of an older handshake, or a client that has not even said a word.
+    case .key(_, isProven: false): note(.handshakeRefused, index)
+    case .newcomer(let ticket):
+      // A wrong code is found out by the one who has it, and it goes.
+      note(.pairingRefused, index)
+      settlePairing(access.pairing.failed(ticket), by: index)
     }
     sealed.clear(index)
   }
@@ -268,10 +280,10 @@ extension EventLoop where System: ~Copyable {
   /// Ends the connections whose key was removed or given up. To be called after each such change.
   public mutating func endRevoked() {
     for index in 0..<sealed.count where sessions.slots[index].isSealed {
-      guard case .key(let handle, _) = sealed[index].client, !access.keys.isCurrent(handle),
-        sessions.slots[index].phase != .free
+      guard case .key(let handle, let isProven) = sealed[index].client,
+        !access.keys.isCurrent(handle), sessions.slots[index].phase != .free
       else { continue }
-      note(.sessionRevoked, index)
+      if isProven { note(.sessionRevoked, index) }
       close(index)
     }
   }

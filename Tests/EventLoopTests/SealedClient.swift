@@ -164,7 +164,9 @@ extension Fixture {
   }
 
   /// Codes in the audit behind the one of the start, the oldest first.
-  func audit() -> [AuditCode] {
+  func audit() -> [AuditCode] { auditEntries().compactMap(\.code.known) }
+
+  func auditEntries() -> [AuditEntry] {
     let memory = UnsafeMutableRawBufferPointer.allocate(
       byteCount: Limits.payloadSize, alignment: 8)
     defer { memory.deallocate() }
@@ -172,12 +174,12 @@ extension Fixture {
     loop.access.audit.page(from: 0, into: &writer)
     var reader = ByteReader(writer.written)
     reader.skip(AuditListHead.size)
-    var codes: [AuditCode] = []
+    var entries: [AuditEntry] = []
     while reader.remaining >= AuditEntry.size {
-      let code = AuditEntry(from: &reader).code.known
-      if let code, code != .deviceStarted { codes.append(code) }
+      let entry = AuditEntry(from: &reader)
+      if entry.code != .deviceStarted { entries.append(entry) }
     }
-    return codes
+    return entries
   }
 }
 
