@@ -30,6 +30,18 @@ extension EventLoop where System: ~Copyable {
     access.audit.record(note, now: now, unixMs: appliance.clock.unixMs(at: now))
   }
 
+  /// Notes that a request was refused to somebody whose role allows it; what needs another role is
+  /// noted where that is found out.
+  mutating func noteRefusal(_ index: Int, _ kind: UInt16, _ status: Status) {
+    guard let kind = Kind(rawValue: kind), kind.leastRole > .anybody else { return }
+    let status = UInt64(status.rawValue)
+    if kind == .keyRotate, sessions.slots[index].isSealed {
+      note(.keyRefused, index, detail: status)
+    } else if kind.leastRole == .admin, role(of: index) == .admin {
+      note(.adminRefused, index, detail: UInt64(kind.rawValue) | status << 16)
+    }
+  }
+
   /// A sealed frame is not the next one of its peer: the connection ends, and that is noted once.
   mutating func noteBroken(_ index: Int, _ code: AuditCode) {
     note(code, index)

@@ -87,7 +87,12 @@ extension EventLoop where System: ~Copyable {
   ) throws(Status) {
     let name = try keyNameWithRoom(of: index)
     let handle = try withNewSecret { (loop, secret) throws(KeyError) in
-      try loop.access.keys.rotate(name, to: key, secret: secret, now: loop.now)
+      do throws(KeyError) {
+        return try loop.access.keys.rotate(name, to: key, secret: secret, now: loop.now)
+      } catch {
+        if case .tooSoon(let ms) = error { loop.refusalRetryMs = UInt32(clamping: ms) }
+        throw error
+      }
     }
     note(.keyRotated, index, subject: name)
     try keysChanged(index, header, key: handle)

@@ -36,6 +36,8 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
   var sealed: SealedSlots
   /// Why the last sealed frame was refused.
   var sealRefusal = Status.authentication
+  /// When the request that is about to be refused is worth another try; 0: that is not known.
+  var refusalRetryMs: UInt32 = 0
   /// The device's own key; zero until it is loaded.
   public var deviceKey = KeyPair()
   /// What has come of pairing since it was last looked at.

@@ -47,16 +47,30 @@ extension EventLoop where System: ~Copyable {
       ends = error.endsConnection
       if ends { counters[.closedProtocolError] &+= 1 }
       let status = error == .seal ? sealRefusal : error.status
+      if !sessions.slots[index].isSealed {
+        note(.frameRefused, index, detail: UInt64(status.rawValue))
+      }
       return Frame.refusal(to: header, status, detail: error.detail, into: room)
     case .frame(let header, let payload, _):
       sessions.prove(index, now: now)
-      guard spend(index) else {
-        counters[.requestsRateLimited] &+= 1
-        return Frame.refusal(
-          to: header, .rateLimited, retryAfterMs: SessionLimits.rateRetryMs, into: room)
-      }
+      guard spend(index) else { return refuseUnpaid(index, header, into: room) }
       return answer(index, header, payload, into: room)
     }
+  }
+
+  /// A request beyond the rate; a key that is gone has none.
+  @inline(never)
+  private mutating func refuseUnpaid(
+    _ index: Int, _ header: Header, into room: UnsafeMutableRawBufferPointer
+  ) -> Int {
+    guard role(of: index) != nil else {
+      countFailure(index, header, .authentication)
+      return Frame.refusal(to: header, .authentication, into: room)
+    }
+    counters[.requestsRateLimited] &+= 1
+    note(.rateRefused, index)
+    return Frame.refusal(
+      to: header, .rateLimited, retryAfterMs: SessionLimits.rateRetryMs, into: room)
   }
 
   private mutating func answer(
@@ -86,9 +100,11 @@ extension EventLoop where System: ~Copyable {
       counters[.requestsSucceeded] &+= 1
       return writer.seal(header.reply())
     } catch {
-      countFailure(header, error)
+      countFailure(index, header, error)
       if header.kind == Kind.handshake.rawValue { noteUnread(index, error) }
-      return Frame.refusal(to: header, error, into: room)
+      let retryAfterMs = refusalRetryMs
+      refusalRetryMs = 0
+      return Frame.refusal(to: header, error, retryAfterMs: retryAfterMs, into: room)
     }
   }
 
@@ -113,7 +129,8 @@ extension EventLoop where System: ~Copyable {
     }
   }
 
-  mutating func countFailure(_ header: Header, _ error: Status) {
+  mutating func countFailure(_ index: Int, _ header: Header, _ error: Status) {
+    noteRefusal(index, header.kind, error)
     counters[.requestsFailed] &+= 1
     if error == .unknownOperation { counters[.requestsUnknown] &+= 1 }
     if error == .permission { counters[.permissionDenied] &+= 1 }

@@ -114,8 +114,9 @@ extension EventLoop where System: ~Copyable {
     case .closed:
       note(.keyUnknown, index)
       throw .authentication
-    case .wait:
+    case .wait(let ms):
       note(.pairingRefused, index)
+      refusalRetryMs = UInt32(clamping: ms)
       throw .rateLimited
     case .go(let ticket):
       guard name.isName else {
@@ -297,6 +298,7 @@ extension KeyError {
     case .nameTaken, .keyKnown: .alreadyExists
     case .nameUnknown: .notFound
     case .noAdmin: .state
+    case .tooSoon: .rateLimited
     case .badName, .badRole, .badFlags, .badKey: .invalidArgument
     }
   }

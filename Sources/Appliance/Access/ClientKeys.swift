@@ -17,6 +17,8 @@ public struct ClientKeys: ~Copyable {
   public static let capacity = 64
   /// Milliseconds for which a former key is taken beside an unused new one.
   public static let formerMs: UInt64 = 600_000
+  /// Milliseconds between two keys that a client gives itself: each is written to the card.
+  public static let rotationMs: UInt64 = 60_000
 
   let table: Table<ClientKey>
   /// What holds for a key without limits of its own.
@@ -93,13 +95,18 @@ public struct ClientKeys: ~Copyable {
   }
 
   /// Gives a client a new key. The one that it has is taken until the new one has been used, for
-  /// `formerMs` at most; a new one that was never used gives way at once.
+  /// `formerMs` at most; a new one that was never used gives way at once. Once in `rotationMs`.
   @discardableResult
   public mutating func rotate(
     _ name: Name, to key: PublicKey, secret: UnsafeRawBufferPointer, now: Instant
   ) throws(KeyError) -> KeyHandle {
     let place = try known(name)
     try check(key, secret)
+    let rotatedAt = table[place].rotatedAt
+    guard rotatedAt == .never || now.since(rotatedAt) >= ClientKeys.rotationMs else {
+      throw .tooSoon(ms: ClientKeys.rotationMs - now.since(rotatedAt))
+    }
+    table[place].rotatedAt = now
     if table[place].formerKey.isNone {
       table[place].formerKey = table[place].publicKey
       table[place].formerSecret = table[place].secret
