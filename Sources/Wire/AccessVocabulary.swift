@@ -12,6 +12,14 @@ public struct KeyFlags: Flags {
   public static let all: KeyFlags = .loadTest
 }
 
+/// What holds for a key without limits of its own, unless it is one for load tests.
+public enum KeyDefaults {
+  /// Requests a second.
+  public static let rate: UInt32 = 200
+  /// Connections at once.
+  public static let slots: UInt16 = 16
+}
+
 /// Whether a client without a key may become one that has one.
 public enum PairingState: UInt8, Sendable {
   /// It may not.

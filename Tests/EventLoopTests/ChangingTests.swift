@@ -173,8 +173,13 @@ import Wire
     for number in UInt8(0)..<75 {
       // No faster than handshakes are taken.
       fixture.pass(ms: 50)
-      clients.append(try fixture.client(3, from: IPv4(10, 0, 1, number)))
-      clients.append(try fixture.client(2, from: IPv4(10, 0, 1, number)))
+      for key in [3, 2] as [UInt8] {
+        let client = try fixture.client(key, from: IPv4(10, 0, 1, number))
+        client.send(&fixture, ping(id: 0))
+        fixture.turns(2)
+        expect(try client.answers(&fixture).map(\.status), [0])
+        clients.append(client)
+      }
     }
     var staged: [UInt32] = []
     var decided: [UInt32: Int] = [:]
