@@ -42,9 +42,10 @@ extension EventLoop where System: ~Copyable {
     }
   }
 
-  /// A sealed frame is not the next one of its peer: the connection ends, and that is noted once.
-  mutating func noteBroken(_ index: Int, _ code: AuditCode) {
+  /// A sealed frame is not what it should be. Where the connection ends with it, that is noted once.
+  mutating func noteBroken(_ index: Int, _ code: AuditCode, ends: Bool = true) {
     note(code, index)
+    guard ends else { return }
     if case .key(_, isProven: false) = sealed[index].client { sealed[index].client = .nobody }
   }
 

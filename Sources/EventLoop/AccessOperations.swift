@@ -123,6 +123,15 @@ extension EventLoop where System: ~Copyable {
     try wait(index, header, for: .clients(keeping.clients.revision), key: key)
   }
 
+  /// A client's new key that nobody will be told of, as the card does not have it: it may be asked
+  /// for again.
+  mutating func takeBack(_ key: KeyHandle, _ index: Int) {
+    let name = access.keys.name(of: key)
+    guard access.keys.takeBack(key) else { return }
+    if access.keys.find(name) == nil { note(.keyRemoved, index, subject: name) }
+    accessWake = now
+  }
+
   /// The list of keys.
   func writeKeys(into payload: inout ByteWriter) {
     KeyListHead(count: UInt16(access.keys.count)).encode(into: &payload)
@@ -216,8 +225,16 @@ extension EventLoop where System: ~Copyable {
     keepImages()
     keepAudit()
     let decided = serveDecisions()
+    forgetText()
     accessWake = min(decided, nextAccessDeadline)
     if wantsReload, decisions.used == 0 { reload() }
+  }
+
+  /// A configuration holds secrets: nothing of it stays behind an answer.
+  private mutating func forgetText() {
+    guard keeping.textSize > 0, decisions.textOwner == nil else { return }
+    Wiping.wipe(UnsafeMutableRawBufferPointer(rebasing: keeping.text[..<keeping.textSize]))
+    keeping.textSize = 0
   }
 
   private var nextAccessDeadline: Instant {

@@ -221,6 +221,7 @@ extension EventLoop where System: ~Copyable {
     }
     if case .refused(let status) = decisions.table[entry].state {
       countFailure(slot, header, status)
+      if let key = decisions.table[entry].key { takeBack(key, slot) }
       return Frame.refusal(
         to: header, status,
         retryAfterMs: status == .storageUnavailable ? Decisions.retryAfterMs : 0,

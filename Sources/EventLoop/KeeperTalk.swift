@@ -128,14 +128,20 @@ extension EventLoop where System: ~Copyable {
 
   private mutating func hearClients(_ news: BlobNews, _ bytes: UnsafeRawBufferPointer) {
     // A keeper that was started again tells what is known; after a factory reset there is nothing.
-    guard !access.keys.isLoaded else { return }
+    guard !access.keys.isLoaded, !keeping.hasForeignClients else { return }
     switch news.state {
     case .loaded:
       do throws(KeyImageError) {
         try access.keys.load(image: bytes, now: now)
       } catch {
-        access.keys.startEmpty()
+        // Keys of another version: with none in their place, the next one would replace them all.
+        keeping.hasForeignClients = true
         record(AuditNote(.keysUnreadable))
+        log(
+          LogLine(
+            .error,
+            Text("keys: this version cannot read them; nobody gets in before a factory reset")))
+        return
       }
     case .none, .madeAnew: access.keys.startEmpty()
     case .damaged:

@@ -229,14 +229,21 @@ extension EventLoop where System: ~Copyable {
       try appliance.setRetention(wanted, now: now, effects: &effects)
       executeAll()
     case .identity: identity().encode(into: &payload)
-    case .keyList: writeKeys(into: &payload)
+    case .keyList:
+      _ = try keyName(of: index)
+      writeKeys(into: &payload)
     case .pairingOpen(let wanted):
       try openPairing(index, role: wanted.role, into: &payload)
     case .pairingCancel: try cancelPairing(index)
     case .auditList(let wanted):
+      _ = try keyName(of: index)
       access.audit.page(from: wanted.cursor, lane: wanted.wantedLane, into: &payload)
-    case .changeList: access.changes.writeOpen(now: now, into: &payload)
-    case .changeHistory: access.changes.writeEnded(now: now, into: &payload)
+    case .changeList:
+      _ = try keyName(of: index)
+      access.changes.writeOpen(now: now, into: &payload)
+    case .changeHistory:
+      _ = try keyName(of: index)
+      access.changes.writeEnded(now: now, into: &payload)
     case .snapshot, .fileList, .fileInfo, .fileRead, .fileRemove, .fileVerify, .retentionRun,
       .snapshotSave, .handshake, .keyAdd, .keyRemove, .keyRotate, .keyChange, .configurationText,
       .configurationCheck, .configurationStage, .changeApprove, .changeReject, .changeApply,

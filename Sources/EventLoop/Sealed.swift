@@ -28,8 +28,11 @@ extension EventLoop where System: ~Copyable {
       }
       return .frame(header, payload: payload, size: size)
     case .refused(let error, let header, let size):
+      if case .header(let error) = error {
+        noteBroken(index, .sealBroken, ends: error.endsConnection)
+        return .refused(error, header, size: size)
+      }
       noteBroken(index, error == .badMagic ? .downgradeRefused : .sealBroken)
-      if case .header(let error) = error { return .refused(error, header, size: size) }
       sealRefusal = error.status
       return .refused(.seal, nil, size: size)
     }
@@ -98,12 +101,13 @@ extension EventLoop where System: ~Copyable {
     into room: UnsafeMutableRawBufferPointer
   ) throws(Status) -> Int {
     var welcome = Welcome()
+    defer { withUnsafeMutableBytes(of: &welcome.secret) { Wiping.wipe($0) } }
     if let handle = access.keys.find(client, now: now) {
       welcome.role = Code(access.keys.role(of: handle) ?? .anybody)
       let written = withUnsafeTemporaryAllocation(byteCount: 32, alignment: 8) { psk in
         defer { Wiping.wipe(psk) }
         access.keys.withSecret(of: handle) { psk.copyMemory(from: $0) }
-        return write(welcome, psk: UnsafeRawBufferPointer(psk), &responder, index, into: room)
+        return write(&welcome, psk: UnsafeRawBufferPointer(psk), &responder, index, into: room)
       }
       guard let written else { throw .authentication }
       // It takes no slot of the key yet: what has come may be a copy.
@@ -137,7 +141,7 @@ extension EventLoop where System: ~Copyable {
       } else {
         psk.deriveForButton()
       }
-      let written = psk.lend { write(welcome, psk: $0, &responder, index, into: room) }
+      let written = psk.lend { write(&welcome, psk: $0, &responder, index, into: room) }
       if let written { return written }
       forgetClient(index)
       throw .authentication
@@ -146,8 +150,8 @@ extension EventLoop where System: ~Copyable {
 
   /// Message 2, nil where the client's keys are of no use.
   private mutating func write(
-    _ welcome: Welcome, psk: UnsafeRawBufferPointer, _ responder: inout Responder, _ index: Int,
-    into room: UnsafeMutableRawBufferPointer
+    _ welcome: inout Welcome, psk: UnsafeRawBufferPointer, _ responder: inout Responder,
+    _ index: Int, into room: UnsafeMutableRawBufferPointer
   ) -> Int? {
     var form = ByteWriter(UnsafeMutableRawBufferPointer(rebasing: room[Limits.headerSize...]))
     HandshakeForm.encode(into: &form)
@@ -231,7 +235,11 @@ extension EventLoop where System: ~Copyable {
     let handle: KeyHandle
     do throws(KeyError) {
       let key = sealed[index].newKey
-      let secret = sealed[index].newSecret
+      var secret = sealed[index].newSecret
+      defer {
+        withUnsafeMutableBytes(of: &secret) { Wiping.wipe($0) }
+        withUnsafeMutableBytes(of: &sealed[index].newSecret) { Wiping.wipe($0) }
+      }
       let unixMs = appliance.clock.unixMs(at: now)
       handle = try secret.span.withUnsafeBytes { (secret) throws(KeyError) in
         try access.keys.add(
@@ -243,7 +251,6 @@ extension EventLoop where System: ~Copyable {
     settlePairing(access.pairing.paired(ticket, now: now), by: index)
     accessWake = now
     note(.keyPaired, index, subject: name)
-    sealed[index].newSecret = InlineArray(repeating: 0)
     return handle
   }
 

@@ -267,7 +267,8 @@ import Wire
   @Test func aResetVoidsEveryCode() throws {
     for byButton in [false, true] {
       var pairing = owned()
-      _ = byButton
+      _ =
+        byButton
         ? pairing.openByButton(now: now) : pairing.openByCode(bits: 1, role: .viewer, now: now)
       let attempt = try ticket(pairing.begin(now: now))
       #expect(pairing.reset().contains(.closed | .wantCode))

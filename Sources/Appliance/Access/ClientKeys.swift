@@ -121,6 +121,26 @@ public struct ClientKeys: ~Copyable {
     return KeyHandle(place: UInt8(place), generation: generation)
   }
 
+  /// Takes back a new key that nobody was told of: the client is as it was, or gone again. False:
+  /// another one has taken its place, or it is needed.
+  public mutating func takeBack(_ handle: KeyHandle) -> Bool {
+    let place = Int(handle.place)
+    guard isNew(handle) else { return false }
+    if !table[place].formerKey.isNone {
+      table[place].publicKey = table[place].formerKey
+      table[place].secret = table[place].formerSecret
+      table[place].generation = table[place].formerGeneration
+      table[place].rotatedAt = .never
+      table[place].retire()
+    } else {
+      guard table[place].birth == handle.generation, admins(except: place) else { return false }
+      table[place] = ClientKey()
+      count -= 1
+    }
+    isDirty = true
+    return true
+  }
+
   /// Changes what a client may do, for its sessions as well.
   public mutating func change(_ name: Name, role: Role, limits: KeyLimits) throws(KeyError) {
     let place = try known(name)
