@@ -42,7 +42,7 @@ extension EventLoop where System: ~Copyable {
     }
   }
 
-  /// A sealed frame is not what it should be. Where the connection ends with it, that is noted once.
+  /// A sealed frame is not what it should be. Where the connection ends with it, it is noted once.
   mutating func noteBroken(_ index: Int, _ code: AuditCode, ends: Bool = true) {
     note(code, index)
     guard ends else { return }
