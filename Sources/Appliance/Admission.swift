@@ -131,6 +131,7 @@ extension SessionTable {
 
   /// The peer of an open connection has shown that it has a key.
   public mutating func belongs(_ index: Int) {
+    slots[index].sealing.remove(.unproven)
     guard slots[index].proof != .belonging else { return }
     if slots[index].proof == .nothing { silent -= 1 }
     slots[index].proof = .belonging

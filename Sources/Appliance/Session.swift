@@ -49,6 +49,13 @@ public struct Session: Sendable {
     public var borrowed: UInt8? { number < Place.shared.number ? number : nil }
   }
 
+  /// How far a sealed connection is.
+  struct Sealing: Flags {
+    var rawValue: UInt8
+    static let unproven = bit(0)
+    static let opened = bit(1)
+  }
+
   // Widest first: 64 bytes in all, a cache line.
 
   /// The next event to be looked at for this subscriber.
@@ -93,8 +100,11 @@ public struct Session: Sendable {
   public internal(set) var interest: UInt8 = 0
   /// Its frames are sealed.
   public internal(set) var isSealed = false
+  var sealing = Sealing.none
   /// The first frame of what is held has been opened.
-  public internal(set) var isOpened = false
+  public var isOpened: Bool { sealing.contains(.opened) }
+  /// It is sealed, and nothing that has come since has shown whose it is.
+  public var isUnproven: Bool { sealing.contains(.unproven) }
   /// The wheel bucket it lies in.
   var bucket = SessionTable.noBucket
 
@@ -244,9 +254,17 @@ public struct SessionTable: ~Copyable {
 
   public func setWaiting(_ index: Int, _ waiting: Bool) { slots[index].waiting = waiting }
 
-  public func setSealed(_ index: Int) { slots[index].isSealed = true }
+  /// A handshake has succeeded: a sealed frame is to follow soon.
+  public mutating func setSealed(_ index: Int, now: Instant) {
+    slots[index].isSealed = true
+    slots[index].sealing = .unproven
+    slots[index].since = now
+    rearm(index)
+  }
 
-  public func setOpened(_ index: Int, _ opened: Bool) { slots[index].isOpened = opened }
+  public func setOpened(_ index: Int, _ opened: Bool) {
+    slots[index].sealing.set(.opened, opened)
+  }
 
   /// Where the peer of an open connection is.
   public func address(_ index: Int) -> IPv4 {

@@ -138,14 +138,12 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
       own: memory.slotBuffers, pool: memory.pool, scratch: memory.scratch, queue: memory.queue)
     effects = Effects(memory.effects)
     jobs = Jobs(memory.jobs)
-    let control = configuration.control
     access = Access(
       memory.access,
-      defaults: KeyLimits(
-        rate: control.requestRate, slots: UInt16(clamping: control.slots / 4 + 1)),
+      defaults: KeyLimits(rate: KeyDefaults.rate, slots: KeyDefaults.slots),
       policy: ChangePolicy(needsAnotherKey: configuration.access.approvals > 0),
       seed: UInt32(truncatingIfNeeded: startUs))
-    sealed = SealedSlots(memory.sealed, slots: control.slots)
+    sealed = SealedSlots(memory.sealed, slots: configuration.control.slots)
     keeping = Keeping(memory.keeping, held: memory.heldEffects)
     decisions = Decisions(memory.decisions)
     health = UnsafeMutableRawBufferPointer(memory.health)

@@ -128,14 +128,20 @@ extension EventLoop where System: ~Copyable {
 
   private mutating func hearClients(_ news: BlobNews, _ bytes: UnsafeRawBufferPointer) {
     // A keeper that was started again tells what is known; after a factory reset there is nothing.
-    guard !access.keys.isLoaded else { return }
+    guard !access.keys.isLoaded, !keeping.hasForeignClients else { return }
     switch news.state {
     case .loaded:
       do throws(KeyImageError) {
         try access.keys.load(image: bytes, now: now)
       } catch {
-        access.keys.startEmpty()
+        // Keys of another version: with none in their place, the next one would replace them all.
+        keeping.hasForeignClients = true
         record(AuditNote(.keysUnreadable))
+        log(
+          LogLine(
+            .error,
+            Text("keys: this version cannot read them; nobody gets in before a factory reset")))
+        return
       }
     case .none, .madeAnew: access.keys.startEmpty()
     case .damaged:
@@ -145,7 +151,7 @@ extension EventLoop where System: ~Copyable {
     case .unreadable: return
     }
     agreeOnChanges()
-    pairingEffects.insert(access.pairing.keys(hasAdmin: access.keys.hasAdmin))
+    settlePairing(access.pairing.keys(hasAdmin: access.keys.hasAdmin))
   }
 
   private mutating func hearChanges(_ news: BlobNews, _ bytes: UnsafeRawBufferPointer) {
@@ -270,6 +276,7 @@ extension EventLoop where System: ~Copyable {
       guard isKept else { return complain("factory reset", done) }
       keeping.clients.change()
       keeping.changes.change()
+      if access.pairing.code != nil { keeping.pairingIsNews = true }
       return
     }
     for lane in keeping.appending.indices where keeping.appending[lane] == done.number {

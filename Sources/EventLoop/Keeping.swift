@@ -90,6 +90,9 @@ struct Keeping: ~Copyable {
   /// The first input has been: what decides about changes is known.
   var mayBegin = false
   var clients = KeptImage()
+  /// The card has keys that this version does not understand: they stay as they are, and nobody
+  /// gets in, until a factory reset.
+  var hasForeignClients = false
   var changes = KeptImage()
   /// That everything was forgotten.
   var forgetting = KeptImage()

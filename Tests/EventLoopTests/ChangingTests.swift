@@ -245,7 +245,7 @@ import Wire
     fixture.settle(card)
     stager.send(&fixture, decide(.changeApply, 1))
     fixture.settle(card)
-    let entries = fixture.entries(.changes)
+    let entries = fixture.auditEntries(.changes)
     #expect(entries.map(\.role) == Array(repeating: Code(Role.admin), count: 3))
     #expect(entries.map(\.key) == [Name("key-3"), Name("key-2"), Name("key-3")])
     let (three, two) = (IPv4(10, 0, 0, 3), IPv4(10, 0, 0, 2))
@@ -333,8 +333,13 @@ import Wire
     for number in UInt8(0)..<75 {
       // No faster than handshakes are taken.
       fixture.pass(ms: 50)
-      clients.append(try fixture.client(3, from: IPv4(10, 0, 1, number)))
-      clients.append(try fixture.client(2, from: IPv4(10, 0, 1, number)))
+      for key in [3, 2] as [UInt8] {
+        let client = try fixture.client(key, from: IPv4(10, 0, 1, number))
+        client.send(&fixture, ping(id: 0))
+        fixture.turns(2)
+        expect(try client.answers(&fixture).map(\.status), [0])
+        clients.append(client)
+      }
     }
     var staged: [UInt32] = []
     var decided: [UInt32: Int] = [:]

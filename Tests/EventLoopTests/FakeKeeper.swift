@@ -1,5 +1,6 @@
 import Appliance
 import Noise
+import Testing
 import Wire
 
 @testable import EventLoop
@@ -78,7 +79,7 @@ final class FakeCard {
     case .changes where !isReadOnly: changes = body
     case .append where !isReadOnly: lanes[Int(body[0])] += body[1...]
     case .forget where !isReadOnly:
-      (clients, changes, texts) = (nil, nil, [:])
+      (clients, changes, texts, note) = (nil, nil, [:], "")
       deviceKey += 1
       var facts = KeeperFacts()
       (facts.place, facts.reset) = (.kept, .carriedOut)
@@ -143,6 +144,27 @@ final class FakeCard {
     writer.zero(3)
     body(&writer)
     return Array(writer.written)
+  }
+}
+
+extension FakeCard {
+  /// A card with three clients' keys, as a device of `withKeys` has them.
+  static func withKeys() throws -> FakeCard {
+    let card = FakeCard()
+    var fixture = Fixture.with(card)
+    for (number, name, role) in [
+      (3, "admin", Role.admin), (2, "operator", .operator), (1, "viewer", .viewer),
+    ] as [(UInt8, StaticString, Role)] {
+      try SealedClient.bytes(number + 50).withUnsafeBytes { secret in
+        _ = try fixture.loop.access.keys.add(
+          Name(name), SealedClient.publicKey(number), secret: secret, role: role,
+          addedBy: Name(), unixMs: 0)
+      }
+    }
+    fixture.loop.accessWake = fixture.loop.now
+    fixture.settle(card)
+    #expect(card.clients != nil)
+    return card
   }
 }
 

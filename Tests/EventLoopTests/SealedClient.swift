@@ -164,12 +164,10 @@ extension Fixture {
   }
 
   /// Codes in the audit behind the one of the start, the oldest first.
-  func audit() -> [AuditCode] {
-    entries().compactMap(\.code.known).filter { $0 != .deviceStarted }
-  }
+  func audit() -> [AuditCode] { auditEntries().compactMap(\.code.known) }
 
-  /// Entries of the audit, of one lane or of all.
-  func entries(_ lane: AuditLane? = nil) -> [AuditEntry] {
+  /// Entries of the audit behind the one of the start, of one lane or of all.
+  func auditEntries(_ lane: AuditLane? = nil) -> [AuditEntry] {
     let memory = UnsafeMutableRawBufferPointer.allocate(
       byteCount: Limits.payloadSize, alignment: 8)
     defer { memory.deallocate() }
@@ -180,6 +178,7 @@ extension Fixture {
     var entries: [AuditEntry] = []
     while reader.remaining >= AuditEntry.size {
       let entry = AuditEntry(from: &reader)
+      guard entry.code != .deviceStarted else { continue }
       if lane == nil || entry.lane.known == lane { entries.append(entry) }
     }
     return entries

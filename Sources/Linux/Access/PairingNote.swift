@@ -19,7 +19,12 @@ struct PairingNote {
       KeeperLine("pairing is over").write()
       return result
     }
-    KeeperLine("pairing: ", text).write()
+    // What is not a console is a file or a journal, which is kept, and read by others.
+    if lx_is_terminal(2) != 0 {
+      KeeperLine("pairing: ", text).write()
+    } else {
+      KeeperLine("pairing: the code is in pairing.txt").write()
+    }
     return folder.writing { folder.overwrite(path, text) }
   }
 
