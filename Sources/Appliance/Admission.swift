@@ -34,10 +34,12 @@ public struct SessionMemory {
 ///
 /// Who comes from an address that is known may take every slot. All others are strangers until they
 /// have shown a key: they share `publicSlots`, each address at most `publicSlotsPerAddress`, and
-/// the last `reservedSlots` are never theirs. Where a stranger finds none, another one makes room: the
-/// one that has waited longest without having sent a whole request; and while such ones have less
-/// than a quarter of the public slots, the oldest of those who ask without a key. So whoever has a
-/// key gets in, however many strangers ping; and whoever pings stays, however many only connect.
+/// the last `reservedSlots` are never theirs.
+///
+/// Where a stranger finds none, another one makes room: the one that has waited longest without
+/// having sent a whole request; and while such ones have less than a quarter of the public slots,
+/// the oldest of those who ask without a key. So whoever has a key gets in, however many strangers
+/// ping; and whoever pings stays, however many only connect.
 extension SessionTable {
   /// Why a connection gets no slot.
   public enum Refusal: Equatable, Sendable {

@@ -96,7 +96,7 @@ public struct LEDPattern: Equatable, Sendable {
 /// | link | address | steady | reachable |
 /// | link | client | 900 ms on, 100 ms off | reachable, and a client is connected |
 /// | link | pairing | 2 flashes | reachable, and a client without a key may pair |
-/// | all | forgotten | 200 ms on, 200 ms off | all keys are forgotten: let go of the button |
+/// | all | forgotten | 300 ms on, 300 ms off | all keys are forgotten: let go of the button |
 /// | all | identify | 600 ms on, 100 ms off, 100 ms on, 100 ms off | `identify`: this is the box |
 public enum LEDCode: UInt8, Equatable, Sendable {
   case starting, healthy, degraded, failed, configurationInvalid, safeMode
@@ -145,7 +145,7 @@ public enum LEDCode: UInt8, Equatable, Sendable {
     case .starting, .probing: .blink(on: 100, off: 100)
     case .stopping, .noAddress: .blink(on: 500, off: 500)
     case .client: .blink(on: 900, off: 100)
-    case .forgotten: .blink(on: 200, off: 200)
+    case .forgotten: .blink(on: 300, off: 300)
     case .degraded, .cameraAbsent: .count(1)
     case .failed, .cameraFailed, .pairing: .count(2)
     case .configurationInvalid, .cameraBusy: .count(3)

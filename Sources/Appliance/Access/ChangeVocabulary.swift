@@ -164,3 +164,22 @@ public struct ChangeEffects: Sendable {
     mustKeep = false
   }
 }
+
+extension ClientKeys {
+  /// The key as one that agrees to configuration changes; nil: it is gone.
+  public func approver(_ handle: KeyHandle) -> ChangeApprover? {
+    guard isCurrent(handle) else { return nil }
+    let place = Int(handle.place)
+    return ChangeApprover(
+      table[place].name, addedBy: table[place].addedBy, sinceChange: table[place].sinceChange)
+  }
+
+  /// The newest configuration change that a key remembers.
+  public var newestChange: UInt32 {
+    var newest: UInt32 = 0
+    for place in table.indices where !table[place].isFree {
+      newest = max(newest, table[place].sinceChange)
+    }
+    return newest
+  }
+}
