@@ -156,3 +156,21 @@ let package = Package(
   ],
   swiftLanguageModes: [.v6]
 )
+
+// Built by Tests/Campaigns/fuzz alone: every module is compiled with the instrumentation of
+// libFuzzer, and their insides can be seen. What the parsers ask the kernel is answered from the
+// input (Tests/Fuzzers/world).
+if Context.environment["WATCHPOST_FUZZERS"] != nil {
+  let wrapped = ["open", "close", "ioctl"]
+  package.targets += [
+    .target(name: "CWorld", dependencies: ["CLinux"], path: "Tests/Fuzzers/world"),
+    .executableTarget(
+      name: "fuzz",
+      dependencies: ["CWorld", "Linux", "CLinux", "Feed", "Archive", "Appliance", "Noise", "Wire"],
+      path: "Tests/Fuzzers", exclude: ["corpora", "world"],
+      linkerSettings: [
+        .linkedLibrary("stdc++"),
+        .unsafeFlags(wrapped.flatMap { ["-Xlinker", "--wrap=\($0)"] }),
+      ]),
+  ]
+}
