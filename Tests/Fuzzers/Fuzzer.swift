@@ -21,8 +21,9 @@ struct Fuzzer: Sendable {
   /// All of them. `planted` holds a bug, and is found by every campaign: one that finds nothing
   /// says something only where it would have found something.
   static let all: [Fuzzer] = [
-    .frames, .requests, .answers, .handshake, .sealed, .http, .json, .rtsp, .jpeg, .h264,
-    .index, .films, .names,
+    .frames, .requests, .answers, .handshake, .sealed, .http, .json, .rtsp, .jpeg, .h264, .uevents,
+    .v4l2, .mdns, .packets, .dhcp, .configuration, .words, .index, .films, .names, .audit, .keys,
+    .changes, .blobs, .workers, .sockets,
   ]
   static let planted = Fuzzer("planted", longest: 64) {
     [Array("plant".utf8)]

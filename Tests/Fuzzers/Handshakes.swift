@@ -10,6 +10,7 @@ extension Fuzzer {
     [[0, 0], [1, 0], [0, 64], [1, 40], [0, 8, 3, 1], [1, 8, 200, 128]]
       + [[2] + [UInt8](repeating: 7, count: 160), [3] + [UInt8](repeating: 7, count: 112)]
   } run: { bytes in
+    defer { Lent.forget() }
     var input = Bytes(bytes)
     let options = input.byte()
     if options & 2 != 0 {
@@ -122,11 +123,12 @@ private enum Conversation {
 private enum Lent {
   nonisolated(unsafe) private static var held: [UnsafeMutableRawBufferPointer] = []
 
+  static func forget() {
+    held.forEach { $0.deallocate() }
+    held.removeAll()
+  }
+
   static func hold(_ bytes: [UInt8]) -> UnsafeRawBufferPointer {
-    if held.count > 64 {
-      held.forEach { $0.deallocate() }
-      held.removeAll()
-    }
     let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 8)
     memory.copyBytes(from: bytes)
     held.append(memory)

@@ -7,9 +7,10 @@
 
 #pragma clang assume_nonnull begin
 
-/// From now on the world says these bytes, one after another, and zeros behind them; NULL: it is
-/// the real one again.
+/// From now on the world says these bytes, one after another, and zeros behind them.
 void world_says(const void *_Nullable bytes, size_t count);
+/// It is the real one again.
+void world_ends(void);
 /// Calls that it has answered since.
 uint64_t world_calls(void);
 
