@@ -10,12 +10,25 @@ extension Fuzzer {
   /// writes, then what it writes. Holds: a probe ends, after a bounded number of questions; its
   /// report travels; a mode is chosen from what it says, whatever it says.
   static let v4l2 = Fuzzer("v4l2", longest: 4096) {
-    let capability = [210] + [UInt8](repeating: 65, count: 84) + [1, 0, 0, 0x80, 1, 0, 0, 0]
-    let format: [UInt8] = [128] + [UInt8](repeating: 0, count: 44) + text("MJPG")
-      + [UInt8](repeating: 0, count: 16)
-    let size: [UInt8] = [40] + [0, 0, 0, 0] + text("MJPG") + [1, 0, 0, 0, 128, 2, 0, 0, 224, 1, 0, 0]
-    let rate: [UInt8] = [56] + [UInt8](repeating: 0, count: 16) + [1, 0, 0, 0, 1, 0, 0, 0, 30, 0, 0, 0]
-    return [capability, capability + format + size + rate + [1] + [1] + [1] + [0]]
+    func zeros(_ count: Int) -> [UInt8] { [UInt8](repeating: 0, count: count) }
+    // How much it writes stands in the upper seven bits.
+    let capability = [184] + zeros(84) + [1, 0, 0, 0x80, 1, 0, 0, 0]
+    let format = [96] + zeros(44) + text("MJPG")
+    let picture: [UInt8] = [128, 2, 0, 0, 224, 1, 0, 0]
+    let size = [40, 0, 0, 0, 0] + text("MJPG") + [1, 0, 0, 0] + picture
+    let rate = [56] + zeros(16) + [1, 0, 0, 0, 1, 0, 0, 0, 30, 0, 0, 0]
+    let probe = capability + format + size + rate + [1, 1, 1, 0]
+    let granted = [40, 1, 0, 0, 0, 0, 0, 0, 0] + picture + text("MJPG")
+    let buffer = [152] + zeros(72) + [0, 16, 0, 0] + [0]
+    func taken(_ index: UInt8) -> [UInt8] { [24, index, 0, 0, 0, 1, 0, 0, 0, 100, 0, 0, 0] }
+    let begin = capability + [0, 0]
+    let four = begin + [0] + granted + [0] + buffer + buffer + buffer + buffer
+    let two = begin + [8, 2, 0, 0, 0] + granted + [0] + buffer + buffer
+    return [
+      capability, probe, probe + four + taken(0) + taken(3) + [1],
+      // Opened again it has fewer buffers, and tells of one that it had before.
+      probe + four + taken(3) + [13, 0] + two + taken(1) + taken(3) + [13, 0],
+    ]
   } run: { bytes in
     let video = UnsafeMutablePointer<lx_video>.allocate(capacity: 1)
     defer { video.deallocate() }
@@ -31,7 +44,8 @@ extension Fuzzer {
     require(told?.modeCount == report.modeCount, "the report travels")
     var mode = lx_mode(format: 0x4750_4A4D, width: 640, height: 480, numerator: 1, denominator: 30)
     // What it says next is said to a feed.
-    if lx_capture_open("/dev/video0") >= 0 {
+    // A feed opens it again when it stalls.
+    for _ in 0..<2 where lx_capture_open("/dev/video0") >= 0 {
       if lx_capture_prepare(&mode) == 0 { take() }
       lx_capture_close()
     }

@@ -94,20 +94,20 @@ extension Fuzzer {
   /// is in the end the film that is walked over at once; what is kept of it is whole.
   static let films = Fuzzer("films", longest: 6000) {
     func box(_ type: String, _ body: [UInt8]) -> [UInt8] {
-      let size = UInt32(8 + body.count)
-      return [UInt8(size >> 24), UInt8(size >> 16 & 255), UInt8(size >> 8 & 255), UInt8(size & 255)]
-        + text(type) + body
+      [0, 0, UInt8((8 + body.count) >> 8), UInt8((8 + body.count) & 255)] + text(type) + body
     }
     let zeros = [UInt8](repeating: 0, count: 12)
-    let track = box("tkhd", zeros + [0, 0, 0, 1])
-      + box("mdia", box("mdhd", zeros + [0, 1, 0x5F, 0x90]) + box("hdlr", [0, 0, 0, 0, 0, 0, 0, 0]
-        + text("vide")))
+    let scale = box("mdhd", zeros + [0, 1, 0x5F, 0x90])
+    let handler = box("hdlr", [0, 0, 0, 0, 0, 0, 0, 0] + text("vide"))
+    let track = box("tkhd", zeros + [0, 0, 0, 1]) + box("mdia", scale + handler)
     let defaults = box("mvex", box("trex", [0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 3, 0xE8]))
     let head = box("ftyp", text("iso5")) + box("moov", box("trak", track) + defaults)
-    let run = box("traf", box("tfhd", [0, 0, 0, 0, 0, 0, 0, 1])
-      + box("trun", [0, 0, 1, 0, 0, 0, 0, 2, 0, 0, 0, 9, 0, 0, 0, 9]))
-    let part = box("moof", run) + box("mdat", [1, 2, 3])
-    return [head + part + part, head + part.dropLast(), head + [0, 0, 0, 1] + text("mdat") + zeros]
+    let run = box("trun", [0, 0, 1, 0, 0, 0, 0, 2, 0, 0, 0, 9, 0, 0, 0, 9])
+    let fragment = box("traf", box("tfhd", [0, 0, 0, 0, 0, 0, 0, 1]) + run)
+    let part = box("moof", fragment) + box("mdat", [1, 2, 3])
+    return [
+      head + part + part, head + part.dropLast(), head + [0, 0, 0, 1] + text("mdat") + zeros,
+    ]
   } run: { bytes in
     withCopy(bytes) { bytes in
       let (whole, grown) = (walked(.init(bytes), sizes: [bytes.count]), growing(.init(bytes)))
@@ -163,7 +163,8 @@ extension Fuzzer {
   /// a kind.
   static let names = Fuzzer("names", longest: 64) {
     [
-      text("2026-11-22_07-00-00-123456_0a1b2c3d-7.mp4"), text("1970-01-01_00-00-00-000000_00000000-0.jpg"),
+      text("2026-11-22_07-00-00-123456_0a1b2c3d-7.mp4"),
+      text("1970-01-01_00-00-00-000000_00000000-0.jpg"),
       text("2024-02-29_23-59-59-999999_ffffffff-999999999.mp4"), text("film.mp4"),
     ]
   } run: { bytes in

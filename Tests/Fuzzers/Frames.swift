@@ -101,8 +101,9 @@ private struct FrameStream {
       let head = UnsafeRawBufferPointer(rebasing: frame[..<(Limits.headerSize - 4)])
       frame.storeBytes(of: Header.magic.littleEndian, as: UInt32.self)
       frame[4] = Header.version
-      let length = Int(UInt32(littleEndian: head.loadUnaligned(fromByteOffset: 16, as: UInt32.self)))
-      let payload = Limits.headerSize..<min(frame.count, Limits.headerSize + length)
+      let length = head.loadUnaligned(fromByteOffset: 16, as: UInt32.self)
+      let end = min(frame.count, Limits.headerSize + Int(UInt32(littleEndian: length)))
+      let payload = Limits.headerSize..<end
       let sum = CRC32C.of(UnsafeRawBufferPointer(rebasing: frame[payload]))
       frame.storeBytes(of: sum.littleEndian, toByteOffset: 24, as: UInt32.self)
       frame.storeBytes(of: CRC32C.of(head).littleEndian, toByteOffset: 28, as: UInt32.self)

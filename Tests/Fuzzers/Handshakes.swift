@@ -124,7 +124,7 @@ private enum Lent {
   nonisolated(unsafe) private static var held: [UnsafeMutableRawBufferPointer] = []
 
   static func forget() {
-    held.forEach { $0.deallocate() }
+    for bytes in held { bytes.deallocate() }
     held.removeAll()
   }
 

@@ -30,7 +30,8 @@ enum HexCorpus {
     closedir(listing)
     let digits = Array("0123456789abcdef".utf8)
     let lines = inputs.map { input in
-      String(decoding: input.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+      let line = input.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
+      return String(decoding: line, as: UTF8.self)
     }
     for line in lines.sorted(by: { ($0.count, $0) < ($1.count, $1) }) where !line.isEmpty {
       print(line)

@@ -50,8 +50,9 @@ private nonisolated(unsafe) var chosen = Fuzzer.planted
 
   /// Hands libFuzzer its arguments: all but the name.
   private static func run(_ name: String) -> Int32 {
-    var arguments = Array(UnsafeBufferPointer(
-      start: CommandLine.unsafeArgv, count: Int(CommandLine.argc)))
+    var arguments = Array(
+      UnsafeBufferPointer(
+        start: CommandLine.unsafeArgv, count: Int(CommandLine.argc)))
     if name.hasPrefix("-") {
       guard let given = getenv(variable) else { stop(usage) }
       chosen = fuzzer(String(cString: given))

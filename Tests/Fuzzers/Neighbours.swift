@@ -50,15 +50,15 @@ extension Fuzzer {
     var answer = [UInt8](repeating: 0, count: 48)
     answer.replaceSubrange(0..<4, with: [0x24, 2, 6, 0xEC])
     answer.replaceSubrange(24..<32, with: [0, 0, 0, 0, 0, 0, 0, 7])
-    answer.replaceSubrange(32..<48, with: [
-      0xE9, 0x9F, 0, 0, 0, 0, 0, 1, 0xE9, 0x9F, 0, 0, 0, 0, 0, 2,
-    ])
+    answer.replaceSubrange(32..<40, with: [0xE9, 0x9F, 0, 0, 0, 0, 0, 1])
+    answer.replaceSubrange(40..<48, with: [0xE9, 0x9F, 0, 0, 0, 0, 0, 2])
     let arp = ARPPacket(
       operation: .reply, senderMAC: 0x0203_0405_0607, sender: IPv4(1, 2, 3, 4),
       target: IPv4(5, 6, 7, 8))
     return [
       [0] + answer, [1] + encoded(28) { arp.write(to: &$0) },
-      [2] + text("root=/dev/x watchpost.boot=/dev/mmcblk0p1 watchpost.data=/dev/a watchpost.debug=1"),
+      [2] + text("root=/dev/x watchpost.boot=/dev/mmcblk0p1 watchpost.data=/dev/a")
+        + text(" watchpost.debug=1 quiet"),
     ]
   } run: { bytes in
     var input = Bytes(bytes)

@@ -33,7 +33,8 @@ private func look(_ picture: JPEGPicture, _ bytes: UnsafeRawBufferPointer) {
     require(again.scan.count == picture.scan.count, "the same scan")
     require(again.huffmanTables != .implied, "its tables are there")
     // Whatever keeps it from being sent, it is not the tables that were put in.
-    require(picture.huffmanTables == .other || again.huffmanTables == .standard
+    require(
+      picture.huffmanTables == .other || again.huffmanTables == .standard
         || picture.scanCount > 1 || picture.componentCount > 1, "the standard tables")
   }
   guard picture.obstacle == nil else { return }

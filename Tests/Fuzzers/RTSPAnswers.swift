@@ -11,8 +11,10 @@ extension Fuzzer {
     let session = "Session: 12AB;timeout=30\r\n"
     let transport = "Transport: RTP/AVP/TCP;unicast;interleaved=2-3\r\n"
     return [
-      text("\(ok)1\r\n\r\n\(ok)2\r\n\(session)\(transport)\r\n\(ok)3\r\n\(session)\r\n$\u{1}\0\u{4}abcd"),
-      text("RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\nWWW-Authenticate: Basic realm=\"a, b\"\r\n\r\n"),
+      text("\(ok)1\r\n\r\n\(ok)2\r\n\(session)\(transport)\r\n\(ok)3\r\n\(session)\r\n")
+        + text("$\u{1}\0\u{4}abcd"),
+      text("RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\n")
+        + text("WWW-Authenticate: Basic realm=\"a, b\"\r\n\r\n"),
       text("\(ok)1\r\nContent-Length: 4\r\n\r\nbody\(ok)2\r\n\(session)\r\n"),
       text("rtsp://user:p%40ss@10.0.0.2:8554/cam-1"), text("rtsp://127.0.0.1/a"),
     ]

@@ -9,7 +9,8 @@ extension Fuzzer {
   /// one that was changed nothing opens; pieces tell what the whole tells.
   static let sealed = Fuzzer("sealed", longest: 1024) {
     [
-      [0, 0, 0, 1], [0, 40, 0, 1, 2, 3, 9, 0, 0, 0], [0, 5, 1] + [UInt8](repeating: 0x57, count: 24),
+      [0, 0, 0, 1], [0, 40, 0, 1, 2, 3, 9, 0, 0, 0],
+      [0, 5, 1] + [UInt8](repeating: 0x57, count: 24),
       [1, 3, 1, 8, 0, 0, 4, 0, 0], [2] + text("WPSE") + [40, 0, 0, 0] + [UInt8](1...40),
     ]
   } run: { bytes in

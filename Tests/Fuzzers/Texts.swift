@@ -82,7 +82,8 @@ extension Fuzzer {
   /// Holds: what is read is written as it is meant; a password is nowhere in what is shown.
   static let words = Fuzzer("words", longest: 256) {
     [
-      [0] + text("10.0.0.1, 10.0.0.2 nonsense 1.2.3.4"), [1] + text("rtsp://u:p@10.0.0.9:554/s?a=b"),
+      [0] + text("10.0.0.1, 10.0.0.2 nonsense 1.2.3.4"),
+      [1] + text("rtsp://u:p@10.0.0.9:554/s?a=b"),
       [1] + text("rtsps://[::1]/x"), [2] + text("7K3M-0WXY-9ABC"), [2] + text("7k3m owxy 9abc"),
       [3] + text("cam-1"),
     ]
@@ -105,7 +106,7 @@ extension Fuzzer {
   /// In: a list of the kernel's sockets (/proc/net/tcp), behind a byte for its kind. Holds: pieces
   /// are the same list.
   static let sockets = Fuzzer("sockets", longest: 2048) {
-    let head = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid\n"
+    let head = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt\n"
     let rows = """
          0: 0100007F:270D 00000000:0000 0A 00000000:00000000 00:00000000 00000000   0   0 1234 1
          1: 00000000:206A 00000000:0000 0A 00000000:00000000 00:00000000 00000000   0   0 1235 1
@@ -178,7 +179,8 @@ private func source(_ address: Text<160>) {
   let masked = url.masked.withBytes { [UInt8]($0) }
   require(masked == bytes || masked.count <= 160, "fits")
   // An authority with a password is shown with stars in its place.
-  let authority = bytes.drop { $0 != 0x2F }.dropFirst(2).prefix { ![0x2F, 0x3F, 0x23].contains($0) }
+  let behind = bytes.drop { $0 != 0x2F }.dropFirst(2)
+  let authority = behind.prefix { ![0x2F, 0x3F, 0x23].contains($0) }
   guard let at = authority.lastIndex(of: 0x40), let colon = authority.firstIndex(of: 0x3A),
     colon + 1 < at
   else { return }

@@ -38,32 +38,76 @@ private enum WorkerMessage {
     switch kind {
     case 0: probe(bytes)
     case 1:
-      guard let report = FeedReport(decoding: bytes) else { return }
-      again(FeedReport.encodedSize, bytes, { report.encode(into: &$0) }) {
-        FeedReport(decoding: $0).map { report in { report.encode(into: &$0) } }
+      again(FeedReport.encodedSize, FeedReport(decoding: bytes)) {
+        $0.encode(into: &$1)
+      } read: {
+        FeedReport(decoding: $0)
       }
     case 2:
-      guard let message = FeedMessage(decoding: bytes) else { return }
-      again(FeedMessage.size, bytes, { message.encode(into: &$0) }) {
-        FeedMessage(decoding: $0).map { message in { message.encode(into: &$0) } }
+      again(FeedMessage.size, FeedMessage(decoding: bytes)) {
+        $0.encode(into: &$1)
+      } read: {
+        FeedMessage(decoding: $0)
       }
     case 3:
-      guard let message = AgentMessage(bytes) else { return }
-      let written = encoded(AgentMessage.size) { message.write(to: &$0) }
-      written.withUnsafeBytes { require(AgentMessage($0) == message, "the same message") }
-    case 4: record(KeeperDone.size, bytes, { KeeperDone(from: &$0) }) { $0.encode(into: &$1) }
-    case 5: record(KeeperFacts.size, bytes, { KeeperFacts(from: &$0) }) { $0.encode(into: &$1) }
-    case 6: record(BlobNews.size, bytes, { BlobNews(from: &$0) }) { $0.encode(into: &$1) }
-    case 7: record(AuditNews.size, bytes, { AuditNews(from: &$0) }) { $0.encode(into: &$1) }
+      again(AgentMessage.size, AgentMessage(bytes)) {
+        $0.write(to: &$1)
+      } read: {
+        AgentMessage($0)
+      }
+    case 4:
+      record(KeeperDone.size, bytes) {
+        KeeperDone(from: &$0)
+      } write: {
+        $0.encode(into: &$1)
+      }
+    case 5:
+      record(KeeperFacts.size, bytes) {
+        KeeperFacts(from: &$0)
+      } write: {
+        $0.encode(into: &$1)
+      }
+    case 6:
+      record(BlobNews.size, bytes) {
+        BlobNews(from: &$0)
+      } write: {
+        $0.encode(into: &$1)
+      }
+    case 7:
+      record(AuditNews.size, bytes) {
+        AuditNews(from: &$0)
+      } write: {
+        $0.encode(into: &$1)
+      }
     case 8:
-      record(KnownCamera.encodedSize, bytes, { KnownCamera(from: &$0) }) { $0.encode(into: &$1) }
-    case 9: record(SegmentNews.size, bytes, { SegmentNews(from: &$0) }) { $0.encode(into: &$1) }
-    case 10: record(RepairNews.size, bytes, { RepairNews(from: &$0) }) { $0.encode(into: &$1) }
-    case 11: record(JobRequest.size, bytes, { JobRequest(from: &$0) }) { $0.encode(into: &$1) }
+      record(KnownCamera.encodedSize, bytes) {
+        KnownCamera(from: &$0)
+      } write: {
+        $0.encode(into: &$1)
+      }
+    case 9:
+      record(SegmentNews.size, bytes) {
+        SegmentNews(from: &$0)
+      } write: {
+        $0.encode(into: &$1)
+      }
+    case 10:
+      record(RepairNews.size, bytes) {
+        RepairNews(from: &$0)
+      } write: {
+        $0.encode(into: &$1)
+      }
+    case 11:
+      record(JobRequest.size, bytes) {
+        JobRequest(from: &$0)
+      } write: {
+        $0.encode(into: &$1)
+      }
     default:
-      guard let record = BootRecord(bytes) else { return }
-      again(BootRecord.size, bytes, { record.encode(into: &$0) }) {
-        BootRecord($0).map { record in { record.encode(into: &$0) } }
+      again(BootRecord.size, BootRecord(bytes)) {
+        $0.encode(into: &$1)
+      } read: {
+        BootRecord($0)
       }
     }
   }
@@ -80,8 +124,8 @@ private enum WorkerMessage {
 
   /// A message of one size, of which the caller has made sure.
   private static func record<Value>(
-    _ size: Int, _ bytes: UnsafeRawBufferPointer, _ read: (inout ByteReader) -> Value?,
-    _ write: (Value, inout ByteWriter) -> Void
+    _ size: Int, _ bytes: UnsafeRawBufferPointer, read: (inout ByteReader) -> Value?,
+    write: (Value, inout ByteWriter) -> Void
   ) {
     guard bytes.count >= size else { return }
     var reader = ByteReader(UnsafeRawBufferPointer(rebasing: bytes[..<size]))
@@ -99,14 +143,17 @@ private enum WorkerMessage {
   }
 
   /// What is written, read and written again is the same.
-  private static func again(
-    _ size: Int, _ bytes: UnsafeRawBufferPointer, _ write: (inout ByteWriter) -> Void,
-    _ read: (UnsafeRawBufferPointer) -> ((inout ByteWriter) -> Void)?
+  private static func again<Value>(
+    _ size: Int, _ value: Value?, write: (Value, inout ByteWriter) -> Void,
+    read: (UnsafeRawBufferPointer) -> Value?
   ) {
-    let once = encoded(size, write)
+    guard let value else { return }
+    let once = encoded(size) { write(value, &$0) }
     once.withUnsafeBytes { once in
-      guard let write = read(once) else { return require(false, "what was written is read") }
-      encoded(size, write).withUnsafeBytes { require(isEqual($0, once), "and is the same") }
+      guard let value = read(once) else { return require(false, "\(Value.self): is read") }
+      encoded(size) { write(value, &$0) }.withUnsafeBytes {
+        require(isEqual($0, once), "\(Value.self): what was written is read")
+      }
     }
   }
 }
