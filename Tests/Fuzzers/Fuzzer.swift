@@ -23,7 +23,7 @@ struct Fuzzer: Sendable {
   static let all: [Fuzzer] = [
     .frames, .requests, .answers, .handshake, .sealed, .http, .json, .rtsp, .jpeg, .h264, .uevents,
     .v4l2, .mdns, .packets, .dhcp, .configuration, .words, .index, .films, .names, .audit, .keys,
-    .changes, .blobs, .workers, .sockets,
+    .changes, .blobs, .workers, .sockets, .decoders,
   ]
   static let planted = Fuzzer("planted", longest: 64) {
     [Array("plant".utf8)]

@@ -11,10 +11,10 @@ enum HexCorpus {
     }
   }
 
-  static func unpack(_ path: String, into folder: String) {
+  static func unpack(_ path: String, into folder: String, as prefix: String) {
     let text = String(decoding: read(path), as: UTF8.self)
     let lines = text.split(separator: "\n").filter { !$0.hasPrefix("#") }
-    write(lines.map(bytes), into: folder, as: "kept")
+    write(lines.map(bytes), into: folder, as: prefix)
   }
 
   /// The shortest first.

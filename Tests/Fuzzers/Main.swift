@@ -16,7 +16,7 @@ private nonisolated(unsafe) var chosen = Fuzzer.planted
   private static let usage = """
     fuzz NAME [LIBFUZZER-OPTION | FOLDER]...   runs a fuzzer
     fuzz --list                                names all fuzzers but `planted`
-    fuzz --seeds NAME FOLDER [HEX-FILE]        writes its seeds, and the inputs of a file, as files
+    fuzz --seeds NAME FOLDER [HEX-FILE]...     writes its seeds, and the inputs of files, as files
     fuzz --hex FOLDER                          writes a folder's inputs as lines of such a file
 
     """
@@ -27,9 +27,11 @@ private nonisolated(unsafe) var chosen = Fuzzer.planted
     let words = CommandLine.arguments
     switch words.dropFirst().first {
     case "--list": for fuzzer in Fuzzer.all { print(fuzzer.name) }
-    case "--seeds" where words.count == 4 || words.count == 5:
+    case "--seeds" where words.count >= 4:
       HexCorpus.write(fuzzer(words[2]).seeds(), into: words[3])
-      if words.count == 5 { HexCorpus.unpack(words[4], into: words[3]) }
+      for (number, path) in words.dropFirst(4).enumerated() {
+        HexCorpus.unpack(path, into: words[3], as: "kept-\(number)")
+      }
     case "--hex" where words.count == 3: HexCorpus.pack(words[2])
     case let name? where !name.hasPrefix("--"): exit(run(name))
     default: stop(usage)
