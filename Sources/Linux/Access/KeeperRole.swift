@@ -36,19 +36,22 @@ public struct KeeperRole {
   private var isClientsMissing = false
   private var isChangesMissing = false
 
-  /// Serves the agent until it ends. The process's exit code.
-  public static func run(folder: Text<96>, dataDirectory: Text<96>) -> Int32 {
+  /// Serves the agent until it ends. `hasConsole`: standard error is read by who is there, and is
+  /// no file or journal. The process's exit code.
+  public static func run(
+    folder: Text<96>, dataDirectory: Text<96>, hasConsole: Bool
+  ) -> Int32 {
     guard !folder.isEmpty, !dataDirectory.isEmpty else { return 2 }
-    var role = KeeperRole(folder, dataDirectory)
+    var role = KeeperRole(folder, dataDirectory, hasConsole)
     return role.serve()
   }
 
-  private init(_ path: Text<96>, _ data: Text<96>) {
+  private init(_ path: Text<96>, _ data: Text<96>, _ hasConsole: Bool) {
     let folder = AccessFolder(path)
     self.folder = folder
     agent = KeeperChannel(memory: memory.reply)
     reset = FactoryReset(folder)
-    pairing = PairingNote(folder)
+    pairing = PairingNote(folder, hasConsole: hasConsole)
     texts = StagedTexts(folder, memory)
     device = KeptBlob(.device, folder, memory)
     clients = KeptBlob(.clients, folder, memory)
