@@ -20,6 +20,8 @@ final class FakeCard {
   var deviceKey: UInt8 = 100
   /// Texts that are to be staged do not come.
   var losesTexts = false
+  /// Nothing can be read: the device key is one for the time being.
+  var isUnreadable = false
   /// Nothing can be written.
   var isReadOnly = false
   /// Requests are taken, and not answered before this is false again.
@@ -70,8 +72,8 @@ final class FakeCard {
     case .hello:
       outcome = .done
       replies = [
-        blob(.device, SealedClient.bytes(deviceKey)), blob(.clients, clients),
-        blob(.changes, changes),
+        blob(.device, SealedClient.bytes(isUnreadable ? deviceKey + 90 : deviceKey)),
+        blob(.clients, clients), blob(.changes, changes),
       ]
       for lane in 0..<4 { replies.append(audit(lane)) }
     case .retry: outcome = .done
@@ -116,7 +118,7 @@ final class FakeCard {
 
   private func blob(_ blob: Blob, _ bytes: [UInt8]?) -> [UInt8] {
     var news = BlobNews(blob)
-    news.state = bytes == nil ? .none : .loaded
+    news.state = isUnreadable ? .unreadable : bytes == nil ? .none : .loaded
     return encoded(.blob) { news.encode(into: &$0) } + (bytes ?? [])
   }
 

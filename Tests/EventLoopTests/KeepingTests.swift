@@ -186,6 +186,20 @@ import Wire
     expect(later.audit().contains(.keyAdded), true)
   }
 
+  /// Clients know the device by its key: one that is for the time being is none while it has one.
+  @Test func aCardThatCannotBeReadTakesNoKeyAway() throws {
+    let card = try card()
+    var fixture = Fixture.with(card)
+    let key = fixture.loop.deviceKey.publicKey
+    card.isUnreadable = true
+    card.restart(&fixture)
+    fixture.settle(card)
+    expect(fixture.loop.deviceKey.publicKey == key, true)
+    // At the start there is nothing else.
+    fixture = Fixture.with(card)
+    expect(fixture.loop.deviceKey.publicKey.isNone, false)
+  }
+
   @Test func aKeyThatIsRemovedEndsItsSessions() throws {
     let card = try FakeCard.withKeys()
     var fixture = Fixture.with(card)
