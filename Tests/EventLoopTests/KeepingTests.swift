@@ -188,7 +188,7 @@ import Wire
 
   /// Clients know the device by its key: one that is for the time being is none while it has one.
   @Test func aCardThatCannotBeReadTakesNoKeyAway() throws {
-    let card = try card()
+    let card = try FakeCard.withKeys()
     var fixture = Fixture.with(card)
     let key = fixture.loop.deviceKey.publicKey
     card.isUnreadable = true
