@@ -16,6 +16,7 @@ import Wire
   private final class Desk: @unchecked Sendable {
     private let lock = NSLock()
     private var open: [UInt32] = []
+    /// Done, or asked for: more would take all places for good.
     private var approvals = 0
     private(set) var staged: Set<UInt32> = []
     /// Who was told that it has decided about a change, and how.
@@ -42,6 +43,7 @@ import Wire
       locked {
         guard !open.isEmpty else { return nil }
         let approves = approvals < ChangeLoadTests.approvals && turn.isMultiple(of: 3)
+        if approves { approvals += 1 }
         return (open[turn % open.count], approves)
       }
     }
@@ -50,9 +52,11 @@ import Wire
       locked {
         decided[id, default: []].append((key, approved))
         open.removeAll { $0 == id }
-        if approved { approvals += 1 }
       }
     }
+
+    /// An approval was refused.
+    func giveUp() { locked { approvals -= 1 } }
 
     func took(_ kind: Kind, _ time: Duration) {
       locked { milliseconds[kind, default: []].append(time / .microseconds(1) / 1000) }
@@ -124,6 +128,8 @@ import Wire
       let kind = approves ? Kind.changeApprove : .changeReject
       if try ask(kind, bytes(of: ChangeRequest(id: id))) != nil {
         desk.decide(id, by: client.pass.name, approved: approves)
+      } else if approves {
+        desk.giveUp()
       }
     }
   }
