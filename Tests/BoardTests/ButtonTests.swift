@@ -43,7 +43,9 @@ extension OnTheBoard {
         let pressed = try await press(on: board)
         try await see(.forgotten, on: board, line: 0, within: .seconds(15))
         try await release(on: board)
-        print("measured | button down to the LEDs' answer seen: \(ContinuousClock.now - pressed)")
+        let held = ContinuousClock.now - pressed
+        print("measured | button down to the LEDs' answer seen: \(held)")
+        #expect(held >= .milliseconds(Button.longMs))
         _ = try await board.pairingCode(from: lines)
         let left = await #expect(throws: ControlError.self) {
           await (try Reception.connect(to: board)).close()
@@ -69,11 +71,12 @@ extension OnTheBoard {
       try await board.drivePin(try #require(board.image.pins.button), high: false)
     }
 
-    /// Presses the button for so long.
+    /// Presses the button for so long, and leaves it alone for longer than contacts bounce.
     private func hold(_ time: Duration, on board: EmulatedBoard) async throws {
       _ = try await press(on: board)
       try await Task.sleep(for: time)
       try await release(on: board)
+      try await Task.sleep(for: .milliseconds(300))
     }
 
     private func folder(_ name: String, _ board: EmulatedBoard) -> KeyFolder {
