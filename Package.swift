@@ -62,7 +62,7 @@ let package = Package(
       ]),
     .target(
       name: "Linux",
-      dependencies: ["EventLoop", "Appliance", "Archive", "Feed", "Wire", "CLinux"],
+      dependencies: ["EventLoop", "Appliance", "Archive", "Feed", "Noise", "Wire", "CLinux"],
       swiftSettings: device),
     .executableTarget(
       name: "watchpost", dependencies: ["Linux", "EventLoop", "Appliance", "Wire", "CLinux"],
@@ -150,9 +150,35 @@ let package = Package(
     .testTarget(
       name: "LinuxTests",
       dependencies: [
-        "Linux", "CLinux", "Appliance", "Archive", "Feed", "Wire", "StandInDriver", "MadeFilms",
-        "watchpost",
+        "Linux", "CLinux", "Appliance", "Archive", "Feed", "Noise", "Wire", "StandInDriver",
+        "MadeFilms", "watchpost",
       ]),
   ],
   swiftLanguageModes: [.v6]
 )
+
+// Built by Tests/Campaigns/fuzz alone: every module is compiled with the instrumentation of
+// libFuzzer, and their insides can be seen. What the parsers ask the kernel is answered from the
+// input (Tests/Fuzzers/world).
+if Context.environment["WATCHPOST_FUZZERS"] != nil {
+  let wrapped = [
+    "open", "close", "ioctl", "mmap", "munmap", "lx_set_address", "lx_clear_address",
+    "lx_add_gateway", "lx_replace_file", "lx_unlink", "udev_new", "udev_monitor_new_from_netlink",
+    "udev_monitor_set_receive_buffer_size", "udev_monitor_filter_add_match_subsystem_devtype",
+    "udev_monitor_enable_receiving", "udev_monitor_get_fd", "udev_monitor_receive_device",
+    "udev_device_get_action", "udev_device_get_sysname", "udev_device_get_sysattr_value",
+    "udev_device_get_parent_with_subsystem_devtype", "udev_device_get_parent",
+    "udev_device_unref",
+  ]
+  package.targets += [
+    .target(name: "CWorld", dependencies: ["CLinux"], path: "Tests/Fuzzers/world"),
+    .executableTarget(
+      name: "fuzz",
+      dependencies: ["CWorld", "Linux", "CLinux", "Feed", "Archive", "Appliance", "Noise", "Wire"],
+      path: "Tests/Fuzzers", exclude: ["corpora", "world"],
+      linkerSettings: [
+        .linkedLibrary("stdc++"),
+        .unsafeFlags(wrapped.flatMap { ["-Xlinker", "--wrap=\($0)"] }),
+      ]),
+  ]
+}

@@ -19,6 +19,9 @@ public struct Appliance: ~Copyable {
   private var watchdog: Watchdog
   public private(set) var alerts: Alerts
   private var leds = LEDs()
+  private var button = Button(isDown: false)
+  /// A client without a key may come in, because somebody wants it.
+  private var isPairing = false
   public private(set) var facts = BootFacts()
   public internal(set) var storage: DataPartition
   public internal(set) var recordings: Recordings
@@ -60,7 +63,7 @@ public struct Appliance: ~Copyable {
       min(boot.nextDeadline, mediaServer.nextDeadline(streams: streams)),
       min(
         min(cameras.nextDeadline, min(recordings.nextDeadline, storage.nextDeadline)),
-        min(watchdog.nextDeadline, leds.nextDeadline)))
+        min(watchdog.nextDeadline, min(leds.nextDeadline, button.deadline))))
   }
 
   public var isSafeMode: Bool { watchdog.mode == .safe }
@@ -151,6 +154,9 @@ public struct Appliance: ~Copyable {
     case .sourcesLoaded(let known): sourcesLoaded(known)
     case .ledFailed(let led, _): facts.ledAvailable[led.rawValue] = false
     case .connectionsChanged(let used): connections = used
+    case .button(let isDown):
+      if let press = button.edge(isDown: isDown, now: now) { pressed(press, now: now, &effects) }
+    case .pairing(let isOpen): isPairing = isOpen
     case .stopRequested: _ = stopInOrder(.none, now: now, &effects)
     }
   }
@@ -158,6 +164,7 @@ public struct Appliance: ~Copyable {
   private mutating func start(_ facts: BootFacts, now: Instant, _ effects: inout Effects) {
     guard boot.state == .idle else { return }
     self.facts = facts
+    button = Button(isDown: facts.buttonIsDown)
     boot.started(now: now)
     alerts.start(now: now)
     watchdog.start(facts, now: now)
@@ -216,6 +223,11 @@ public struct Appliance: ~Copyable {
     }
   }
 
+  private mutating func pressed(_ press: Button.Press, now: Instant, _ effects: inout Effects) {
+    effects.append(.press(press))
+    if press == .long { leds.show(.forgotten, forMs: LEDs.forgottenMs, now: now) }
+  }
+
   private mutating func networkChanged(
     address: IPv4, linkUp: Bool, _ effects: inout Effects
   ) {
@@ -263,6 +275,7 @@ public struct Appliance: ~Copyable {
       mediaServer.isGone && cameras.probesRunning == 0 && cameras.feedsRunning == 0
       && cameras.stepsRunning == 0
     let power = boot.finish(childrenGone: childrenGone, now: now)
+    if let press = button.tick(now: now) { pressed(press, now: now, &effects) }
     leds.update(situation, now: now, &effects)
     if let power { effects.append(.stop(power)) }
     nextDeadline = earliestDeadline
@@ -301,6 +314,7 @@ public struct Appliance: ~Copyable {
     situation.linkUp = linkUp
     situation.hasAddress = address != .any
     situation.clients = connections
+    situation.isPairing = isPairing
     return situation
   }
 }

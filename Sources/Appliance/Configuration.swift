@@ -11,7 +11,7 @@ public struct Configuration: Equatable, Sendable {
   public var dataDirectory = Text<96>("/data")
   /// Where keys, configuration changes and the device's own key lie; the folder above it is the
   /// root of the card's partition that a person can read.
-  public var accessDirectory = Text<96>("/boot/access")
+  public var access = Access()
   /// Where state of this boot lies.
   public var runDirectory = Text<96>("/run/watchpost")
   public var control = Control()
@@ -29,6 +29,18 @@ public struct Configuration: Equatable, Sendable {
 
   public init() {}
 
+  /// What admits clients, and what changes need.
+  public struct Access: Equatable, Sendable {
+    /// Where keys are kept.
+    public var directory = Text<96>("/boot/access")
+    /// The line of the button; `none`: there is no button.
+    public var button = LEDMapping.none
+    /// Keys besides the stager's that must agree to a change: 0 or 1.
+    public var approvals: UInt8 = 0
+
+    public init() {}
+  }
+
   public struct Control: Equatable, Sendable {
     public var address = IPv4.any
     public var port: UInt16 = 4710
@@ -36,7 +48,11 @@ public struct Configuration: Equatable, Sendable {
     public var sharesPort = false
     /// Connection slots, 1 … 16,384.
     public var slots = 1024
-    /// Addresses that may do everything until keys exist.
+    /// Clients of this machine may do without a key what does not have to do with keys.
+    public var plain = false
+    /// Everybody may ping and ask for health.
+    public var healthIsPublic = true
+    /// Addresses that are known: slots are reserved for them, and they may ask at the full rate.
     public var trusted = InlineArray<8, Subnet>(repeating: .none)
     /// Slots, of all, that only trusted addresses get.
     public var reservedSlots = 16
@@ -65,7 +81,8 @@ public struct Configuration: Equatable, Sendable {
         return false
       }
       return left.address == right.address && left.port == right.port && left.slots == right.slots
-        && left.sharesPort == right.sharesPort
+        && left.sharesPort == right.sharesPort && left.plain == right.plain
+        && left.healthIsPublic == right.healthIsPublic
         && left.idleTimeoutMs == right.idleTimeoutMs && left.frameTimeoutMs == right.frameTimeoutMs
         && left.writeTimeoutMs == right.writeTimeoutMs
         && left.reservedSlots == right.reservedSlots && left.publicSlots == right.publicSlots
@@ -79,7 +96,13 @@ public struct Configuration: Equatable, Sendable {
     @inline(__always)
     func rate(trusted: Bool) -> UInt32 { trusted ? requestRate : publicRequestRate }
 
-    /// True when `address` may do everything.
+    /// What an address is worth without a key.
+    func standing(of address: IPv4) -> Standing {
+      if plain, address.isLoopback { return .local }
+      return trusts(address) ? .known : .stranger
+    }
+
+    /// True when `address` is one of those that are known.
     public func trusts(_ address: IPv4) -> Bool {
       for index in trusted.indices where trusted[index].contains(address) { return true }
       return false
@@ -246,7 +269,7 @@ public struct Configuration: Equatable, Sendable {
     for server in left.timeServers.indices
     where left.timeServers[server] != right.timeServers[server] { return false }
     return left.name == right.name && left.dataDirectory == right.dataDirectory
-      && left.accessDirectory == right.accessDirectory
+      && left.access == right.access
       && left.runDirectory == right.runDirectory && left.control == right.control
       && left.network == right.network && left.mediaServer == right.mediaServer
       && left.rtsp == right.rtsp
@@ -291,6 +314,9 @@ public struct IPv4: Equatable, Sendable {
     value = UInt32(a) << 24 | UInt32(b) << 16 | UInt32(c) << 8 | UInt32(d)
   }
   public static let any = IPv4(0)
+
+  /// 127.0.0.0/8 (RFC 1122, section 3.2.1.3).
+  public var isLoopback: Bool { value >> 24 == 127 }
 
   /// Four decimal numbers with dots.
   public var text: Text<16> {

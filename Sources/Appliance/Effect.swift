@@ -25,6 +25,8 @@ public enum Effect: Equatable, Sendable {
   case checkMediaSockets(life: UInt32)
 
   case light(LED, on: Bool)
+  /// Somebody at the device has pressed its button.
+  case press(Button.Press)
   case petWatchdog
 
   /// Queues an event for its topic's subscribers.

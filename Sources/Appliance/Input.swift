@@ -63,6 +63,10 @@ public enum Input {
   case ledFailed(LED, errno: Int32)
   /// Connection slots in use have changed.
   case connectionsChanged(used: Int)
+  /// The line of the button at the device has changed.
+  case button(isDown: Bool)
+  /// Somebody has opened the door to pairing, or it has closed.
+  case pairing(isOpen: Bool)
   /// init or a service manager asks for an orderly stop (SIGTERM).
   case stopRequested
 }
@@ -77,6 +81,8 @@ public struct BootFacts: Equatable, Sendable {
   public var version = Text<24>()
   public var board = Text<32>()
   public var bootID = InlineArray<16, UInt8>(repeating: 0)
+  /// The button was down when its line was opened.
+  public var buttonIsDown = false
   /// Watchdog resets in a row, each of a boot that lived less than ten minutes. No clock survives a
   /// reset, so resets are counted instead of timed.
   public var recentWatchdogResets: UInt32 = 0

@@ -95,16 +95,18 @@ public struct LEDPattern: Equatable, Sendable {
 /// | link | noAddress | 500 ms on, 500 ms off | a link, but no address |
 /// | link | address | steady | reachable |
 /// | link | client | 900 ms on, 100 ms off | reachable, and a client is connected |
+/// | link | pairing | 2 flashes | reachable, and a client without a key may pair |
+/// | all | forgotten | 300 ms on, 300 ms off | all keys are forgotten: let go of the button |
 /// | all | identify | 600 ms on, 100 ms off, 100 ms on, 100 ms off | `identify`: this is the box |
 public enum LEDCode: UInt8, Equatable, Sendable {
   case starting, healthy, degraded, failed, configurationInvalid, safeMode
   case dataUnavailable, storageFull, stopping, off
   case noCamera, probing, ready, cameraAbsent, cameraFailed, cameraBusy, noCameraSlot
-  case noLink, noAddress, address, client
-  case identify
+  case noLink, noAddress, address, client, pairing
+  case forgotten, identify
 
   /// Codes there are; raw values count from 0.
-  public static let count: UInt8 = 22
+  public static let count: UInt8 = 24
 
   /// The code's name in documents.
   public var label: StaticString {
@@ -129,6 +131,8 @@ public enum LEDCode: UInt8, Equatable, Sendable {
     case .address: "address"
     case .client: "client"
     case .identify: "identify"
+    case .pairing: "pairing"
+    case .forgotten: "forgotten"
     case .dataUnavailable: "dataUnavailable"
     case .storageFull: "storageFull"
     }
@@ -141,8 +145,9 @@ public enum LEDCode: UInt8, Equatable, Sendable {
     case .starting, .probing: .blink(on: 100, off: 100)
     case .stopping, .noAddress: .blink(on: 500, off: 500)
     case .client: .blink(on: 900, off: 100)
+    case .forgotten: .blink(on: 300, off: 300)
     case .degraded, .cameraAbsent: .count(1)
-    case .failed, .cameraFailed: .count(2)
+    case .failed, .cameraFailed, .pairing: .count(2)
     case .configurationInvalid, .cameraBusy: .count(3)
     case .safeMode, .noCameraSlot: .count(4)
     case .dataUnavailable: .count(5)
@@ -159,8 +164,8 @@ public enum LEDCode: UInt8, Equatable, Sendable {
       .power
     case .noCamera, .probing, .ready, .cameraAbsent, .cameraFailed, .cameraBusy, .noCameraSlot:
       .camera
-    case .noLink, .noAddress, .address, .client: .link
-    case .identify: nil
+    case .noLink, .noAddress, .address, .client, .pairing: .link
+    case .identify, .forgotten: nil
     }
   }
 }

@@ -18,6 +18,8 @@ public struct LEDSituation: Equatable {
   public var linkUp = false
   public var hasAddress = false
   public var clients = 0
+  /// Somebody has opened the door to pairing.
+  public var isPairing = false
 
   public init() {}
 }
@@ -33,14 +35,18 @@ public struct LEDs {
     var changesAt: Instant
   }
 
-  private enum Identify: Equatable {
-    case off
-    case on(until: Instant)
+  /// What all three show together, before all else.
+  private enum Together: Equatable {
+    case nothing
+    case code(LEDCode, until: Instant)
   }
+
+  /// How long it is shown that all keys are forgotten.
+  static let forgottenMs: UInt64 = 5000
 
   private var lights = InlineArray<3, Light>(
     repeating: Light(code: .off, since: Instant(ms: 0), level: nil, changesAt: .never))
-  private var identify = Identify.off
+  private var together = Together.nothing
 
   init() {}
 
@@ -58,25 +64,34 @@ public struct LEDs {
 
   /// Shows which box this is for `durationMs`; 0 ends it.
   mutating func identify(forMs durationMs: UInt64, now: Instant) {
-    identify = durationMs == 0 ? .off : .on(until: now + durationMs)
+    together = .nothing
+    if durationMs > 0 { show(.identify, forMs: durationMs, now: now) }
   }
 
-  public var isIdentifying: Bool { identify != .off }
+  /// Shows a code with all three.
+  mutating func show(_ code: LEDCode, forMs durationMs: UInt64, now: Instant) {
+    together = .code(code, until: now + durationMs)
+  }
+
+  public var isIdentifying: Bool {
+    if case .code(.identify, _) = together { true } else { false }
+  }
 
   /// Brings the lights up to date.
   mutating func update(_ situation: LEDSituation, now: Instant, _ effects: inout Effects) {
-    if case .on(let until) = identify, now >= until {
-      identify = .off
-      effects.append(.publish(Event(.identify, value: 0)))
+    if case .code(let code, let until) = together, now >= until {
+      together = .nothing
+      if code == .identify { effects.append(.publish(Event(.identify, value: 0))) }
     }
     for index in 0..<3 {
       guard let led = LED(rawValue: index) else { continue }
-      let code = identify == .off ? LEDs.code(led, of: situation) : LEDCode.identify
+      var code = LEDs.code(led, of: situation)
+      var isTogether = false
+      if case .code(let shown, _) = together { (code, isTogether) = (shown, true) }
       if lights[index].code != code || lights[index].level == nil {
         lights[index].code = code
         lights[index].since = now
-        // `identify` keeps all three together.
-        let beginsDark = lights[index].level == true || code == .identify
+        let beginsDark = lights[index].level == true || isTogether
         lights[index].phaseMs = beginsDark ? code.pattern.lastDarkMs : 0
       }
       let elapsedMs = now.since(lights[index].since) + lights[index].phaseMs
@@ -91,7 +106,7 @@ public struct LEDs {
   var nextDeadline: Instant {
     var deadline = Instant.never
     for index in 0..<3 { deadline = min(deadline, lights[index].changesAt) }
-    if case .on(let until) = identify { deadline = min(deadline, until) }
+    if case .code(_, let until) = together { deadline = min(deadline, until) }
     return deadline
   }
 
@@ -126,6 +141,7 @@ public struct LEDs {
   private static func link(_ situation: LEDSituation) -> LEDCode {
     guard situation.linkUp else { return .noLink }
     guard situation.hasAddress else { return .noAddress }
+    if situation.isPairing { return .pairing }
     return situation.clients > 0 ? .client : .address
   }
 }

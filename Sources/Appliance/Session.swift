@@ -1,5 +1,14 @@
 import Wire
 
+/// What a connection's address is worth.
+enum Standing: UInt8, Sendable {
+  case stranger
+  /// One of `control.trusted`: it gets the reserved slots.
+  case known
+  /// This machine, with `control.plain`: it may do what does not have to do with keys.
+  case local
+}
+
 /// One connection slot, apart from its buffers.
 ///
 /// ```
@@ -17,6 +26,15 @@ import Wire
 public struct Session: Sendable {
   public enum Phase: UInt8, Sendable { case free, open, ending, lingering }
 
+  /// What a peer has shown of itself.
+  public enum Proof: UInt8, Sendable {
+    case nothing
+    /// A whole request: somebody who knows the protocol.
+    case request
+    /// A key, or an address that is known: it is no stranger.
+    case belonging
+  }
+
   /// Where bytes of a slot lie: its own buffer, a borrowed one of the pool, the ring of messages.
   public struct Place: Equatable, Sendable {
     private let number: UInt8
@@ -29,6 +47,13 @@ public struct Session: Sendable {
     public static func borrowed(_ number: UInt8) -> Place { Place(number: number) }
     /// The borrowed buffer, nil for the slot's own.
     public var borrowed: UInt8? { number < Place.shared.number ? number : nil }
+  }
+
+  /// How far a sealed connection is.
+  struct Sealing: Flags {
+    var rawValue: UInt8
+    static let unproven = bit(0)
+    static let opened = bit(1)
   }
 
   // Widest first: 64 bytes in all, a cache line.
@@ -61,20 +86,25 @@ public struct Session: Sendable {
   public var heldPlace = Place.own
   public var restPlace = Place.own
   public internal(set) var phase = Phase.free
-  /// Its address is one that the configuration trusts.
-  public internal(set) var trusted = false
-  /// It is trusted or has sent a whole request.
-  public internal(set) var proven = false
-  /// What the peer may do: until keys exist, addresses decide.
-  public var role: Role { trusted ? .admin : .anybody }
+  /// What its address is worth.
+  var standing = Standing.stranger
+  /// Its address is known: slots are reserved for it.
+  public var trusted: Bool { standing != .stranger }
+  /// What the peer has shown.
+  public internal(set) var proof = Proof.nothing
+  /// What the peer may do in plain frames.
+  public var role: Role { standing == .local ? .admin : .anybody }
   /// It stands in the queue for a pool buffer and is not read from.
   public internal(set) var waiting = false
   /// What the system watches the connection for, in the loop's own numbers.
   public internal(set) var interest: UInt8 = 0
   /// Its frames are sealed.
   public internal(set) var isSealed = false
+  var sealing = Sealing.none
   /// The first frame of what is held has been opened.
-  public internal(set) var isOpened = false
+  public var isOpened: Bool { sealing.contains(.opened) }
+  /// It is sealed, and nothing that has come since has shown whose it is.
+  public var isUnproven: Bool { sealing.contains(.unproven) }
   /// The wheel bucket it lies in.
   var bucket = SessionTable.noBucket
 
@@ -115,11 +145,15 @@ public struct SessionTable: ~Copyable {
 
   private var freeOrdinary = SessionTable.none
   private var freeRefusal = SessionTable.none
-  /// Of `used`, those of peers that are not trusted.
+  /// Of `used`, those of strangers.
   public internal(set) var usedByPublic = 0
+  /// Of them, those that have shown nothing yet.
+  var silent = 0
   var peers: PeerTable
-  /// Public connections that have proven nothing yet, oldest first; some are stale.
-  var newcomers: Newcomers
+  /// Strangers that have shown nothing yet.
+  var newcomers: Strangers
+  /// Strangers that have asked for something.
+  var guests: Strangers
 
   /// Dense list of subscribed slots; its memory holds one entry a slot.
   let subscriberList: Table<UInt16>
@@ -138,11 +172,13 @@ public struct SessionTable: ~Copyable {
     precondition(ordinary > 0 && count < Int(SessionTable.none), "bad number of slots")
     precondition(memory.subscribers.count == count, "one subscriber entry a slot")
     precondition(memory.peers.count >= PeerTable.entries(count), "too few entries for peers")
-    precondition(memory.newcomers.count >= Newcomers.entries(count), "too few for newcomers")
+    precondition(memory.newcomers.count >= Strangers.entries(count), "too few for newcomers")
+    precondition(memory.guests.count >= Strangers.entries(count), "too few for guests")
     slots = Table(memory.slots, repeating: Session())
     subscriberList = Table(memory.subscribers, repeating: SessionTable.none)
     peers = PeerTable(memory.peers, heads: memory.peerHeads, seed: seed)
-    newcomers = Newcomers(memory.newcomers)
+    newcomers = Strangers(memory.newcomers, proof: .nothing)
+    guests = Strangers(memory.guests, proof: .request)
     wheel = DeadlineWheel(now: now)
     self.limits = limits
     for index in slots.indices.reversed() { release(index) }
@@ -172,7 +208,8 @@ public struct SessionTable: ~Copyable {
     if slots[index].peer != PeerTable.none { peers.leave(Int(slots[index].peer)) }
     if index < ordinary {
       used -= 1
-      if !slots[index].trusted { usedByPublic -= 1 }
+      if slots[index].proof != .belonging { usedByPublic -= 1 }
+      if slots[index].proof == .nothing { silent -= 1 }
     } else {
       refusing -= 1
     }
@@ -190,7 +227,7 @@ public struct SessionTable: ~Copyable {
     slots[index].held = UInt16(count)
     if before > 0 && count > 0 && consumed == 0 { return }
     // Until its first request, a stranger's time runs from the start.
-    if !slots[index].proven { return }
+    if slots[index].proof == .nothing { return }
     slots[index].since = now
     if count > 0 { rearm(index) }
   }
@@ -217,9 +254,17 @@ public struct SessionTable: ~Copyable {
 
   public func setWaiting(_ index: Int, _ waiting: Bool) { slots[index].waiting = waiting }
 
-  public func setSealed(_ index: Int) { slots[index].isSealed = true }
+  /// A handshake has succeeded: a sealed frame is to follow soon.
+  public mutating func setSealed(_ index: Int, now: Instant) {
+    slots[index].isSealed = true
+    slots[index].sealing = .unproven
+    slots[index].since = now
+    rearm(index)
+  }
 
-  public func setOpened(_ index: Int, _ opened: Bool) { slots[index].isOpened = opened }
+  public func setOpened(_ index: Int, _ opened: Bool) {
+    slots[index].sealing.set(.opened, opened)
+  }
 
   /// Where the peer of an open connection is.
   public func address(_ index: Int) -> IPv4 {

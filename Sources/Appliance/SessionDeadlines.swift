@@ -51,7 +51,9 @@ extension SessionTable {
     case .ending: return session.since + limits.writeTimeoutMs
     case .open:
       if session.rest > 0 { return session.since + limits.writeTimeoutMs }
-      if !session.proven { return session.since + limits.handshakeTimeoutMs }
+      if session.proof == .nothing || session.isUnproven {
+        return session.since + limits.handshakeTimeoutMs
+      }
       if session.held > 0 { return session.since + limits.frameTimeoutMs }
       return session.isSubscribed ? .never : session.since + limits.idleTimeoutMs
     }

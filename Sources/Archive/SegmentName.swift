@@ -61,6 +61,16 @@ public struct SegmentName: Equatable, Sendable {
     return name
   }
 
+  /// What is left of a file that its writer in another boot has not finished: it was written as
+  /// `.NAME.part` (lx_files.h).
+  public static func isLeftover(_ name: Text<56>, boot: UInt32) -> Bool {
+    guard name.count > 6, name[0] == UInt8(ascii: "."), ends(name, ".part") else { return false }
+    var inner = Text<56>()
+    for index in 1..<(name.count - 5) { inner.append(name[index]) }
+    guard let segment = SegmentName(inner) else { return false }
+    return segment.boot != boot
+  }
+
   private static func ends(_ name: Text<56>, _ ending: StaticString) -> Bool {
     let start = name.count - ending.utf8CodeUnitCount
     for index in 0..<ending.utf8CodeUnitCount

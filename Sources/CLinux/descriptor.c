@@ -76,6 +76,8 @@ int64_t lx_say(int32_t fd, const void *line, size_t count) {
   return written;
 }
 
+int32_t lx_is_terminal(int32_t fd) { return isatty(fd); }
+
 int32_t lx_write_all(int32_t fd, const void *bytes, size_t count) {
   const char *at = bytes;
   while (count > 0) {

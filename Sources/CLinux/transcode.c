@@ -101,7 +101,20 @@ static void finish_coding(struct lx_coded *coded) {
 
 // MARK: JPEG to JPEG
 
-enum { LINES = 16 };
+enum {
+  LINES = 16,
+  /// Bytes that libjpeg takes for a picture of several scans, all of whose coefficients it keeps:
+  /// 22 million pixels of 4:2:0. Without a bound, a header of a few hundred bytes takes gigabytes.
+  DECODER_MEMORY = 64 << 20,
+};
+
+/// Whether a picture can be decoded in time: 64 million pixels are more than any camera has, and
+/// what is an eighth of its sides is within what RTP can tell. Sizes beyond overflow
+/// libv4lconvert's sums, too.
+static int is_of_reasonable_size(uint32_t width, uint32_t height) {
+  return width <= 8 * LX_JPEG_SIDE && height <= 8 * LX_JPEG_SIDE &&
+         (uint64_t)width * height <= 64u << 20;
+}
 
 static struct jpeg_decompress_struct decoder;
 static struct trap decoder_trap;
@@ -132,6 +145,7 @@ static void choose_scale(void) {
 static int transcode(const void *bytes, size_t count, struct lx_coded *coded) {
   jpeg_mem_src(&decoder, bytes, count);
   if (jpeg_read_header(&decoder, TRUE) != JPEG_HEADER_OK) return -EINVAL;
+  if (!is_of_reasonable_size(decoder.image_width, decoder.image_height)) return -EINVAL;
   int is_ycc = decoder.jpeg_color_space == JCS_YCbCr;
   decoder.out_color_space = is_ycc ? JCS_YCbCr : JCS_RGB;
   decoder.dct_method = JDCT_IFAST;
@@ -162,6 +176,7 @@ int32_t lx_transcode_jpeg(const void *bytes, size_t count, void *out, size_t cap
   if (!is_made) {
     decoder.err = set(&decoder_trap);
     jpeg_create_decompress(&decoder);
+    decoder.mem->max_memory_to_use = DECODER_MEMORY;
     is_made = 1;
   }
   prepare_coder(out, capacity);
@@ -187,6 +202,10 @@ static struct v4l2_format from, to;
 static uint8_t *planes;
 
 int32_t lx_transcode_begin(int32_t fd, uint32_t format, uint32_t width, uint32_t height) {
+  if (width < 16 || height < 16 || width % 2 != 0 || height % 2 != 0 ||
+      !is_of_reasonable_size(width, height)) {
+    return -EINVAL;
+  }
   from = (struct v4l2_format){.type = V4L2_BUF_TYPE_VIDEO_CAPTURE};
   // The driver's own word on lines: they may be padded.
   int failure = LX_RETRY(ioctl(fd, VIDIOC_G_FMT, &from));
@@ -201,7 +220,6 @@ int32_t lx_transcode_begin(int32_t fd, uint32_t format, uint32_t width, uint32_t
   to.fmt.pix.field = V4L2_FIELD_NONE;
   to.fmt.pix.bytesperline = width;
   to.fmt.pix.sizeimage = width * height * 3 / 2;
-  if (width < 16 || height < 16 || width % 2 != 0 || height % 2 != 0) return -EINVAL;
   converter = v4lconvert_create(fd);
   planes = malloc(to.fmt.pix.sizeimage);
   return converter == NULL || planes == NULL ? -ENOMEM : 0;

@@ -98,7 +98,8 @@ extension ControlConnection {
     try await list(ended ? .changeHistory : .changeList, ChangeListHead.self).1
   }
 
-  /// `changeApprove`, `changeReject`, `changeApply` or `changeConfirm`.
+  /// `changeApprove`, `changeReject`, `changeApply` or `changeConfirm`; see also `apply` and
+  /// `ChangeConfirmation`.
   public func decide(_ kind: Kind, _ id: UInt32) async throws -> ChangeEntry {
     try await ask(kind, ChangeRequest(id: id))
   }

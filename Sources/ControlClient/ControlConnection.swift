@@ -16,6 +16,8 @@ public final class ControlConnection: Sendable {
   /// That of this client's key; nil: the connection is plain.
   let role = NIOLockedValueBox<Role?>(nil)
   private let channel: any Channel
+  /// Who answers, as the network sees it.
+  private let peer: SocketAddress?
   private let timeout: TimeAmount
   /// When everything must be over, if there is such a time.
   private let deadline: NIODeadline?
@@ -36,6 +38,7 @@ public final class ControlConnection: Sendable {
     self.events = events
     self.messages = messages
     self.channel = channel
+    peer = channel.remoteAddress
     self.timeout = timeout
     self.deadline = deadline
     self.ending = ending
@@ -122,6 +125,10 @@ public final class ControlConnection: Sendable {
     _ kind: Kind, _ body: [UInt8] = [], atLeast least: Duration = .zero,
     terms: HandshakeTerms? = nil
   ) async throws -> [UInt8] {
+    guard
+      role.withLockedValue({ $0 }) != nil
+        || credentials.allowsPlain(kind, to: peer)
+    else { throw ControlError.keyNeeded(device, operation: kind) }
     let promise = channel.eventLoop.makePromise(of: Answer.self)
     let time = max(timeout, TimeAmount(least))
     let left = deadline.map { min(time, $0 - .now()) } ?? time

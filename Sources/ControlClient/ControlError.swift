@@ -25,6 +25,8 @@ public enum ControlError: Error, Equatable, Sendable {
   /// The device does not let this client do this. `role` is that of the client's key; nil: the
   /// connection is plain.
   case forbidden(DeviceAddress, operation: Kind, role: Role?, message: String)
+  /// The connection is plain, and who reads on the way must not read this: it was not sent.
+  case keyNeeded(DeviceAddress, operation: Kind)
   /// The address shows another key than the one that the device there was paired with.
   case deviceKeyChanged(DeviceAddress, known: Fingerprint, shown: Fingerprint)
   /// The device is known, and no sealed connection came about. It is not talked to in plain text.
@@ -39,7 +41,7 @@ extension ControlError {
     switch self {
     case .busy, .overloaded: .busy
     case .refused(_, let status, _, _), .ended(let status, _): Status(rawValue: status)
-    case .forbidden: .permission
+    case .forbidden, .keyNeeded: .permission
     case .unreachable, .connectTimeout, .closed, .timeout, .protocolViolation, .malformedAnswer,
       .deviceKeyChanged, .handshakeRefused, .keys:
       nil
@@ -83,12 +85,17 @@ extension ControlError: CustomStringConvertible {
       "The answer to `\(operation)` has another layout than this client knows; use the client of "
         + "the device's version."
     case .forbidden(let device, let operation, nil, let message):
-      "The device refused `\(operation)` (permission): \(message.printable) With a key it needs no "
-        + "trusted address: `wpctl pair \(device)` gets one."
+      "The device refused `\(operation)` (permission): \(message.printable) "
+        + "`wpctl pair \(device)` gets a key."
+    case .forbidden(_, let operation, let role?, let message) where role >= operation.leastRole:
+      "The device refused `\(operation)` (permission): \(message.printable)"
     case .forbidden(_, let operation, let role?, _):
       "The device refused `\(operation)` (permission): this client's key there is that of "
         + "\(role.phrase), and it needs \(operation.leastRole.phrase); an admin changes it with "
         + "`wpctl keys change`."
+    case .keyNeeded(let device, let operation):
+      "`\(operation)` was not sent: this client has no key at \(device), and others could read it "
+        + "on its way; `wpctl pair \(device)` gets a key, `--plain` does without."
     case .deviceKeyChanged(let device, let known, let shown):
       "\(device) shows another key than the device that this client was paired with: \(shown) "
         + "instead of \(known). It was reset or has a new card, or another device has its address "

@@ -4,10 +4,32 @@ import Wire
 
 /// How a client shows a device who it is.
 public enum Credentials: Sendable, Equatable {
-  /// It does not: connections are plain, and it is anybody.
+  /// It does not: connections are plain, for everybody on the way to read.
   case none
-  /// With the key in a folder, to the devices that the folder knows; plain to others.
+  /// With the key in a folder, to the devices that the folder knows. Others are asked nothing but
+  /// what anybody may ask, unless they are this machine.
   case folder(KeyFolder)
+
+  /// Whether a request of this kind may go over a plain connection to `peer`.
+  func allowsPlain(_ kind: Kind, to peer: SocketAddress?) -> Bool {
+    self == .none || kind.leastRole == .anybody || peer?.isThisMachine == true
+  }
+}
+
+extension SocketAddress {
+  /// What goes there leaves this machine by no line.
+  var isThisMachine: Bool {
+    switch self {
+    case .v4(let address): address.address.sin_addr.s_addr.bigEndian >> 24 == 127
+    case .v6(let address):
+      withUnsafeBytes(of: address.address.sin6_addr) { bytes in
+        let isMapped = bytes[..<10].allSatisfy { $0 == 0 } && bytes[10] == 0xFF && bytes[11] == 0xFF
+        return isMapped
+          ? bytes[12] == 127 : bytes[..<15].allSatisfy { $0 == 0 } && bytes[15] == 1
+      }
+    case .unixDomainSocket: true
+    }
+  }
 }
 
 extension ControlConnection {

@@ -48,9 +48,9 @@ public enum HandshakeRefusal: Error, Equatable, Sendable {
       "\(device) no longer has this client's key: it was removed, or the device was reset; "
         + "`wpctl pair --again \(device)` pairs anew, an admin adds a key with `wpctl keys add`."
     case .noKeys:
-      "\(device) takes no keys now: it may be starting, its data partition may have failed, or its "
-        + "version is older than keys; look at its LEDs, and update it if it is old. `--plain` "
-        + "talks to it without a key, for everybody to read."
+      "\(device) takes no keys now: it may be starting, what it keeps them on may have failed, its "
+        + "version may be older than keys, or somebody else answers in its place; try again, look "
+        + "at its LEDs, and update it if it is old."
     case .rateLimited(let ms):
       "\(device) gets too many handshakes; try again "
         + (ms == 0 ? "later." : "in \((Double(ms) / 1000).brief) s.")

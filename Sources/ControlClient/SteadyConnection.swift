@@ -79,7 +79,7 @@ extension ControlError {
     case .refused: status == .timeout
     case .protocolViolation(_, let error): error != .badMagic
     case .handshakeRefused(_, let refusal): refusal.mayPass
-    case .malformedAnswer, .forbidden, .deviceKeyChanged, .keys: false
+    case .malformedAnswer, .forbidden, .keyNeeded, .deviceKeyChanged, .keys: false
     }
   }
 

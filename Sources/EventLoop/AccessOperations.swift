@@ -16,7 +16,12 @@ extension EventLoop where System: ~Copyable {
     case .keyChange(let bytes): try changeKey(index, header, KeyRequest.decode(bytes))
     case .configurationText, .configurationCheck, .configurationStage, .changeApprove,
       .changeReject, .changeApply, .changeConfirm:
-      try decideChange(index, header, request)
+      do throws(Status) {
+        try decideChange(index, header, request)
+      } catch {
+        if error == .busy { refusalRetryMs = busyMs(header.kind) }
+        throw error
+      }
     default: return false
     }
     return true
@@ -76,6 +81,7 @@ extension EventLoop where System: ~Copyable {
     _ = try keyNameWithRoom(of: index)
     do throws(KeyError) { try access.keys.remove(name) } catch { throw error.status }
     note(.keyRemoved, index, subject: name)
+    settlePairing(access.pairing.disown(name), by: index)
     try keysChanged(index, header)
     endsRevoked = true
   }
@@ -86,7 +92,12 @@ extension EventLoop where System: ~Copyable {
   ) throws(Status) {
     let name = try keyNameWithRoom(of: index)
     let handle = try withNewSecret { (loop, secret) throws(KeyError) in
-      try loop.access.keys.rotate(name, to: key, secret: secret, now: loop.now)
+      do throws(KeyError) {
+        return try loop.access.keys.rotate(name, to: key, secret: secret, now: loop.now)
+      } catch {
+        if case .tooSoon(let ms) = error { loop.refusalRetryMs = UInt32(clamping: ms) }
+        throw error
+      }
     }
     note(.keyRotated, index, subject: name)
     try keysChanged(index, header, key: handle)
@@ -104,6 +115,7 @@ extension EventLoop where System: ~Copyable {
       throw error.status
     }
     note(.keyChanged, index, subject: wanted.name)
+    if wanted.role < .admin { settlePairing(access.pairing.disown(wanted.name), by: index) }
     try keysChanged(index, header)
     endsRevoked = true
   }
@@ -112,8 +124,17 @@ extension EventLoop where System: ~Copyable {
     _ index: Int, _ header: Header, key: KeyHandle? = nil
   ) throws(Status) {
     if access.keys.takeChange() { keeping.clients.change() }
-    pairingEffects.insert(access.pairing.keys(hasAdmin: access.keys.hasAdmin))
+    settlePairing(access.pairing.keys(hasAdmin: access.keys.hasAdmin), by: index)
     try wait(index, header, for: .clients(keeping.clients.revision), key: key)
+  }
+
+  /// A client's new key that nobody will be told of, as the card does not have it: it may be asked
+  /// for again.
+  mutating func takeBack(_ key: KeyHandle, _ index: Int) {
+    let name = access.keys.name(of: key)
+    guard access.keys.takeBack(key) else { return }
+    if access.keys.find(name) == nil { note(.keyRemoved, index, subject: name) }
+    accessWake = now
   }
 
   /// The list of keys.
@@ -130,9 +151,11 @@ extension EventLoop where System: ~Copyable {
   mutating func openPairing(
     _ index: Int, role: Role, into payload: inout ByteWriter
   ) throws(Status) {
-    _ = try keyName(of: index)
+    let name = try keyName(of: index)
     guard access.keys.isLoaded else { throw .notSupported }
-    settlePairing(access.pairing.openByCode(bits: pairingBits(), role: role, now: now))
+    settlePairing(
+      access.pairing.openByCode(bits: pairingBits(), role: role, opener: name, now: now),
+      by: index)
     var reply = PairingReply(
       openForMs: UInt32(clamping: access.pairing.openForMs(at: now)), code: Text())
     access.pairing.code?.withText { reply.code = Text($0) }
@@ -141,7 +164,7 @@ extension EventLoop where System: ~Copyable {
 
   mutating func cancelPairing(_ index: Int) throws(Status) {
     _ = try keyName(of: index)
-    settlePairing(access.pairing.cancel())
+    settlePairing(access.pairing.cancel(), by: index)
   }
 
   private mutating func pairingBits() -> UInt64 {
@@ -173,9 +196,11 @@ extension EventLoop where System: ~Copyable {
 
   mutating func forgetKeys() {
     access.keys.reset()
+    forgetChanges()
     record(AuditNote(.factoryReset))
     endsRevoked = true
-    pairingEffects.insert(access.pairing.keys(hasAdmin: false))
+    // Whoever holds a code of before is nobody, too.
+    settlePairing(access.pairing.reset())
     accessWake = now
   }
 
@@ -194,6 +219,10 @@ extension EventLoop where System: ~Copyable {
     settlePairing(access.pairing.tick(now: now))
     if access.keys.takeChange() { keeping.clients.change() }
     executePairing()
+    if pairingTold != access.pairing.wasOpened {
+      pairingTold.toggle()
+      step(.pairing(isOpen: pairingTold))
+    }
     tickChanges()
     if endsRevoked {
       endsRevoked = false
@@ -202,8 +231,19 @@ extension EventLoop where System: ~Copyable {
     keepImages()
     keepAudit()
     let decided = serveDecisions()
+    forgetText()
     accessWake = min(decided, nextAccessDeadline)
-    if wantsReload, decisions.used == 0 { reload() }
+    if let reloadBy {
+      if decisions.used == 0 || reloadBy <= now { reload() }
+      accessWake = min(accessWake, reloadBy)
+    }
+  }
+
+  /// A configuration holds secrets: nothing of it stays behind an answer.
+  private mutating func forgetText() {
+    guard keeping.textSize > 0, decisions.textOwner == nil else { return }
+    Wiping.wipe(UnsafeMutableRawBufferPointer(rebasing: keeping.text[..<keeping.textSize]))
+    keeping.textSize = 0
   }
 
   private var nextAccessDeadline: Instant {
@@ -265,10 +305,6 @@ extension EventLoop where System: ~Copyable {
     while !pairingEffects.isEmpty {
       let effects = pairingEffects
       pairingEffects = .none
-      let state = UInt64(access.pairing.status.rawValue)
-      if effects.contains(.opened) { record(AuditNote(.pairingOpened, detail: state)) }
-      if effects.contains(.closed) { record(AuditNote(.pairingClosed)) }
-      if effects.contains(.voided) { record(AuditNote(.pairingVoided)) }
       if effects.contains(.show) || effects.contains(.withdraw) || effects.contains(.opened) {
         keeping.pairingIsNews = true
       }

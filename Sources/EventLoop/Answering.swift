@@ -20,6 +20,7 @@ extension EventLoop where System: ~Copyable {
     case .wouldBlock: keep(index, consumed: 0, filled: filled, unsent: 0, wait: false)
     case .end, .broken:
       counters[.closedByPeer] &+= 1
+      noteCutOff(index)
       close(index)
     }
   }

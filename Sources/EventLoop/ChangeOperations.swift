@@ -15,7 +15,9 @@ extension EventLoop where System: ~Copyable {
   ) throws(Status) {
     let by = try keyName(of: index)
     guard keeping.isThere else { throw .storageUnavailable }
-    guard keeping.held.hasRoom, decisions.used < Decisions.capacity else { throw .busy }
+    guard keeping.held.hasRoom, decisions.used < Decisions.capacity, reloadBy == nil else {
+      throw .busy
+    }
     var effects = ChangeEffects()
     let id: UInt32
     switch request {
@@ -30,7 +32,10 @@ extension EventLoop where System: ~Copyable {
     case .configurationStage(let bytes): id = try stage(bytes, by: by, &effects)
     case .changeApprove(let wanted):
       id = wanted.id
-      try access.changes.approve(id, by: by, at: changeTime, &effects)
+      guard case .key(let handle, true) = sealed[index].client,
+        let approver = access.keys.approver(handle)
+      else { throw .permission }
+      try access.changes.approve(id, by: approver, at: changeTime, &effects)
     case .changeReject(let wanted):
       id = wanted.id
       try access.changes.reject(id, by: by, at: changeTime, &effects)
@@ -39,12 +44,19 @@ extension EventLoop where System: ~Copyable {
       try access.changes.apply(id, by: by, at: changeTime, &effects)
     case .changeConfirm(let wanted):
       id = wanted.id
-      try access.changes.confirm(
-        id, by: by, acceptedAt: sealed[index].begunAt, at: changeTime, &effects)
+      try access.changes.confirm(id, by: by, begunAt: startedAt, at: changeTime, &effects)
     default: preconditionFailure("no operation with changes")
     }
-    hold(effects)
+    let role = role(of: index) ?? .anybody
+    hold(effects, by: ChangePeer(name: by, role: role, address: sessions.address(index)))
     try wait(index, header, for: .changes(keeping.changes.revision), change: id)
+  }
+
+  /// When a request about changes is worth another try that was told BUSY.
+  func busyMs(_ kind: UInt16) -> UInt32 {
+    // Another change waits for its confirmation, or this life of the agent for its end.
+    let isLong = reloadBy != nil || kind == Kind.changeApply.rawValue
+    return isLong ? UInt32(Decisions.reloadMs) : Decisions.busyMs
   }
 
   /// The text goes to the keeper at once; one that nobody knows of after a power cut is nobody's.
@@ -58,6 +70,7 @@ extension EventLoop where System: ~Copyable {
     text.digest = ConfigurationDigest(sha256Of: bytes)
     text.size = UInt32(bytes.count)
     let id = try access.changes.stage(text, by: name, at: changeTime, &effects)
+    access.keys.lastChange = access.changes.lastID
     // The same once more brings nothing about.
     guard effects.count > 0 else { return id }
     let number = ask(.stage) { writer in
@@ -71,11 +84,12 @@ extension EventLoop where System: ~Copyable {
     return id
   }
 
-  /// Keeps the effects of a step until the card has what they rest on.
-  mutating func hold(_ effects: ChangeEffects) {
+  /// Keeps the effects of a step until the card has what they rest on. `peer`: who has brought it
+  /// about.
+  mutating func hold(_ effects: ChangeEffects, by peer: ChangePeer? = nil) {
     if effects.mustKeep { keeping.changes.change() }
     for index in 0..<effects.count {
-      keeping.held.append(effects[index], revision: keeping.changes.revision)
+      keeping.held.append(effects[index], revision: keeping.changes.revision, by: peer)
     }
     accessWake = now
     releaseKept()
@@ -103,38 +117,56 @@ extension EventLoop where System: ~Copyable {
     hold(effects)
   }
 
+  /// Factory reset: nothing is left of what the former owner has changed and decided. The keeper
+  /// puts back what was in force before an unconfirmed change, and says so: then the device begins
+  /// anew with it.
+  mutating func forgetChanges() {
+    access.changes.reset()
+    keeping.held.removeAll()
+    keeping.underWay = InlineArray(repeating: Keeping.ChangeStep())
+  }
+
   // MARK: Effects
 
-  private mutating func execute(_ effect: ChangeEffect) {
-    switch effect {
-    case .check(let id): askAbout(.check, id)
-    case .apply(let id): askAbout(.apply, id)
+  private mutating func execute(_ held: HeldEffects.Entry) {
+    switch held.effect {
+    case .check(let id): askAbout(.check, id, for: held.peer)
+    case .apply(let id): askAbout(.apply, id, for: held.peer)
     case .rollBack(let id): askAbout(.rollBack, id)
     case .forget(let id): askAbout(.drop, id)
-    case .tell(let news): tell(news)
+    case .tell(let news): tell(news, by: held.peer)
     }
   }
 
   /// What cannot be kept is not done either.
-  private mutating func fail(_ effect: ChangeEffect) {
+  private mutating func fail(_ held: HeldEffects.Entry) {
     var effects = ChangeEffects()
-    switch effect {
+    switch held.effect {
     case .check(let id): access.changes.checked(id, .lost, at: changeTime, &effects)
     case .apply(let id): access.changes.applied(id, succeeded: false, at: changeTime, &effects)
     case .rollBack(let id):
       access.changes.rolledBack(id, succeeded: false, at: changeTime, &effects)
     case .forget: return
-    case .tell(let news): tell(news)
+    case .tell(let news): tell(news, by: held.peer)
     }
-    hold(effects)
+    hold(effects, by: held.peer)
   }
 
   /// A request that gets no answer is asked for again by the machine, or has failed for it.
-  private mutating func askAbout(_ request: KeeperRequest, _ id: UInt32) {
-    let number = ask(request) { $0.write(id) }
+  private mutating func askAbout(
+    _ request: KeeperRequest, _ id: UInt32, for peer: ChangePeer? = nil
+  ) {
+    // A text that is looked at or put in force is the one that was staged, or none.
+    let isText = request == .check || request == .apply
+    let digest = isText ? access.changes.digest(of: id) : nil
+    let number = ask(request) { writer in
+      writer.write(id)
+      digest?.encode(into: &writer)
+    }
     guard number != 0 else { return }
     for place in keeping.underWay.indices where keeping.underWay[place].number == 0 {
-      keeping.underWay[place] = Keeping.ChangeStep(number: number, request: request, id: id)
+      keeping.underWay[place] = Keeping.ChangeStep(
+        number: number, request: request, id: id, peer: peer)
       return
     }
   }
@@ -155,10 +187,10 @@ extension EventLoop where System: ~Copyable {
       access.changes.rolledBack(step.id, succeeded: isBack, at: changeTime, &effects)
     default: return
     }
-    hold(effects)
+    hold(effects, by: step.peer)
   }
 
-  private mutating func tell(_ news: ChangeNews) {
+  private mutating func tell(_ news: ChangeNews, by peer: ChangePeer?) {
     let code: AuditCode
     switch news.what {
     case .staged: code = .changeStaged
@@ -167,23 +199,32 @@ extension EventLoop where System: ~Copyable {
     case .rejected: code = .changeRejected
     case .applied:
       code = .changeApplied
-      wantsReload = true
+      wantReload()
     case .confirmed: code = .changeConfirmed
     case .rolledBack:
       code = .changeRolledBack
-      wantsReload = true
+      wantReload()
     case .rollBackFailed:
       log(LogLine(.warning, Text("a change could not be rolled back; it is tried again")))
       return
     }
     let ring = access.changes.entry(of: news.id, now: now)?.ring ?? Name()
-    record(AuditNote(code, key: news.key, subject: ring, detail: UInt64(news.id)))
+    var note = AuditNote(code, key: news.key, subject: ring, detail: UInt64(news.id))
+    // What one client does may bring about what another one has asked for.
+    if let peer, peer.name == news.key { (note.role, note.address) = (peer.role, peer.address) }
+    record(note)
   }
 
-  /// The configuration has changed: the agent ends in order, and begins with the new one.
+  /// The configuration has changed: the agent ends in order, and begins with the new one as soon
+  /// as what was asked for before is answered. Whoever goes on asking does not keep it from that.
+  mutating func wantReload() {
+    if reloadBy == nil { reloadBy = now + Decisions.reloadMs }
+    accessWake = now
+  }
+
   mutating func reload() {
     guard stopping == nil else { return }
-    wantsReload = false
+    reloadBy = nil
     effects.removeAll()
     try? appliance.stop(.reload, now: now, effects: &effects)
     executeAll()

@@ -80,6 +80,7 @@ extension EventLoop where System: ~Copyable {
     case (.free, _): return
     case (_, .broken):
       counters[.closedByPeer] &+= 1
+      noteCutOff(index)
       close(index)
     case (.lingering, _): discard(index)
     case (.open, .readable): receive(index)
@@ -264,7 +265,8 @@ extension EventLoop where System: ~Copyable {
     } else {
       status = .timeout
     }
-    if !session.proven {
+    noteCutOff(index)
+    if session.proof == .nothing || session.isUnproven {
       counters[.closedHandshake] &+= 1
     } else if session.held > 0 {
       counters[.closedFrameTimeout] &+= 1

@@ -16,6 +16,11 @@ struct Decisions {
   /// What a card may take for an answer.
   static let waitMs: UInt64 = 8000
   static let retryAfterMs: UInt32 = 500
+  /// Before whoever found no place for a change, or for its request, asks again: a few changes are
+  /// decided meanwhile.
+  static let busyMs: UInt32 = 200
+  /// How long they keep the agent from beginning anew with another configuration.
+  static let reloadMs: UInt64 = 2000
 
   /// What an entry waits for.
   enum State: Equatable {
@@ -213,13 +218,15 @@ extension EventLoop where System: ~Copyable {
   /// Writes the answer of an entry to the output, and frees the entry.
   private mutating func writeDecision(_ entry: Int) -> Int {
     let header = decisions.table[entry].header
+    let slot = decisions.table[entry].slot
     let askedUs = decisions.table[entry].askedUs
     defer {
       statistics.record(Int(header.kind & 63), us: system.nowUs() - askedUs, count: 1)
       decisions.remove(entry)
     }
     if case .refused(let status) = decisions.table[entry].state {
-      countFailure(header, status)
+      countFailure(slot, header, status)
+      if let key = decisions.table[entry].key { takeBack(key, slot) }
       return Frame.refusal(
         to: header, status,
         retryAfterMs: status == .storageUnavailable ? Decisions.retryAfterMs : 0,
@@ -231,7 +238,7 @@ extension EventLoop where System: ~Copyable {
       counters[.requestsSucceeded] &+= 1
       return writer.seal(header.reply())
     } catch {
-      countFailure(header, error)
+      countFailure(slot, header, error)
       return Frame.refusal(to: header, error, into: buffers.output)
     }
   }

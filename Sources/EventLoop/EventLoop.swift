@@ -29,15 +29,21 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
   /// What has happened since the start, for `metrics`.
   public internal(set) var counters = MetricValues()
   let configuration: Configuration
+  /// Everybody may ping and ask for health.
+  let healthIsPublic: Bool
   /// Who may come in, and what belongs to each sealed connection.
   public var access: Access
   var sealed: SealedSlots
   /// Why the last sealed frame was refused.
   var sealRefusal = Status.authentication
+  /// When the request that is about to be refused is worth another try; 0: that is not known.
+  var refusalRetryMs: UInt32 = 0
   /// The device's own key; zero until it is loaded.
   public var deviceKey = KeyPair()
   /// What has come of pairing since it was last looked at.
   var pairingEffects = PairingEffects.none
+  /// The LEDs show that somebody has opened the door.
+  var pairingTold = false
   /// What is kept of all this on the card, and who waits for that.
   var keeping: Keeping
   var decisions: Decisions
@@ -45,8 +51,9 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
   var accessWake = Instant(ms: 0)
   /// Some key has been taken away: its sessions are to end.
   var endsRevoked = false
-  /// Another configuration is in force than the one that this life has read.
-  var wantsReload = false
+  /// Another configuration is in force than the one that this life has read: it ends then at the
+  /// latest. nil: it has read this one.
+  var reloadBy: Instant?
 
   /// The time of this turn.
   public internal(set) var now: Instant
@@ -113,6 +120,7 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
     self.system = system
     self.appliance = appliance
     self.configuration = configuration
+    healthIsPublic = configuration.control.healthIsPublic
     now = Instant(ms: startUs / 1000)
     startedAt = now
     turnToldAt = now
@@ -130,13 +138,12 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
       own: memory.slotBuffers, pool: memory.pool, scratch: memory.scratch, queue: memory.queue)
     effects = Effects(memory.effects)
     jobs = Jobs(memory.jobs)
-    let control = configuration.control
     access = Access(
       memory.access,
-      defaults: KeyLimits(
-        rate: control.requestRate, slots: UInt16(clamping: control.slots / 4 + 1)),
+      defaults: KeyLimits(rate: KeyDefaults.rate, slots: KeyDefaults.slots),
+      policy: ChangePolicy(needsAnotherKey: configuration.access.approvals > 0),
       seed: UInt32(truncatingIfNeeded: startUs))
-    sealed = SealedSlots(memory.sealed, slots: control.slots)
+    sealed = SealedSlots(memory.sealed, slots: configuration.control.slots)
     keeping = Keeping(memory.keeping, held: memory.heldEffects)
     decisions = Decisions(memory.decisions)
     health = UnsafeMutableRawBufferPointer(memory.health)
@@ -297,6 +304,7 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
       counters[.eventsPublished] &+= 1
       beginSweep()
     case .log(let line): log(line)
+    case .press(let press): pressed(press)
     case .stop(let action): stopping = action
     case .spawnMediaServer, .spawnProbe, .spawnFeed, .reauthorise, .cyclePower:
       spawns.append(effect)
@@ -309,87 +317,5 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
       .tagRecording, .setRetention, .remountData, .tellClock:
       system.execute(effect, for: appliance)
     }
-  }
-}
-
-/// All memory of the loop, claimed once; see `Arena`.
-public struct LoopMemory {
-  let sessions: SessionMemory
-  let queue: UnsafeMutableBufferPointer<UInt16>
-  let slotBuffers: UnsafeMutableBufferPointer<UInt8>
-  let pool: UnsafeMutableBufferPointer<UInt8>
-  let scratch: UnsafeMutableBufferPointer<UInt8>
-  let events: UnsafeMutableBufferPointer<UInt8>
-  let topics: UnsafeMutableBufferPointer<UInt8>
-  let messages: UnsafeMutableRawBufferPointer
-  let places: UnsafeMutableBufferPointer<MessageRing.Place>
-  let messageEntries: UnsafeMutableBufferPointer<MessageRing.Entry>
-  let agentLog: UnsafeMutableBufferPointer<UInt8>
-  let mediaServerLog: UnsafeMutableBufferPointer<UInt8>
-  let loggedEvents: UnsafeMutableBufferPointer<EventThrift.Account>
-  let effects: UnsafeMutableBufferPointer<Effect>
-  let health: UnsafeMutableBufferPointer<UInt8>
-  let histograms: UnsafeMutableBufferPointer<UInt32>
-  let jobs: UnsafeMutableBufferPointer<Jobs.Entry>
-  let access: AccessMemory
-  let sealed: UnsafeMutableBufferPointer<UInt8>
-  let keeping: UnsafeMutableBufferPointer<UInt8>
-  let heldEffects: UnsafeMutableBufferPointer<HeldEffects.Entry>
-  let decisions: UnsafeMutableBufferPointer<Decisions.Entry>
-
-  /// Claims from `arena` what a loop with this configuration holds. `messages` are
-  /// `MessageRing.memory` bytes that need not be there before they are used.
-  public init(
-    _ configuration: Configuration, from arena: inout Arena,
-    messages: UnsafeMutableRawBufferPointer
-  ) {
-    self.messages = messages
-    let slots = configuration.control.slots + SessionLimits.refusals
-    sessions = SessionMemory(
-      slots: arena.claim("connection slots: state", slots, of: Session.self),
-      subscribers: arena.claim("connection slots: subscriber list", slots, of: UInt16.self),
-      peers: arena.claim("peers: addresses", PeerTable.entries(slots), of: PeerTable.Peer.self),
-      peerHeads: arena.claim("peers: hashes", PeerTable.hashes(slots), of: UInt16.self),
-      newcomers: arena.claim(
-        "peers: newcomers", Newcomers.entries(slots), of: Newcomers.Entry.self))
-    queue = arena.claim("connection slots: buffer queue", slots, of: UInt16.self)
-    slotBuffers = arena.claim(
-      "connection slots: buffers", slots * Buffers.slotSize, of: UInt8.self)
-    pool = arena.claim("large buffers to borrow", Buffers.pooled * Limits.frameSize, of: UInt8.self)
-    scratch = arena.claim("scratch of the loop", Buffers.scratchSize, of: UInt8.self)
-    events = arena.claim(
-      "event ring: frames", EventRing.capacity * EventRing.frameSize, of: UInt8.self)
-    topics = arena.claim("event ring: topics", EventRing.history, of: UInt8.self)
-    places = arena.claim("messages: places of slots", slots, of: MessageRing.Place.self)
-    messageEntries = arena.claim(
-      "messages: index", MessageRing.capacity, of: MessageRing.Entry.self)
-    agentLog = arena.claim("log of the agent", LogRings.size, of: UInt8.self)
-    mediaServerLog = arena.claim("log of MediaMTX", LogRings.size, of: UInt8.self)
-    loggedEvents = arena.claim(
-      "events in the log", EventThrift.capacity, of: EventThrift.Account.self)
-    effects = arena.claim("effects of one step", Effects.capacity, of: Effect.self)
-    health = arena.claim("answer to health", HealthReport.size, of: UInt8.self)
-    histograms = arena.claim("histograms of answers", Statistics.memory, of: UInt32.self)
-    jobs = arena.claim("jobs", Jobs.capacity, of: Jobs.Entry.self)
-    access = AccessMemory(
-      keys: arena.claim("access: keys of clients", ClientKeys.capacity, of: ClientKey.self),
-      addresses: arena.claim(
-        "access: rates of handshakes", HandshakeAdmission.addresses,
-        of: HandshakeAdmission.Entry.self),
-      addressHeads: arena.claim(
-        "access: hashes of addresses", HandshakeAdmission.addresses, of: UInt16.self),
-      audit: arena.claim(
-        "access: audit", AuditRing.capacity * AuditEntry.size, of: UInt8.self),
-      auditPlaces: arena.claim(
-        "access: audit, index", AuditRing.capacity, of: AuditRing.Place.self),
-      changes: arena.claim(
-        "access: changes of the configuration", ConfigurationChanges.memory, of: UInt8.self))
-    keeping = arena.claim("access: messages to the keeper", Keeping.memory, of: UInt8.self)
-    heldEffects = arena.claim(
-      "access: effects of changes", HeldEffects.capacity, of: HeldEffects.Entry.self)
-    decisions = arena.claim(
-      "access: requests that wait", Decisions.capacity, of: Decisions.Entry.self)
-    sealed = arena.claim(
-      "connection slots: keys", SealedSlots.bytes(configuration.control.slots), of: UInt8.self)
   }
 }

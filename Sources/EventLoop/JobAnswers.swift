@@ -95,7 +95,7 @@ extension EventLoop where System: ~Copyable {
 
   private mutating func refuseJob(_ entry: Int, _ status: Status) -> Int {
     let header = jobs.table[entry].header
-    countFailure(header, status)
+    countFailure(jobs.table[entry].slot, header, status)
     recordJob(entry)
     dropJob(entry)
     return Frame.refusal(

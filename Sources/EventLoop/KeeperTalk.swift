@@ -91,7 +91,7 @@ extension EventLoop where System: ~Copyable {
     case .memory: log(LogLine(.warning, Text("keys: no card, they are gone after a restart")))
     case .kept: break
     }
-    if facts.repair == .finished || facts.repair == .putBack { wantsReload = true }
+    if facts.repair == .finished || facts.repair == .putBack { wantReload() }
   }
 
   // MARK: Blobs
@@ -131,14 +131,20 @@ extension EventLoop where System: ~Copyable {
 
   private mutating func hearClients(_ news: BlobNews, _ bytes: UnsafeRawBufferPointer) {
     // A keeper that was started again tells what is known; after a factory reset there is nothing.
-    guard !access.keys.isLoaded else { return }
+    guard !access.keys.isLoaded, !keeping.hasForeignClients else { return }
     switch news.state {
     case .loaded:
       do throws(KeyImageError) {
         try access.keys.load(image: bytes, now: now)
       } catch {
-        access.keys.startEmpty()
+        // Keys of another version: with none in their place, the next one would replace them all.
+        keeping.hasForeignClients = true
         record(AuditNote(.keysUnreadable))
+        log(
+          LogLine(
+            .error,
+            Text("keys: this version cannot read them; nobody gets in before a factory reset")))
+        return
       }
     case .none, .madeAnew: access.keys.startEmpty()
     case .damaged:
@@ -147,14 +153,22 @@ extension EventLoop where System: ~Copyable {
     // Nobody gets in, and nobody can become the first admin, before the card says who may.
     case .unreadable: return
     }
-    pairingEffects.insert(access.pairing.keys(hasAdmin: access.keys.hasAdmin))
+    agreeOnChanges()
+    settlePairing(access.pairing.keys(hasAdmin: access.keys.hasAdmin))
   }
 
   private mutating func hearChanges(_ news: BlobNews, _ bytes: UnsafeRawBufferPointer) {
     guard !access.changes.isRunning, news.state != .unreadable else { return }
     let boot = appliance.bootID
-    if news.state == .loaded, restoreChanges(bytes, boot) { return }
-    access.changes.begin(boot: boot)
+    let isRestored = news.state == .loaded && restoreChanges(bytes, boot)
+    if !isRestored { access.changes.begin(boot: boot) }
+    agreeOnChanges()
+  }
+
+  /// Keys remember changes, also such as are in no image that the card has now.
+  private mutating func agreeOnChanges() {
+    access.changes.skip(to: access.keys.newestChange)
+    access.keys.lastChange = access.changes.lastID
   }
 
   private mutating func restoreChanges(_ bytes: UnsafeRawBufferPointer, _ boot: BootID) -> Bool {
@@ -262,7 +276,10 @@ extension EventLoop where System: ~Copyable {
     if done.number == keeping.forgetting.asked {
       keeping.forgetting.done(isKept, now: now)
       // It takes everything with it, also what has come since it was asked for.
-      if isKept { keeping.clients.change() } else { complain("factory reset", done) }
+      guard isKept else { return complain("factory reset", done) }
+      keeping.clients.change()
+      keeping.changes.change()
+      if access.pairing.code != nil { keeping.pairingIsNews = true }
       return
     }
     for lane in keeping.appending.indices where keeping.appending[lane] == done.number {

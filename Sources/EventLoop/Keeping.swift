@@ -90,6 +90,9 @@ struct Keeping: ~Copyable {
   /// The first input has been: what decides about changes is known.
   var mayBegin = false
   var clients = KeptImage()
+  /// The card has keys that this version does not understand: they stay as they are, and nobody
+  /// gets in, until a factory reset.
+  var hasForeignClients = false
   var changes = KeptImage()
   /// That everything was forgotten.
   var forgetting = KeptImage()
@@ -124,6 +127,7 @@ struct Keeping: ~Copyable {
     var number: UInt32 = 0
     var request = KeeperRequest.check
     var id: UInt32 = 0
+    var peer: ChangePeer?
   }
 
   static let memory = KeeperMessage.size + Limits.payloadSize
@@ -163,6 +167,13 @@ struct Keeping: ~Copyable {
   }
 }
 
+/// Who has brought a step of a change about: the connection may be gone when the audit is told.
+struct ChangePeer {
+  var name: Name
+  var role: Role
+  var address: IPv4
+}
+
 /// Effects of configuration changes in their order, each with the revision of the image that must
 /// be on the card before it is executed.
 struct HeldEffects {
@@ -173,6 +184,8 @@ struct HeldEffects {
   struct Entry {
     var effect = ChangeEffect.check(id: 0)
     var revision: UInt32 = 0
+    /// nil: nobody has, or not in this life of the agent.
+    var peer: ChangePeer?
   }
 
   private let table: Table<Entry>
@@ -186,21 +199,24 @@ struct HeldEffects {
 
   var hasRoom: Bool { count + HeldEffects.reserve <= HeldEffects.capacity }
 
-  mutating func append(_ effect: ChangeEffect, revision: UInt32) {
+  mutating func append(_ effect: ChangeEffect, revision: UInt32, by peer: ChangePeer?) {
     precondition(count < HeldEffects.capacity, "more effects than are held")
-    table[(first + count) % HeldEffects.capacity] = Entry(effect: effect, revision: revision)
+    table[(first + count) % HeldEffects.capacity] = Entry(
+      effect: effect, revision: revision, peer: peer)
     count += 1
   }
 
   /// The revision that the first one waits for; nil: there is none.
   var nextRevision: UInt32? { count == 0 ? nil : table[first].revision }
 
-  mutating func removeFirst() -> ChangeEffect {
+  mutating func removeAll() { (first, count) = (0, 0) }
+
+  mutating func removeFirst() -> Entry {
     precondition(count > 0, "there is no effect")
     defer {
       first = (first + 1) % HeldEffects.capacity
       count -= 1
     }
-    return table[first].effect
+    return table[first]
   }
 }

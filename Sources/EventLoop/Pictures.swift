@@ -189,7 +189,7 @@ extension EventLoop where System: ~Copyable {
     switch picture.state {
     case .free, .asked: preconditionFailure("there is nothing to send")
     case .refused(let status):
-      countFailure(picture.header, status)
+      countFailure(picture.slot, picture.header, status)
       recordPicture(picture)
       dropPicture(entry)
       return Frame.refusal(to: picture.header, status, into: buffers.output)
@@ -216,7 +216,7 @@ extension EventLoop where System: ~Copyable {
     let start = Limits.headerSize + SnapshotPart.size
     let room = UnsafeMutableRawBufferPointer(rebasing: buffers.output[start..<start + bytes])
     guard system.readPicture(entry, at: Int(part.offset), into: room) else {
-      countFailure(picture.header, .internalError)
+      countFailure(picture.slot, picture.header, .internalError)
       recordPicture(picture)
       dropPicture(entry)
       return Frame.refusal(to: picture.header, .internalError, into: buffers.output)

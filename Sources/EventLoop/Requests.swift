@@ -47,16 +47,30 @@ extension EventLoop where System: ~Copyable {
       ends = error.endsConnection
       if ends { counters[.closedProtocolError] &+= 1 }
       let status = error == .seal ? sealRefusal : error.status
+      if !sessions.slots[index].isSealed {
+        note(.frameRefused, index, detail: UInt64(status.rawValue))
+      }
       return Frame.refusal(to: header, status, detail: error.detail, into: room)
     case .frame(let header, let payload, _):
       sessions.prove(index, now: now)
-      guard spend(index) else {
-        counters[.requestsRateLimited] &+= 1
-        return Frame.refusal(
-          to: header, .rateLimited, retryAfterMs: SessionLimits.rateRetryMs, into: room)
-      }
+      guard spend(index) else { return refuseUnpaid(index, header, into: room) }
       return answer(index, header, payload, into: room)
     }
+  }
+
+  /// A request beyond the rate; a key that is gone has none.
+  @inline(never)
+  private mutating func refuseUnpaid(
+    _ index: Int, _ header: Header, into room: UnsafeMutableRawBufferPointer
+  ) -> Int {
+    guard role(of: index) != nil else {
+      countFailure(index, header, .authentication)
+      return Frame.refusal(to: header, .authentication, into: room)
+    }
+    counters[.requestsRateLimited] &+= 1
+    note(.rateRefused, index)
+    return Frame.refusal(
+      to: header, .rateLimited, retryAfterMs: SessionLimits.rateRetryMs, into: room)
   }
 
   private mutating func answer(
@@ -86,9 +100,11 @@ extension EventLoop where System: ~Copyable {
       counters[.requestsSucceeded] &+= 1
       return writer.seal(header.reply())
     } catch {
-      countFailure(header, error)
+      countFailure(index, header, error)
       if header.kind == Kind.handshake.rawValue { noteUnread(index, error) }
-      return Frame.refusal(to: header, error, into: room)
+      let retryAfterMs = refusalRetryMs
+      refusalRetryMs = 0
+      return Frame.refusal(to: header, error, retryAfterMs: retryAfterMs, into: room)
     }
   }
 
@@ -113,7 +129,8 @@ extension EventLoop where System: ~Copyable {
     }
   }
 
-  mutating func countFailure(_ header: Header, _ error: Status) {
+  mutating func countFailure(_ index: Int, _ header: Header, _ error: Status) {
+    noteRefusal(index, header.kind, error)
     counters[.requestsFailed] &+= 1
     if error == .unknownOperation { counters[.requestsUnknown] &+= 1 }
     if error == .permission { counters[.permissionDenied] &+= 1 }
@@ -124,7 +141,8 @@ extension EventLoop where System: ~Copyable {
   @inline(__always)
   private mutating func authorise(_ index: Int, _ kind: UInt16) throws(Status) {
     // Asked for most, and of anybody.
-    if kind == Kind.ping.rawValue || kind == Kind.health.rawValue { return }
+    let isHealth = kind == Kind.ping.rawValue || kind == Kind.health.rawValue
+    if isHealth, healthIsPublic { return }
     try authoriseByRole(index, kind)
   }
 
@@ -132,11 +150,14 @@ extension EventLoop where System: ~Copyable {
   private mutating func authoriseByRole(_ index: Int, _ kind: UInt16) throws(Status) {
     guard let kind = Kind(rawValue: kind) else { throw .unknownOperation }
     guard let role = role(of: index) else { throw .authentication }
-    guard kind.leastRole <= role else {
+    // What is not for everybody here is a viewer's.
+    let isHidden = !healthIsPublic && (kind == .ping || kind == .health)
+    guard max(kind.leastRole, isHidden ? .viewer : .anybody) <= role else {
       let isSealed = sessions.slots[index].isSealed
       note(isSealed ? .roleRefused : .plainRefused, index, detail: UInt64(kind.rawValue))
       throw .permission
     }
+    if kind.isAudited { note(.adminOperation, index, detail: UInt64(kind.rawValue)) }
   }
 
   private mutating func write(
@@ -208,14 +229,21 @@ extension EventLoop where System: ~Copyable {
       try appliance.setRetention(wanted, now: now, effects: &effects)
       executeAll()
     case .identity: identity().encode(into: &payload)
-    case .keyList: writeKeys(into: &payload)
+    case .keyList:
+      _ = try keyName(of: index)
+      writeKeys(into: &payload)
     case .pairingOpen(let wanted):
       try openPairing(index, role: wanted.role, into: &payload)
     case .pairingCancel: try cancelPairing(index)
     case .auditList(let wanted):
+      _ = try keyName(of: index)
       access.audit.page(from: wanted.cursor, lane: wanted.wantedLane, into: &payload)
-    case .changeList: access.changes.writeOpen(now: now, into: &payload)
-    case .changeHistory: access.changes.writeEnded(now: now, into: &payload)
+    case .changeList:
+      _ = try keyName(of: index)
+      access.changes.writeOpen(now: now, into: &payload)
+    case .changeHistory:
+      _ = try keyName(of: index)
+      access.changes.writeEnded(now: now, into: &payload)
     case .snapshot, .fileList, .fileInfo, .fileRead, .fileRemove, .fileVerify, .retentionRun,
       .snapshotSave, .handshake, .keyAdd, .keyRemove, .keyRotate, .keyChange, .configurationText,
       .configurationCheck, .configurationStage, .changeApprove, .changeReject, .changeApply,

@@ -28,8 +28,11 @@ extension EventLoop where System: ~Copyable {
       }
       return .frame(header, payload: payload, size: size)
     case .refused(let error, let header, let size):
-      note(error == .badMagic ? .downgradeRefused : .sealBroken, index)
-      if case .header(let error) = error { return .refused(error, header, size: size) }
+      if case .header(let error) = error {
+        noteBroken(index, .sealBroken, ends: error.endsConnection)
+        return .refused(error, header, size: size)
+      }
+      noteBroken(index, error == .badMagic ? .downgradeRefused : .sealBroken)
       sealRefusal = error.status
       return .refused(.seal, nil, size: size)
     }
@@ -86,7 +89,7 @@ extension EventLoop where System: ~Copyable {
       throw .authentication
     }
     let size = try welcome(index, client, named: hello, &responder, into: room)
-    sessions.setSealed(index)
+    sessions.setSealed(index, now: now)
     counters[.requestsSucceeded] &+= 1
     return header.reply().seal(room, payloadSize: size)
   }
@@ -98,33 +101,31 @@ extension EventLoop where System: ~Copyable {
     into room: UnsafeMutableRawBufferPointer
   ) throws(Status) -> Int {
     var welcome = Welcome()
+    defer { withUnsafeMutableBytes(of: &welcome.secret) { Wiping.wipe($0) } }
     if let handle = access.keys.find(client, now: now) {
-      guard access.keys.enter(handle) else {
-        note(.slotsRefused, index, key: access.keys.name(of: handle))
-        throw .busy
-      }
       welcome.role = Code(access.keys.role(of: handle) ?? .anybody)
-      sealed[index].client = .key(handle, isProven: false)
       let written = withUnsafeTemporaryAllocation(byteCount: 32, alignment: 8) { psk in
         defer { Wiping.wipe(psk) }
         access.keys.withSecret(of: handle) { psk.copyMemory(from: $0) }
-        return write(welcome, psk: UnsafeRawBufferPointer(psk), &responder, index, into: room)
+        return write(&welcome, psk: UnsafeRawBufferPointer(psk), &responder, index, into: room)
       }
-      if let written { return written }
-      forgetClient(index)
-      throw .authentication
+      guard let written else { throw .authentication }
+      // It takes no slot of the key yet: what has come may be a copy.
+      sealed[index].client = .key(handle, isProven: false)
+      return written
     }
     switch access.pairing.begin(now: now) {
     case .closed:
       note(.keyUnknown, index)
       throw .authentication
-    case .wait:
+    case .wait(let ms):
       note(.pairingRefused, index)
+      refusalRetryMs = UInt32(clamping: ms)
       throw .rateLimited
     case .go(let ticket):
       guard name.isName else {
         note(.pairingRefused, index)
-        settlePairing(access.pairing.failed(ticket))
+        settlePairing(access.pairing.failed(ticket), by: index)
         throw .invalidArgument
       }
       welcome.role = Code(access.pairing.role(for: ticket, now: now) ?? .anybody)
@@ -132,7 +133,7 @@ extension EventLoop where System: ~Copyable {
       drawSecret(&welcome.secret)
       sealed[index].client = .newcomer(ticket)
       sealed[index].newKey = client
-      sealed[index].newName = name
+      sealed[index].name = name
       sealed[index].newSecret = welcome.secret
       var psk = PairingSecret()
       if let code = access.pairing.code {
@@ -140,7 +141,7 @@ extension EventLoop where System: ~Copyable {
       } else {
         psk.deriveForButton()
       }
-      let written = psk.lend { write(welcome, psk: $0, &responder, index, into: room) }
+      let written = psk.lend { write(&welcome, psk: $0, &responder, index, into: room) }
       if let written { return written }
       forgetClient(index)
       throw .authentication
@@ -149,8 +150,8 @@ extension EventLoop where System: ~Copyable {
 
   /// Message 2, nil where the client's keys are of no use.
   private mutating func write(
-    _ welcome: Welcome, psk: UnsafeRawBufferPointer, _ responder: inout Responder, _ index: Int,
-    into room: UnsafeMutableRawBufferPointer
+    _ welcome: inout Welcome, psk: UnsafeRawBufferPointer, _ responder: inout Responder,
+    _ index: Int, into room: UnsafeMutableRawBufferPointer
   ) -> Int? {
     var form = ByteWriter(UnsafeMutableRawBufferPointer(rebasing: room[Limits.headerSize...]))
     HandshakeForm.encode(into: &form)
@@ -188,13 +189,19 @@ extension EventLoop where System: ~Copyable {
   private mutating func prove(_ index: Int) -> Status? {
     switch sealed[index].client {
     case .nobody, .key(_, isProven: true): return nil
-    case .key(let handle, isProven: false): return begin(index, handle)
+    case .key(let handle, isProven: false):
+      guard access.keys.isCurrent(handle) else {
+        sealed[index].client = .nobody
+        note(.keyUnknown, index)
+        return .authentication
+      }
+      return begin(index, handle)
     case .newcomer(let ticket):
       do throws(Status) {
         return begin(index, try pair(index, ticket))
       } catch {
         note(.pairingRefused, index)
-        settlePairing(access.pairing.failed(ticket))
+        settlePairing(access.pairing.failed(ticket), by: index)
         // Its keys stay until the connection ends: it is told why.
         sealed[index].client = .nobody
         return error
@@ -202,11 +209,18 @@ extension EventLoop where System: ~Copyable {
     }
   }
 
+  /// Only now a connection counts as one of its key.
   private mutating func begin(_ index: Int, _ handle: KeyHandle) -> Status? {
-    guard access.keys.isCurrent(handle) else { return .authentication }
-    sealed[index].client = .key(handle, isProven: true)
-    sealed[index].begunAt = now
     let name = access.keys.name(of: handle)
+    guard access.keys.enter(handle) else {
+      sealed[index].client = .nobody
+      note(.slotsRefused, index, key: name)
+      return .busy
+    }
+    sealed[index].client = .key(handle, isProven: true)
+    sealed[index].name = name
+    sealed[index].role = access.keys.role(of: handle) ?? .anybody
+    sessions.belongs(index)
     if access.keys.used(handle, now: now) { record(AuditNote(.keyRetired, subject: name)) }
     access.admission.opened(from: sessions.address(index), now: now)
     note(.sessionOpened, index, key: name)
@@ -215,25 +229,27 @@ extension EventLoop where System: ~Copyable {
 
   private mutating func pair(_ index: Int, _ ticket: Pairing.Ticket) throws(Status) -> KeyHandle {
     guard let role = access.pairing.role(for: ticket, now: now) else { throw .authentication }
-    let name = sealed[index].newName
+    let name = sealed[index].name
+    let opener = access.pairing.opener
     let handle: KeyHandle
     do throws(KeyError) {
       let key = sealed[index].newKey
-      let secret = sealed[index].newSecret
+      var secret = sealed[index].newSecret
+      defer {
+        withUnsafeMutableBytes(of: &secret) { Wiping.wipe($0) }
+        withUnsafeMutableBytes(of: &sealed[index].newSecret) { Wiping.wipe($0) }
+      }
       let unixMs = appliance.clock.unixMs(at: now)
       handle = try secret.span.withUnsafeBytes { (secret) throws(KeyError) in
         try access.keys.add(
-          name, key, secret: secret, role: role, addedBy: Name(), unixMs: unixMs)
+          name, key, secret: secret, role: role, addedBy: opener, unixMs: unixMs)
       }
     } catch {
       throw error.status
     }
-    // It was counted nowhere before.
-    guard access.keys.enter(handle) else { throw .busy }
-    settlePairing(access.pairing.paired(ticket, now: now))
+    settlePairing(access.pairing.paired(ticket, now: now), by: index)
     accessWake = now
     note(.keyPaired, index, subject: name)
-    sealed[index].newSecret = InlineArray(repeating: 0)
     return handle
   }
 
@@ -257,8 +273,13 @@ extension EventLoop where System: ~Copyable {
     guard index < sealed.count else { return }
     switch sealed[index].client {
     case .nobody: break
-    case .key(let handle, _): access.keys.leave(handle)
-    case .newcomer(let ticket): settlePairing(access.pairing.failed(ticket))
+    case .key(let handle, isProven: true): access.keys.leave(handle)
+    // A copy of an older handshake, or a client that has not even said a word.
+    case .key(_, isProven: false): note(.handshakeRefused, index)
+    case .newcomer(let ticket):
+      // A wrong code is found out by the one who has it, and it goes.
+      note(.pairingRefused, index)
+      settlePairing(access.pairing.failed(ticket), by: index)
     }
     sealed.clear(index)
   }
@@ -266,43 +287,12 @@ extension EventLoop where System: ~Copyable {
   /// Ends the connections whose key was removed or given up. To be called after each such change.
   public mutating func endRevoked() {
     for index in 0..<sealed.count where sessions.slots[index].isSealed {
-      guard case .key(let handle, _) = sealed[index].client, !access.keys.isCurrent(handle),
-        sessions.slots[index].phase != .free
+      guard case .key(let handle, let isProven) = sealed[index].client,
+        !access.keys.isCurrent(handle), sessions.slots[index].phase != .free
       else { continue }
-      note(.sessionRevoked, index)
+      if isProven { note(.sessionRevoked, index) }
       close(index)
     }
-  }
-
-  // MARK: Audit
-
-  mutating func note(
-    _ code: AuditCode, _ index: Int, key: Name = Name(), subject: Name = Name(),
-    detail: UInt64 = 0
-  ) {
-    var name = key
-    var role = Role.anybody
-    if sessions.slots[index].isSealed, case .key(let handle, _) = sealed[index].client {
-      if name.isEmpty { name = access.keys.name(of: handle) }
-      role = access.keys.role(of: handle) ?? .anybody
-    }
-    record(
-      AuditNote(
-        code, role: role, key: name, address: sessions.address(index), subject: subject,
-        detail: detail))
-  }
-
-  mutating func record(_ note: AuditNote) {
-    // It is to be kept.
-    if accessWake > access.audit.deadline { accessWake = now }
-    access.audit.record(note, now: now, unixMs: appliance.clock.unixMs(at: now))
-  }
-
-  /// What a change of pairing means for the audit and for where its code is shown.
-  mutating func settlePairing(_ effects: PairingEffects) {
-    guard !effects.isEmpty else { return }
-    pairingEffects.insert(effects)
-    accessWake = now
   }
 }
 
@@ -314,6 +304,7 @@ extension KeyError {
     case .nameTaken, .keyKnown: .alreadyExists
     case .nameUnknown: .notFound
     case .noAdmin: .state
+    case .tooSoon: .rateLimited
     case .badName, .badRole, .badFlags, .badKey: .invalidArgument
     }
   }

@@ -9,11 +9,12 @@ struct SealedSlots: ~Copyable {
   struct Entry: ~Copyable {
     var transport = Transport()
     var client = SealedClient.nobody
-    /// When it has shown that it has its key.
-    var begunAt = Instant(ms: 0)
+    /// Whose it is, also when its key is gone; of a newcomer: what it wants to be called.
+    var name = Name()
+    /// What its key allowed when it was last looked at.
+    var role = Role.anybody
     /// Of a newcomer: what becomes its client key once it has shown that it knew the code.
     var newKey = PublicKey()
-    var newName = Name()
     var newSecret = InlineArray<32, UInt8>(repeating: 0)
   }
 

@@ -16,12 +16,34 @@ extension LinuxSystem {
         tell(.ledFailed(led, errno: ledErrors[index]))
       }
     }
+    openButton()
     leftoverEnded = Leftover.end(notedIn: mediaNote)
     mailbox = runPath("/agent.sock").withCString { lx_mailbox_open($0) }
     watch(mailbox, .mailbox)
     openStorage()
     openNetwork()
     if lx_clock_synchronised() { tell(.clockTrusted(unixMs: lx_wall_time_ms())) }
+  }
+
+  private mutating func openButton() {
+    let mapping = configuration.access.button
+    guard mapping.place != .none else { return }
+    var isDown: Int32 = 0
+    button = mapping.target.withCString {
+      mapping.place == .gpioName
+        ? lx_button_open(nil, 0, $0, mapping.activeLow ? 1 : 0, &isDown)
+        : lx_button_open($0, mapping.offset, nil, mapping.activeLow ? 1 : 0, &isDown)
+    }
+    guard button >= 0 else {
+      var line = Text<160>("the button's line cannot be opened (errno ")
+      line.append(decimal: UInt64(-button))
+      line.append("); see access.button")
+      note(LogLine(.warning, line))
+      return
+    }
+    watch(button, .button)
+    // One that is down at the start is stuck, or held by somebody who wants something else.
+    boot.buttonIsDown = isDown != 0
   }
 
   /// Begins to look for cameras. Last, so that nothing is told of them before the start.

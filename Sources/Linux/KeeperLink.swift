@@ -83,7 +83,7 @@ struct KeeperLink: ~Copyable {
       return paired
     }
     let pid = children.spawnKeeper(
-      folder: configuration.accessDirectory, dataDirectory: configuration.dataDirectory,
+      folder: configuration.access.directory, dataDirectory: configuration.dataDirectory,
       channel: theirs)
     lx_close(theirs)
     guard pid > 0 else {
@@ -205,7 +205,7 @@ extension LinuxSystem {
   mutating func openKeeper() {
     _ = configuration.runDirectory.withCString { lx_make_folders($0) }
     // A board has a folder for its card, with or without one in it. Elsewhere it is ours to make.
-    let root = AccessFolder(configuration.accessDirectory).root
+    let root = AccessFolder(configuration.access.directory).root
     if !(root == "/boot") { _ = root.withCString { lx_make_folders($0) } }
     startKeeper()
   }

@@ -50,7 +50,7 @@ extension LinuxSystem {
       let originMs = appliance.clock.originMs
       storage.tell(.clock) { $0.write(originMs) }
     case .breadcrumb(let breadcrumb): storage.mark(breadcrumb)
-    case .publish, .log, .stop:
+    case .publish, .log, .stop, .press:
       preconditionFailure("the loop executes these itself")
     }
   }

@@ -27,6 +27,9 @@ extension LinuxSystem {
     case .pictures: return nil
     // So is the keeper: `nextKept`.
     case .keeper: return nil
+    case .button:
+      let edge = lx_button_next(button)
+      return edge < 0 ? nil : .button(isDown: edge == 1)
     }
   }
 

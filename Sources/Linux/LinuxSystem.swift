@@ -49,6 +49,7 @@ public struct LinuxSystem: ~Copyable {
   var mailbox: Int32 = -1
   var network: RouteMonitor?
   var watchdog: Int32 = -1
+  var button: Int32 = -1
   /// An earlier life of the agent had left a MediaMTX over.
   var leftoverEnded = false
   var now: Instant { Instant(ms: lx_boot_time_ms()) }

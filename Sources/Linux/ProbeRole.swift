@@ -36,7 +36,7 @@ public enum ProbeRole {
 }
 
 extension ProbeReport {
-  fileprivate mutating func describe(_ video: lx_video, result: Int32) {
+  mutating func describe(_ video: lx_video, result: Int32) {
     withUnsafeBytes(of: video.card) { card = Text($0) }
     withUnsafeBytes(of: video.driver) { driver = Text($0) }
     truncated = video.truncated != 0

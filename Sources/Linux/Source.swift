@@ -19,6 +19,7 @@ enum Source: Int {
   case job = 10
   /// What the keeper tells.
   case keeper = 11
+  case button = 12
 }
 
 /// The poller's token: 2 bits kind, 30 bits generation, 32 bits slot or source.

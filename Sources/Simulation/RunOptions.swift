@@ -69,6 +69,7 @@ public struct RunOptions: Sendable {
   var configuration: Configuration {
     var configuration = Configuration()
     configuration.control.slots = slots
+    configuration.control.plain = true
     // Whoever has a key comes from an address that nobody trusts.
     configuration.control.publicSlots = keys ? 24 : slots / 2
     configuration.watchdog.timeoutS = watchdogS

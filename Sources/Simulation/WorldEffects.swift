@@ -34,7 +34,7 @@ extension SimulatedWorld {
     case .breadcrumb(let breadcrumb): mark(breadcrumb)
     case .remountData: remount()
     case .tagRecording, .setRetention, .tellClock: return
-    case .publish, .log, .stop: preconditionFailure("the loop executes these itself")
+    case .publish, .log, .stop, .press: preconditionFailure("the loop executes these itself")
     }
     if canary == .extraPet, us > 60_000_000, case .light = effect, sings(.extraPet) { pet() }
     if canary == .strayWrite, us > 60_000_000, sings(.strayWrite), let beyond { beyond[17] = 1 }
@@ -76,7 +76,7 @@ extension SimulatedWorld {
     case .remountData: (word, number) = ("remountData", 0)
     case .tellClock: (word, number) = ("tellClock", 0)
     case .breadcrumb(let crumb): (word, number) = ("breadcrumb \(crumb)", 0)
-    case .publish, .log, .stop: return
+    case .publish, .log, .stop, .press: return
     }
     for byte in word.utf8 { fold(UInt64(byte)) }
     fold(number)

@@ -12,6 +12,14 @@ public struct KeyFlags: Flags {
   public static let all: KeyFlags = .loadTest
 }
 
+/// What holds for a key without limits of its own, unless it is one for load tests.
+public enum KeyDefaults {
+  /// Requests a second.
+  public static let rate: UInt32 = 200
+  /// Connections at once.
+  public static let slots: UInt16 = 16
+}
+
 /// Whether a client without a key may become one that has one.
 public enum PairingState: UInt8, Sendable {
   /// It may not.
@@ -40,7 +48,7 @@ public enum AuditCode: UInt16, Sendable {
   case sessionOpened = 0x0000
   /// A session ended because its key was removed or given up.
   case sessionRevoked = 0x0001
-  /// A handshake that cannot be read, or whose keys do not fit.
+  /// A handshake that cannot be read, whose keys do not fit, or that no sealed frame has followed.
   case handshakeRefused = 0x0002
   /// A handshake beyond the rate of its address or of the device; nothing was computed for it.
   case handshakeLimited = 0x0003
@@ -56,10 +64,14 @@ public enum AuditCode: UInt16, Sendable {
   case roleRefused = 0x0008
   /// A key has as many connections as it gets.
   case slotsRefused = 0x0009
-  /// A key makes more requests than it may.
+  /// More requests than a key, or an address without one, may make.
   case rateRefused = 0x000A
   /// An attempt to pair that failed, or that came while pairing was closed or paused.
   case pairingRefused = 0x000B
+  /// A plain frame that is damaged, too large or none at all; `detail` is its Status.
+  case frameRefused = 0x000C
+  /// A client was refused a new key of its own; `detail` is the Status.
+  case keyRefused = 0x000D
 
   /// Pairing was opened; `detail` is a PairingState.
   case pairingOpened = 0x0100
@@ -88,7 +100,7 @@ public enum AuditCode: UInt16, Sendable {
 
   /// A change was handed in; `detail` is its number, here and below, `subject` its ring.
   case changeStaged = 0x0200
-  /// A second key agreed.
+  /// An admin agreed, not who staged it where the configuration asks for a second key.
   case changeApproved = 0x0201
   /// A change was turned down.
   case changeRejected = 0x0202
@@ -101,14 +113,23 @@ public enum AuditCode: UInt16, Sendable {
   /// A change gave way to others before it was decided upon.
   case changeDropped = 0x0206
 
-  /// An operation that needs an admin was done; `detail` is its kind.
+  /// An operation that needs an admin was asked for by one; `detail` is its kind.
   case adminOperation = 0x0300
   /// The agent has started; `detail` is the number of its start in this boot.
   case deviceStarted = 0x0301
+  /// An admin was refused an operation; `detail` is its kind + 65,536 × Status.
+  case adminRefused = 0x0302
 
   /// No code is given outside the lanes; a test sees to it.
   public var lane: AuditLane { AuditLane(rawValue: UInt8(rawValue >> 8)) ?? .admin }
 
-  /// Whether several of one minute, address and key become one entry that counts them.
-  public var isCounted: Bool { lane == .access }
+  /// Milliseconds within which what is the same becomes one entry that counts; 0: it never does.
+  public var countedForMs: UInt64 {
+    switch self {
+    // Whoever has a key can have new ones all the time: that shall push nothing out.
+    case .keyRotated, .keyRetired: 86_400_000
+    case .adminRefused: 60_000
+    default: lane == .access ? 60_000 : 0
+    }
+  }
 }

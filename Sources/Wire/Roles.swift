@@ -13,6 +13,17 @@ public enum Role: UInt8, Comparable, Sendable {
 }
 
 extension Kind {
+  /// It changes what an admin answers for, or shows what only admins may know, and has no entries
+  /// of its own in the audit.
+  public var isAudited: Bool {
+    switch self {
+    case .identify, .reboot, .shutdown, .fileRemove, .retentionSet, .retentionRun,
+      .configurationText:
+      true
+    default: false
+    }
+  }
+
   /// The least role that a request of this kind needs: the one table of the agent and of the
   /// specification (Operations).
   public var leastRole: Role {

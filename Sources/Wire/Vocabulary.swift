@@ -50,9 +50,9 @@ public enum Status: UInt16, Error, Sendable {
   case internalError = 22
   /// No picture comes from the camera now.
   case cameraNotStreaming = 23
-  /// A camera or a source has this name already.
+  /// A camera, a source, a key or a change has this name already.
   case alreadyExists = 24
-  /// The data partition is missing, read-only, failing or hanging.
+  /// The partition that it is kept on is missing, read-only, failing or hanging.
   case storageUnavailable = 25
 }
 

@@ -32,8 +32,11 @@ func run() -> Int32 {
     return StorageRole.run(dataDirectory: argument(2))
   }
   if role == "keeper" {
+    // A confined one cannot ask any more.
+    let hasConsole = lx_is_terminal(2) != 0
     _ = lx_confine(LX_ROLE_KEEPER, nil)
-    return KeeperRole.run(folder: argument(2), dataDirectory: argument(3))
+    return KeeperRole.run(
+      folder: argument(2), dataDirectory: argument(3), hasConsole: hasConsole)
   }
   if role == "job" {
     _ = lx_confine(LX_ROLE_JOB, nil)

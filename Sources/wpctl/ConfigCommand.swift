@@ -137,17 +137,33 @@ struct ConfigCommand: AsyncParsableCommand {
     @Argument(help: "The change, as `wpctl config pending` lists it.") var id: UInt32
 
     func run() async throws {
-      try await decide(options, .changeApply, id)
+      let connection = try await options.connect()
+      let change = ChangeDocument(try await connection.apply(id))
+      await connection.close()
+      try change.show(options)
       Console.complain(
         "the device begins anew with it; `wpctl config confirm \(id)` keeps it for good")
     }
   }
 
   struct Confirm: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Keeps a change in force for good.")
+    static let configuration = CommandConfiguration(
+      abstract: "Keeps a change in force for good.",
+      discussion: """
+        Over a new connection. A device that has just begun to apply the change is asked again for \
+        20 seconds, until it is back.
+        """)
     @OptionGroup var options: GlobalOptions
     @Argument(help: "The change, as `wpctl config pending` lists it.") var id: UInt32
-    func run() async throws { try await decide(options, .changeConfirm, id) }
+
+    func run() async throws {
+      let confirmation = ChangeConfirmation(
+        at: try options.address(), as: options.credentials, timeout: options.duration)
+      let change = try await confirmation.confirm(id) { _ in
+        Console.complain("the device is not ready for it yet; it is asked again for up to 20 s")
+      }
+      try ChangeDocument(change).show(options)
+    }
   }
 
   private static func list(_ options: GlobalOptions, ended: Bool) async throws {

@@ -82,8 +82,8 @@ enum Outcome: Int32 {
       case .busy, .overloaded, .handshakeRefused(_, .rateLimited),
         .handshakeRefused(_, .tooManyConnections):
         self = .busy
-      case .refused, .protocolViolation, .malformedAnswer, .forbidden, .deviceKeyChanged,
-        .handshakeRefused, .keys:
+      case .refused, .protocolViolation, .malformedAnswer, .forbidden, .keyNeeded,
+        .deviceKeyChanged, .handshakeRefused, .keys:
         self = .refused
       }
     case PairingError.paused: self = .busy

@@ -38,6 +38,7 @@ final class AgentProcess {
     let text = """
       [control]
       listen = 127.0.0.1:\(port)
+      plain = on
       \(settings)
       [network]
       mode = off

@@ -5,11 +5,22 @@ import Wire
 final class Connection {
   private let descriptor: Int32
 
-  init(_ agent: AgentProcess) throws {
+  /// `source`: the address that it comes from, one of loopback; 0: the usual one.
+  init(_ agent: AgentProcess, from source: UInt32 = 0) throws {
     descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     var limit = timeval(tv_sec: 10, tv_usec: 0)
     setsockopt(
       descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+    if source != 0 {
+      var own = loopback(0)
+      own.sin_addr.s_addr = source.bigEndian
+      let bound = withUnsafePointer(to: &own) {
+        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+          bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+        }
+      }
+      guard bound == 0 else { throw TestError("bind: errno \(errno)") }
+    }
     var address = loopback(agent.port)
     let result = withUnsafePointer(to: &address) {
       $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {

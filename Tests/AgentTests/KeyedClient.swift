@@ -70,8 +70,8 @@ final class KeyedClient {
   private(set) var welcome = Welcome()
 
   /// Shakes hands; the first request proves that it has the key.
-  init(_ agent: AgentProcess, _ pass: ClientPass) throws {
-    connection = try Connection(agent)
+  init(_ agent: AgentProcess, _ pass: ClientPass, from source: UInt32 = 0) throws {
+    connection = try Connection(agent, from: source)
     self.pass = pass
     let prologue = UnsafeMutableRawBufferPointer.allocate(
       byteCount: Self.prologue.count, alignment: 8)
@@ -83,9 +83,11 @@ final class KeyedClient {
   }
 
   /// Connects, later where too many handshakes have come from this address.
-  static func arrive(_ agent: AgentProcess, _ pass: ClientPass) throws -> KeyedClient {
+  static func arrive(
+    _ agent: AgentProcess, _ pass: ClientPass, from source: UInt32 = 0
+  ) throws -> KeyedClient {
     try poll("a handshake", everyMs: 300) {
-      do throws(any Error) { return try KeyedClient(agent, pass) } catch let refusal
+      do throws(any Error) { return try KeyedClient(agent, pass, from: source) } catch let refusal
         as HandshakeRefusal where refusal.status == .rateLimited
       {
         return nil

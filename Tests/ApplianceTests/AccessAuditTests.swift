@@ -58,12 +58,38 @@ import Wire
     audit.refuse(1, key: "anna")
     audit.refuse(1, .keyUnknown)
     #expect(audit.entries().map(\.count) == [1, 1, 1, 1])
-    // They count on side by side; what else it says is the first one's.
-    audit.record(
-      AuditNote(.keyUnknown, address: IPv4(1), subject: "other", detail: 7))
+    // They count on side by side.
+    audit.refuse(1, .keyUnknown)
     audit.refuse(1, key: "anna")
     #expect(audit.entries().map(\.count) == [1, 1, 2, 2])
-    #expect(audit.entries()[3].detail == 0 && audit.entries()[3].subject.isEmpty)
+    // What was refused is another matter.
+    for detail: UInt64 in [7, 8, 1 << 32 | 7] {
+      audit.record(AuditNote(.keyUnknown, address: IPv4(1), detail: detail))
+    }
+    audit.record(AuditNote(.keyUnknown, address: IPv4(1), subject: "other", detail: 7))
+    audit.record(AuditNote(.keyUnknown, address: IPv4(1), detail: 8))
+    #expect(audit.entries().map(\.count) == [1, 1, 2, 2, 1, 2, 1, 1])
+  }
+
+  /// A client that changes its key all day pushes nothing out.
+  @Test func newKeysOfOneClientAreOneEntry() {
+    let audit = Audit()
+    audit.record(AuditNote(.keyPaired, subject: "anna"))
+    for minute in 0..<600 as Range<UInt32> {
+      audit.record(AuditNote(.keyRotated, key: "bert", address: IPv4(minute), subject: "bert"))
+      audit.record(AuditNote(.keyRetired, subject: "bert"))
+      audit.store()
+      audit.now = audit.now + 60_000
+    }
+    #expect(audit.entries().map(\.code.known) == [.keyPaired, .keyRotated, .keyRetired])
+    #expect(audit.entries().map(\.count) == [1, 600, 600])
+    audit.record(AuditNote(.keyRotated, key: "carl", subject: "carl"))
+    // The next day it is another one; and what is stored is not lost with the power.
+    audit.now = Instant(ms: 1000) + 86_400_000
+    audit.record(AuditNote(.keyRotated, key: "bert", subject: "bert"))
+    #expect(audit.entries().map(\.count) == [1, 600, 600, 1, 1])
+    audit.store()
+    #expect(audit.reboot(boot: 2).entries().map(\.count) == [1, 600, 600, 1, 1])
   }
 
   @Test func whatIsNoRefusalIsNeverCounted() {

@@ -10,6 +10,7 @@ import Wire
     var key: Int
     var former: (key: Int, until: UInt64)?
     var connections = 0
+    var rotatedAt: UInt64?
   }
 
   /// A session that somebody has opened, and which key it was opened with.
@@ -75,12 +76,15 @@ import Wire
           expected = .nameUnknown
         } else if isKnown(key) {
           expected = .keyKnown
+        } else if let at = model[name]!.rotatedAt, table.now.ms - at < 60_000 {
+          expected = .tooSoon(ms: 60_000 - (table.now.ms - at))
         }
         found = table.rotate(Name(name), to: key).error
         if expected == nil {
           let client = model[name]!
           model[name]!.former = (client.former?.key ?? client.key, table.now.ms + 600_000)
           model[name]!.key = key
+          model[name]!.rotatedAt = table.now.ms
         }
       case 8...9:
         guard let (name, client) = model.randomElement(using: &random) else { continue }

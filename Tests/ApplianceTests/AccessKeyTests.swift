@@ -133,7 +133,9 @@ import Wire
     let table = KeyTable.withAdmin()
     let first = try #require(table.add("anna", 1).value)
     let second = try #require(table.rotate("anna", to: 2).value)
-    table.now = table.now + 300_000
+    table.now = table.now + 59_999
+    #expect(table.rotate("anna", to: 3).error == .tooSoon(ms: 1))
+    table.now = table.now + 240_001
     let third = try #require(table.rotate("anna", to: 3).value)
     #expect(table.isCurrent(first) && !table.isCurrent(second))
     #expect(table.find(2) == nil && table.find(3) == third)

@@ -242,6 +242,46 @@ import Wire
     #expect(pairing.status == .closed)
   }
 
+  @Test func whoHasOpenedItAnswersForIt() {
+    var pairing = owned()
+    _ = pairing.openByCode(bits: 1, opener: "anna", now: now)
+    #expect(pairing.disown("bert") == .none && pairing.disown("") == .none)
+    #expect(pairing.opener == "anna" && pairing.disown("anna") == .closed | .withdraw)
+    #expect(pairing.status == .closed && pairing.opener.isEmpty && pairing.disown("anna") == .none)
+    // Also while a new code is on its way.
+    _ = pairing.openByCode(bits: 1, opener: "anna", now: now)
+    var at = now
+    for _ in 0..<5 {
+      guard case .go(let attempt) = pairing.begin(now: at) else { continue }
+      at = at + 20_000
+      _ = pairing.failed(attempt)
+    }
+    #expect(pairing.disown("anna") == .closed && pairing.renew(bits: 2, now: at) == .none)
+    // The button is somebody's who is there.
+    _ = pairing.openByCode(bits: 1, opener: "anna", now: at)
+    _ = pairing.openByButton(now: at)
+    #expect(pairing.disown("anna") == .none && pairing.status == .button)
+    #expect(pairing.cancel() == .closed && pairing.lastOpen == .button)
+  }
+
+  @Test func aResetVoidsEveryCode() throws {
+    for byButton in [false, true] {
+      var pairing = owned()
+      _ =
+        byButton
+        ? pairing.openByButton(now: now) : pairing.openByCode(bits: 1, role: .viewer, now: now)
+      let attempt = try ticket(pairing.begin(now: now))
+      #expect(pairing.reset().contains(.closed | .wantCode))
+      #expect(pairing.code == nil && pairing.role(for: attempt, now: now) == nil)
+      #expect(pairing.renew(bits: 2, now: now) == .show && pairing.code == PairingCode(random: 2))
+      let owner = try ticket(pairing.begin(now: now))
+      #expect(pairing.role(for: owner, now: now) == .admin)
+    }
+    // Of a new device: another code.
+    var pairing = new()
+    #expect(pairing.reset() == .withdraw | .wantCode && pairing.code == nil)
+  }
+
   @Test func aCodeThatCameTooLateIsNotShown() throws {
     var pairing = owned()
     _ = pairing.openByCode(bits: 1, now: now)

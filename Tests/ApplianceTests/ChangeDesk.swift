@@ -131,9 +131,13 @@ final class ChangeDesk {
     }
   }
 
-  func approve(_ id: UInt32, by key: String = "bernd") throws(Status) {
+  func approve(
+    _ id: UInt32, by key: String = "bernd", addedBy: String = "", sinceChange: UInt32 = 0
+  ) throws(Status) {
     try step { changes, effects throws(Status) in
-      try changes.approve(id, by: Text(key), at: time, &effects)
+      let approver = ChangeApprover(
+        Text(key), addedBy: Text(addedBy), sinceChange: sinceChange)
+      try changes.approve(id, by: approver, at: time, &effects)
     }
   }
 
@@ -149,10 +153,10 @@ final class ChangeDesk {
     }
   }
 
-  func confirm(_ id: UInt32, by key: String = "carla", acceptedAt: UInt64) throws(Status) {
+  func confirm(_ id: UInt32, by key: String = "carla", begunAt: UInt64) throws(Status) {
     try step { changes, effects throws(Status) in
       try changes.confirm(
-        id, by: Text(key), acceptedAt: Instant(ms: acceptedAt), at: time, &effects)
+        id, by: Text(key), begunAt: Instant(ms: begunAt), at: time, &effects)
     }
   }
 

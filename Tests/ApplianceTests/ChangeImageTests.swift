@@ -23,7 +23,7 @@ import Wire
         try desk.apply(id)
         desk.applied(id, number % 8 == 3)
         if number % 8 == 3 {
-          try desk.confirm(id, acceptedAt: desk.now + 1)
+          try desk.confirm(id, begunAt: desk.now + 1)
         } else {
           desk.rolledBack(id)
         }
@@ -77,7 +77,7 @@ import Wire
       try changes.stage(ChangeDesk.text(), by: "anna", at: time, &effects)
     }
     #expect(throws: Status.storageUnavailable) {
-      try changes.approve(1, by: "anna", at: time, &effects)
+      try changes.approve(1, by: ChangeApprover("anna"), at: time, &effects)
     }
     changes.tick(at: time, &effects)
     changes.checked(1, .right, at: time, &effects)
@@ -110,7 +110,7 @@ import Wire
   @Test func aRebootLeavesWhatIsConfirmed() throws {
     let desk = ChangeDesk()
     let id = try desk.unconfirmed()
-    try desk.confirm(id, acceptedAt: desk.now + 1)
+    try desk.confirm(id, begunAt: desk.now + 1)
     try desk.powerCut()
     #expect(desk.asked.isEmpty && desk.state(id) == .confirmed)
   }
@@ -119,7 +119,7 @@ import Wire
     let desk = ChangeDesk()
     let id = try desk.unconfirmed()
     desk.diskFails = true
-    try desk.confirm(id, acceptedAt: desk.now + 1)
+    try desk.confirm(id, begunAt: desk.now + 1)
     desk.diskFails = false
     try desk.powerCut()
     #expect(desk.asked == [.rollBack(id: id)])
@@ -164,8 +164,8 @@ import Wire
     desk.pass(60_000)
     try desk.restart(afterMs: 30_000)
     #expect(desk.asked.isEmpty && desk.entry(id)?.remainingS == 30)
-    // Connections of the life before are gone; the one that counts is a new one all the same.
-    #expect(throws: Status.state) { try desk.confirm(id, acceptedAt: since) }
+    // A life counts that began behind it.
+    #expect(throws: Status.state) { try desk.confirm(id, begunAt: since) }
     try desk.restart(afterMs: 30_000)
     #expect(desk.asked == [.rollBack(id: id)] && desk.reason(id) == .notConfirmed)
   }

@@ -79,9 +79,9 @@ struct ChangeModel {
     open[index].deadline = now + 60_000
   }
 
-  mutating func confirm(_ id: UInt32, acceptedAt: UInt64, now: UInt64) throws(Status) {
+  mutating func confirm(_ id: UInt32, begunAt: UInt64, now: UInt64) throws(Status) {
     let index = try index(id)
-    guard open[index].state == .unconfirmed, acceptedAt > open[index].appliedAt else {
+    guard open[index].state == .unconfirmed, begunAt > open[index].appliedAt else {
       throw .state
     }
     inForce = open[index]

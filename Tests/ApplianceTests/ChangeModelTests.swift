@@ -277,12 +277,12 @@ private final class ChangeWorld {
         real: { () throws(Status) in try desk.apply(id, by: decider) })
     case 63..<73:
       let id = world.chance(50) ? world.model.underWay?.id ?? id : id
-      let acceptedAt = desk.now - min(desk.now, UInt64(world.number(0..<3000)))
+      let begunAt = desk.now - min(desk.now, UInt64(world.number(0..<3000)))
       world.step(
-        { model throws(Status) in try model.confirm(id, acceptedAt: acceptedAt, now: desk.now) },
+        { model throws(Status) in try model.confirm(id, begunAt: begunAt, now: desk.now) },
         told: { world.confirmed.append(id) },
         real: { () throws(Status) in
-          try desk.confirm(id, by: decider, acceptedAt: acceptedAt)
+          try desk.confirm(id, by: decider, begunAt: begunAt)
         })
     case 73..<93: world.execute()
     case 93..<98: world.pass(UInt64(world.number(0..<1500)))

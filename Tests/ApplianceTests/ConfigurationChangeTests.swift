@@ -21,7 +21,7 @@ import Wire
     #expect(desk.state(id) == .unconfirmed && desk.keeps == 5)
     #expect(desk.asked == [.tell(ChangeNews(.applied, id: 1, by: "carla"))])
     desk.pass(40_000)
-    try desk.confirm(id, acceptedAt: 40_000)
+    try desk.confirm(id, begunAt: 40_000)
     #expect(desk.state(id) == .confirmed && desk.keeps == 6)
     #expect(
       desk.asked == [.tell(ChangeNews(.confirmed, id: 1, by: "carla")), .forget(id: 1)])
@@ -105,7 +105,7 @@ import Wire
     desk.applied(id)
     try again()
     // In force it is still known; elsewhere and in another version it is something else.
-    try desk.confirm(id, acceptedAt: desk.now + 1)
+    try desk.confirm(id, begunAt: desk.now + 1)
     try again()
     #expect(try desk.stage(ChangeDesk.text("1.1", digest: 8)) == id + 1)
     #expect(try desk.stage(ChangeDesk.text(ring: "cows", digest: 8)) == id + 2)
@@ -127,7 +127,7 @@ import Wire
     let desk = ChangeDesk()
     let id = try desk.unconfirmed()
     desk.found(ChangeDesk.digest(1))
-    try desk.confirm(id, acceptedAt: desk.now + 1)
+    try desk.confirm(id, begunAt: desk.now + 1)
     desk.found(ChangeDesk.digest(7))
     #expect(desk.read { $0.inForce?.id } == id)
     desk.found(ChangeDesk.digest(1))
@@ -170,7 +170,7 @@ import Wire
       #expect(throws: Status.notFound) { try desk.approve(id) }
       #expect(throws: Status.notFound) { try desk.reject(id) }
       #expect(throws: Status.notFound) { try desk.apply(id) }
-      #expect(throws: Status.notFound) { try desk.confirm(id, acceptedAt: 9000) }
+      #expect(throws: Status.notFound) { try desk.confirm(id, begunAt: 9000) }
     }
   }
 
@@ -206,7 +206,7 @@ import Wire
     try desk.approve(id)
     try desk.apply(id)
     #expect(throws: Status.state) { try desk.apply(id) }
-    #expect(throws: Status.state) { try desk.confirm(id, acceptedAt: desk.now + 1) }
+    #expect(throws: Status.state) { try desk.confirm(id, begunAt: desk.now + 1) }
   }
 
   @Test func oneAtATime() throws {
@@ -225,17 +225,17 @@ import Wire
     #expect(throws: Status.state) { try desk.apply(first) }
   }
 
-  @Test func confirmedOnlyOverALaterConnection() throws {
+  @Test func confirmedOnlyInALaterLife() throws {
     let desk = ChangeDesk()
     let id = try desk.unconfirmed()
     let appliedAt = desk.now
     desk.pass(1000)
     for earlier in [0, appliedAt - 1, appliedAt] {
-      #expect(throws: Status.state) { try desk.confirm(id, acceptedAt: earlier) }
+      #expect(throws: Status.state) { try desk.confirm(id, begunAt: earlier) }
     }
     #expect(desk.state(id) == .unconfirmed && desk.entry(id)?.remainingS == 119)
-    try desk.confirm(id, acceptedAt: appliedAt + 1)
-    #expect(throws: Status.state) { try desk.confirm(id, acceptedAt: appliedAt + 1) }
+    try desk.confirm(id, begunAt: appliedAt + 1)
+    #expect(throws: Status.state) { try desk.confirm(id, begunAt: appliedAt + 1) }
   }
 
   @Test func unconfirmedItGoesBack() throws {
@@ -246,7 +246,7 @@ import Wire
     #expect(desk.state(id) == .unconfirmed)
     desk.pass(1)
     #expect(desk.asked == [.rollBack(id: id)] && desk.reason(id) == .notConfirmed)
-    #expect(throws: Status.state) { try desk.confirm(id, acceptedAt: desk.now) }
+    #expect(throws: Status.state) { try desk.confirm(id, begunAt: desk.now) }
     desk.rolledBack(id)
     let news = ChangeNews(.rolledBack, id: id, by: "", .notConfirmed)
     #expect(desk.asked == [.tell(news), .forget(id: id)])
@@ -261,7 +261,7 @@ import Wire
     // The loop has not come to its deadlines yet.
     #expect(throws: Status.state) {
       try desk.step { changes, effects throws(Status) in
-        try changes.confirm(id, by: "carla", acceptedAt: late.now, at: late, &effects)
+        try changes.confirm(id, by: "carla", begunAt: late.now, at: late, &effects)
       }
     }
   }
@@ -321,7 +321,7 @@ import Wire
     #expect(desk.work.isEmpty)
     desk.applied(first)
     #expect(desk.news == [ChangeNews(.applied, id: first, by: "bernd")])
-    try desk.confirm(first, acceptedAt: desk.now + 1)
+    try desk.confirm(first, begunAt: desk.now + 1)
     #expect(desk.work == [.forget(id: first), .apply(id: third)] && third < second)
     desk.applied(third, false)
     desk.rolledBack(third)

@@ -84,7 +84,7 @@ import Wire
       case .signal, .cancelMedia, .checkMediaSockets, .light, .petWatchdog, .publish,
         .rememberIdentities, .rememberSources, .silenceFeed, .breadcrumb, .stop,
         .rememberRecordings, .tagRecording, .setRetention, .remountData,
-        .tellClock:
+        .tellClock, .press:
         break
       }
     }

@@ -163,6 +163,11 @@ import Wire
     #expect(code(.link) { ($0.linkUp, $0.hasAddress) = (true, true) } == .address)
     #expect(code(.link) { ($0.linkUp, $0.hasAddress, $0.clients) = (true, true, 3) } == .client)
     #expect(code(.link) { ($0.linkUp, $0.hasAddress, $0.clients) = (false, true, 3) } == .noLink)
+    #expect(
+      code(.link) {
+        ($0.linkUp, $0.hasAddress, $0.clients, $0.isPairing) = (true, true, 3, true)
+      } == .pairing)
+    #expect(code(.link) { ($0.linkUp, $0.isPairing) = (true, true) } == .noAddress)
   }
 
   @Test func identifyOverridesAllForItsTime() throws {

@@ -87,7 +87,7 @@ import Wire
       case .signal, .cancelMedia, .checkMediaSockets, .light, .petWatchdog, .publish,
         .rememberIdentities, .rememberSources, .silenceFeed, .log, .breadcrumb, .stop,
         .rememberRecordings, .tagRecording, .setRetention, .remountData,
-        .tellClock:
+        .tellClock, .press:
         break
       }
     }

@@ -264,7 +264,7 @@ final class World {
     case .signal(.feed(let slot), let life, _):
       if !feedsIgnoreKill { later(2) { $0.endFeed(slot, life, .signal(9)) } }
     case .rememberSources, .rememberRecordings, .tagRecording, .setRetention, .remountData,
-      .tellClock:
+      .tellClock, .press:
       break
     case .reauthorise(let slot, let life, let port):
       takeStep(.reauthorise, slot, life, String(port))

@@ -15,6 +15,7 @@ extension OnTheBoard {
       let card = try EditedCard(image: Bench.imageFolder)
       defer { card.remove() }
       try await Bench.withBoard(.normal.with(card: .file(card.path))) { board in
+        let began = ContinuousClock.now
         var admin = try await Reception.admin(at: board)
         let known = try #require(try KnownDevices(in: Reception.keys(for: board)).all().first)
         #expect(known.role == .admin)
@@ -22,6 +23,9 @@ extension OnTheBoard {
         try await expectNoPairing(at: board)
         let status = try await wpctl(board, "status")
         #expect(status.contains("watchpost-qemu"))
+        let took = ContinuousClock.now - began
+        print("measured | code read, paired, another client refused, `wpctl status`: \(took)")
+        #expect(took < .seconds(30))
         await admin.close()
 
         await board.powerCut()

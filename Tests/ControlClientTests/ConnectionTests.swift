@@ -132,7 +132,9 @@ import Testing
       .protocolViolation(device, .payloadChecksum), .malformedAnswer(.health),
       .protocolViolation(device, .seal),
       .forbidden(device, operation: .reboot, role: nil, message: "No."),
+      .keyNeeded(device, operation: .configurationStage),
       .forbidden(device, operation: .reboot, role: .operator, message: "No."),
+      .forbidden(device, operation: .changeApprove, role: .admin, message: "No."),
       .deviceKeyChanged(
         device, known: Fingerprint(FakeKeys(1).publicKey),
         shown: Fingerprint(FakeKeys(2).publicKey)),

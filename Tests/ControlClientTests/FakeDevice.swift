@@ -28,6 +28,8 @@ final class FakeDevice: Sendable {
     case health(HealthState)
     /// Has these files and logs; answers everything else with its vector.
     case files(FakeFiles)
+    /// Has one change of the configuration; answers everything else with its vector.
+    case changing(FakeChange)
     /// The event that confirms a recording comes after so many milliseconds; nil: never.
     case recording(beginsAfterMs: Int64?)
     /// Has a key, and behaves like this to those who have one, too.
@@ -46,7 +48,8 @@ final class FakeDevice: Sendable {
     let channels = Mutex<[any Channel]>([])
   }
 
-  init(_ behaviour: Behaviour) async throws {
+  /// At an address of this machine.
+  init(_ behaviour: Behaviour, on host: String = "127.0.0.1") async throws {
     let connections = connections
     channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -58,7 +61,7 @@ final class FakeDevice: Sendable {
           try channel.pipeline.syncOperations.addHandler(Answering(behaviour))
         }
       }
-      .bind(host: "127.0.0.1", port: 0).get()
+      .bind(host: host, port: 0).get()
   }
 
   func stop() async { try? await channel.close() }
@@ -166,6 +169,12 @@ private final class Answering: ChannelInboundHandler {
       for frame in held.reversed() { send(frame, context) }
     case .health(let state): send(reply(header, state: state), context)
     case .files(let files): answer(header, from: files, context)
+    case .changing(let change):
+      guard let answer = change.answer(header) else {
+        context.close(promise: nil)
+        return
+      }
+      send(answer ?? reply(header), context)
     case .recording(let delay):
       send(reply(header), context)
       guard header.kind == Kind.recordingStart.rawValue, let delay else { return }

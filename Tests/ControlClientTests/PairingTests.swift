@@ -12,13 +12,14 @@ import Testing
   /// A device that lets somebody in, and a client that nobody knows.
   private func with(
     _ state: PairingState, newcomer: Status? = nil, handshake: Status? = nil,
+    retryAfterMs: UInt32 = 0,
     _ body: (DeviceAddress, FakeKeys, TemporaryKeys) async throws -> Void
   ) async throws {
     let keys = FakeKeys {
       $0.pairing = state
       $0.code = Array(Self.code.utf8).withUnsafeBytes { PairingCode(typed: $0)! }
       $0.newcomer = newcomer
-      if let handshake { $0.refusals = [(handshake, 0)] }
+      if let handshake { $0.refusals = [(handshake, retryAfterMs)] }
     }
     let device = try await FakeDevice(.sealed(keys, .golden))
     try await body(
@@ -197,6 +198,21 @@ import Testing
       let run = try await run(own, "pair", "\(device)", "--code", Self.code)
       #expect(run.code == 5)
       #expect(run.complaint.contains("takes a pause after attempts to pair"))
+      #expect(keys.handshakes == 1)
+    }
+  }
+
+  /// A short one is waited for, of a long one it is told when it is over.
+  @Test func aPauseWhoseEndIsTold() async throws {
+    try await with(.code, handshake: .rateLimited, retryAfterMs: 20) { device, keys, own in
+      let run = try await run(own, "pair", "\(device)", "--code", Self.code)
+      #expect(run.code == 0)
+      #expect(keys.handshakes == 2)
+    }
+    try await with(.code, handshake: .rateLimited, retryAfterMs: 64_000) { device, keys, own in
+      let run = try await run(own, "pair", "\(device)", "--code", Self.code)
+      #expect(run.code == 5)
+      #expect(run.complaint.contains("try again in 64 s."))
       #expect(keys.handshakes == 1)
     }
   }

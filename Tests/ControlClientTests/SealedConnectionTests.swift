@@ -179,7 +179,7 @@ import Testing
     (Status.authentication, HandshakeRefusal.keyUnknown), (.notSupported, .noKeys),
     (.unknownOperation, .noKeys), (.busy, .tooManyConnections(retryAfterMs: 0)),
     (.rateLimited, .rateLimited(retryAfterMs: 0)),
-    (.state, .other(status: 12, message: "\(Status.state.sentence)")),
+    (.state, .other(status: 12, message: "\(Status.state.sentence(in: .handshake))")),
   ])
   func refusedHandshakes(status: Status, refusal: HandshakeRefusal) async throws {
     let keys = FakeKeys { $0.refusals = [(status, 0)] }

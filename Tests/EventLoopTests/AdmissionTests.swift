@@ -16,18 +16,18 @@ import Wire
 
   @Test func strangersShareTheirSlots() throws {
     var fixture = Fixture(slots: 16) {
-      $0.control.publicSlots = 5
-      $0.control.publicSlotsPerAddress = 3
+      $0.control.publicSlots = 3
+      $0.control.publicSlotsPerAddress = 2
     }
     var clients: [Int32] = []
-    // Four from one address: the fourth is one too many. Two more addresses take what is left.
-    for number in [1, 1, 1, 1, 2, 3, 4] as [UInt8] {
+    // Three from one address: the third is one too many. Another address takes what is left.
+    for number in [1, 1, 1, 2, 3] as [UInt8] {
       clients.append(fixture.loop.system.connect(from: Self.stranger(number), ping(id: 1)))
       fixture.turns(2)
     }
     let statuses = try clients.map { try lastStatus(fixture, $0) }
     let busy = Status.busy.rawValue
-    #expect(statuses == [0, 0, 0, busy, 0, 0, busy])
+    #expect(statuses == [0, 0, busy, 0, busy])
     #expect(fixture.loop.counters[.refusedAddress] == 1)
     #expect(fixture.loop.counters[.refusedPublic] == 1)
     // A place that is given up is had again.
@@ -80,6 +80,49 @@ import Wire
     let third = fixture.loop.system.connect(from: Self.stranger(100), ping(id: 1))
     fixture.turns(2)
     #expect(try lastStatus(fixture, third) == Status.busy.rawValue)
+  }
+
+  /// Strangers who ping hold all public slots: whoever has a key gets in all the same, and keeps
+  /// its place; the pinging ones lose theirs in the order in which they came.
+  @Test func whoHasAKeyGetsInAmongThoseWhoPing() throws {
+    var fixture = try Fixture.withKeys(slots: 32) { $0.control.publicSlots = 8 }
+    let guests = (1...8 as ClosedRange<UInt8>).map {
+      fixture.loop.system.connect(from: Self.stranger($0), ping(id: 1))
+    }
+    fixture.turns(2)
+    #expect(try guests.allSatisfy { try lastStatus(fixture, $0) == 0 })
+    let keyed = try fixture.client(2, from: Self.stranger(200))
+    keyed.send(&fixture, request(.cameraList))
+    fixture.turns(2)
+    expect(try keyed.answers(&fixture).map(\.status), [0])
+    #expect(
+      guests.map { fixture.loop.system.peers[$0]!.closed } == [true]
+        + [Bool](repeating: false, count: 7))
+    // It is no stranger any more: its place is another one's.
+    expect(fixture.loop.sessions.usedByPublic, 7)
+    for round in 0..<100 as Range<UInt8> {
+      _ = fixture.loop.system.connect(from: Self.stranger(20 &+ round), ping(id: 1))
+      fixture.turns(2)
+    }
+    keyed.send(&fixture, ping(id: 9))
+    fixture.turns(2)
+    expect(try keyed.answers(&fixture).map(\.status), [0])
+    expect(fixture.loop.sessions.usedByPublic, 8)
+  }
+
+  /// Whoever only connects takes no place from those who ask, but for a quarter.
+  @Test func thoseWhoAskStayAmongThoseWhoOnlyConnect() throws {
+    var fixture = Fixture(slots: 64) { $0.control.publicSlots = 16 }
+    let guests = (1...16 as ClosedRange<UInt8>).map {
+      fixture.loop.system.connect(from: Self.stranger($0), ping(id: 1))
+    }
+    fixture.turns(2)
+    for number in 20..<220 as Range<UInt8> {
+      _ = fixture.loop.system.connect(from: Self.stranger(number))
+      fixture.turns(2)
+    }
+    let gone = guests.map { fixture.loop.system.peers[$0]!.closed }
+    #expect(gone == [Bool](repeating: true, count: 4) + [Bool](repeating: false, count: 12))
   }
 
   /// One byte a second: a stranger's time runs from the start, whatever it sends.

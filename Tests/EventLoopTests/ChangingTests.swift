@@ -6,8 +6,11 @@ import Wire
 
 /// Changes of the configuration through the loop: the machine's own rules are tested with it.
 @Suite struct ChangingTests {
-  private func device(_ card: FakeCard, slots: Int = 8) throws -> Fixture {
-    var fixture = Fixture.with(card, slots: slots)
+  private func device(
+    _ card: FakeCard, slots: Int = 8, startMs: UInt64 = 5000,
+    _ settings: (inout Configuration) -> Void = { _ in }
+  ) throws -> Fixture {
+    var fixture = Fixture.with(card, slots: slots, startMs: startMs, settings)
     guard fixture.loop.access.keys.count == 0 else { return fixture }
     for number in [UInt8(3), 2, 1] {
       var name = Name("key-")
@@ -66,9 +69,7 @@ import Wire
       #expect(card.inForce == Array("name = stable\n".utf8))
       expect(fixture.loop.stopping, .reload)
     }
-    var fixture = try device(card)
-    // Only a connection that is younger than the change shows anything.
-    fixture.pass(ms: 1000)
+    var fixture = try device(card, startMs: 8000)
     let admin = try fixture.client(2)
     admin.send(&fixture, decide(.changeConfirm, id))
     fixture.settle(card)
@@ -78,6 +79,40 @@ import Wire
     #expect(card.inForce == Array("name = stable\n".utf8))
     let codes = fixture.audit().filter { $0.lane == .changes }
     #expect(codes == [.changeStaged, .changeApproved, .changeApplied, .changeConfirmed])
+  }
+
+  /// What has applied it still runs with what was there before, and shows nothing; and whoever goes
+  /// on asking does not keep the device from beginning anew.
+  @Test func nobodyConfirmsWhatIsNotInForceYet() throws {
+    let card = FakeCard()
+    var fixture = try device(card)
+    let admin = try fixture.client(3)
+    admin.send(&fixture, stage("v2", "name = stable\n"))
+    fixture.settle(card)
+    admin.send(&fixture, decide(.changeApprove, 1), decide(.changeApply, 1, id: 3))
+    // The card has the change, and takes a text for the longest time.
+    for _ in 0..<20 where card.inForce != Array("name = stable\n".utf8) {
+      fixture.turns(2)
+      card.serve(&fixture)
+      if card.log.last == .apply { admin.send(&fixture, decide(.configurationText, 0, id: 4)) }
+    }
+    fixture.turns(2)
+    for _ in 0..<8 {
+      card.serveAllBut(.text, &fixture)
+      fixture.turns(2)
+    }
+    fixture.pass(ms: 5)
+    let young = try fixture.client(2)
+    _ = try admin.answers(&fixture)
+    young.send(&fixture, decide(.changeConfirm, 1))
+    fixture.turns(4)
+    #expect(try young.answers(&fixture).map(\.status) != [0])
+    let state = fixture.loop.access.changes.entry(of: 1, now: fixture.loop.now)?.state
+    let isWaiting = fixture.loop.decisions.used > 0
+    #expect(state == Code(.unconfirmed) && isWaiting)
+    expect(fixture.loop.stopping, nil)
+    fixture.pass(ms: Decisions.reloadMs)
+    expect(fixture.loop.stopping, .reload)
   }
 
   @Test func unconfirmedItGoesBackByItself() throws {
@@ -91,7 +126,7 @@ import Wire
       fixture.settle(card)
       expect(fixture.loop.stopping, .reload)
     }
-    var fixture = try device(card)
+    var fixture = try device(card, startMs: 8000)
     #expect(card.inForce.starts(with: Array("network".utf8)))
     fixture.pass(ms: ChangeTiming.confirmMs + 1000)
     fixture.settle(card)
@@ -99,6 +134,155 @@ import Wire
     let last = fixture.audit().last
     expect(fixture.loop.stopping, .reload)
     expect(last, .changeRolledBack)
+  }
+
+  /// Who gets the device next is not surprised by what the former owner has not confirmed.
+  @Test func aFactoryResetTakesBackWhatIsUnconfirmed() throws {
+    let card = FakeCard()
+    do {
+      var fixture = try device(card)
+      let admin = try fixture.client(3)
+      admin.send(&fixture, stage("v2", "name = theirs\n"), stage("v3", "name = next\n", id: 2))
+      fixture.settle(card)
+      admin.send(&fixture, decide(.changeApprove, 1), decide(.changeApply, 1, id: 3))
+      fixture.settle(card)
+      expect(fixture.loop.stopping, .reload)
+    }
+    var fixture = try device(card, startMs: 8000)
+    #expect(card.inForce == Array("name = theirs\n".utf8))
+    let (before, open) = (fixture.loop.stopping, fixture.loop.access.changes.openCount)
+    #expect(before == nil && open == 2)
+    fixture.loop.pressed(.long)
+    fixture.settle(card)
+    #expect(card.inForce == Array("name = barn\n".utf8))
+    expect(fixture.loop.stopping, .reload)
+    expect(fixture.loop.access.changes.openCount, 0)
+    // In the next life nothing is left to be rolled back, or to be read by the new owner.
+    var later = Fixture.with(card, startMs: 12_000)
+    later.pass(ms: 2 * ChangeTiming.confirmMs)
+    later.settle(card)
+    let (stopping, entries) = (later.loop.stopping, later.loop.access.changes.openCount)
+    #expect(stopping == nil && entries == 0 && card.inForce == Array("name = barn\n".utf8))
+    let hasEnded = later.loop.access.changes.entry(of: 1, now: later.loop.now) != nil
+    #expect(!hasEnded)
+  }
+
+  /// Where a second key must agree, nobody changes anything alone.
+  @Test func anotherKeyMustAgree() throws {
+    let card = FakeCard()
+    var fixture = try device(card) { $0.access.approvals = 1 }
+    let (stager, other) = (try fixture.client(3), try fixture.client(2))
+    stager.send(&fixture, stage("v2", "name = stable\n"))
+    fixture.settle(card)
+    let id = try change(stager.answers(&fixture).first).id
+    stager.send(&fixture, decide(.changeApprove, id), decide(.changeApply, id, id: 3))
+    fixture.settle(card)
+    let refused = try stager.answers(&fixture).map(\.status)
+    #expect(refused == [Status.permission.rawValue, Status.state.rawValue])
+    #expect(card.inForce == Array("name = barn\n".utf8))
+    other.send(&fixture, decide(.changeApprove, id))
+    fixture.settle(card)
+    #expect(try change(other.answers(&fixture).first).state == .approved)
+    stager.send(&fixture, decide(.changeApply, id))
+    fixture.settle(card)
+    #expect(try change(stager.answers(&fixture).first).state == .applying)
+    #expect(card.inForce == Array("name = stable\n".utf8))
+  }
+
+  /// One person does not agree with herself under another name: neither with a key that she has
+  /// given herself after staging or before, nor with one that she has only now made an admin's.
+  @Test(arguments: [false, true]) func nobodyAgreesWithHerself(isRestarted: Bool) throws {
+    let card = FakeCard()
+    var fixture = try device(card, slots: 32) { $0.access.approvals = 1 }
+    func give(_ number: UInt8, _ name: StaticString, _ role: Role, by: StaticString) throws {
+      try SealedClient.bytes(number + 50).withUnsafeBytes { secret in
+        _ = try fixture.loop.access.keys.add(
+          Name(name), SealedClient.publicKey(number), secret: secret, role: role,
+          addedBy: Name(by), unixMs: 0)
+      }
+    }
+    // Before: one of her own, one of somebody else's, one that is no admin's yet.
+    try give(11, "before", .admin, by: "key-3")
+    try give(12, "other", .admin, by: "key-2")
+    try give(13, "late", .operator, by: "key-2")
+    let stager = try fixture.client(3)
+    stager.send(&fixture, stage("v2", "name = stable\n"))
+    fixture.settle(card)
+    let id = try change(stager.answers(&fixture).first).id
+    try give(14, "after", .admin, by: "key-2")
+    try fixture.loop.access.keys.change(Name("late"), role: .admin, limits: KeyLimits())
+    fixture.loop.accessWake = fixture.loop.now
+    fixture.settle(card)
+    if isRestarted { fixture = try device(card, startMs: 8000) { $0.access.approvals = 1 } }
+    for number in [11, 13, 14] as [UInt8] {
+      fixture.pass(ms: 500)
+      let client = try fixture.client(number, from: IPv4(10, 0, 0, number))
+      client.send(&fixture, decide(.changeApprove, id))
+      fixture.settle(card)
+      #expect(try client.answers(&fixture).map(\.status) == [Status.permission.rawValue])
+    }
+    fixture.pass(ms: 500)
+    let client = try fixture.client(12, from: IPv4(10, 0, 0, 12))
+    client.send(&fixture, decide(.changeApprove, id))
+    fixture.settle(card)
+    #expect(try change(client.answers(&fixture).first).state == .approved)
+  }
+
+  /// The audit knows whose doing it was also when that client is gone before the card has it.
+  @Test func theAuditTellsWhoAndFromWhere() throws {
+    let card = FakeCard()
+    var fixture = try device(card)
+    let stager = try fixture.client(3, from: IPv4(10, 0, 0, 3))
+    let decider = try fixture.client(2, from: IPv4(10, 0, 0, 2))
+    stager.send(&fixture, stage("v2", "name = stable\n"))
+    fixture.settle(card)
+    card.hangs = true
+    decider.send(&fixture, decide(.changeApprove, 1))
+    fixture.settle(card)
+    fixture.loop.system.peers[decider.peer]!.ended = true
+    fixture.turns(3)
+    card.hangs = false
+    fixture.settle(card)
+    stager.send(&fixture, decide(.changeApply, 1))
+    fixture.settle(card)
+    let entries = fixture.auditEntries(.changes)
+    #expect(entries.map(\.role) == Array(repeating: Code(Role.admin), count: 3))
+    #expect(entries.map(\.key) == [Name("key-3"), Name("key-2"), Name("key-3")])
+    let (three, two) = (IPv4(10, 0, 0, 3), IPv4(10, 0, 0, 2))
+    #expect(entries.map(\.address) == [three, two, three].map(\.value))
+  }
+
+  /// The message with the text is lost, and the card holds one of an earlier change of this id.
+  @Test func anotherTextThanTheOneThatWasStagedIsRefused() throws {
+    let card = FakeCard()
+    var fixture = try device(card)
+    let admin = try fixture.client(3)
+    admin.send(&fixture, stage("v2", "name = stable\n"))
+    card.losesTexts = true
+    card.texts[1] = Array("name = older\n".utf8)
+    fixture.settle(card)
+    let entry = fixture.loop.access.changes.entry(of: 1, now: fixture.loop.now)
+    #expect(entry?.state == Code(.refused) && entry?.reason == Code(.textLost))
+  }
+
+  /// Whoever finds all places taken is told when to ask again.
+  @Test func busyTellsUntilWhen() throws {
+    let card = FakeCard()
+    var fixture = try device(card)
+    let admin = try fixture.client(3)
+    for number in 0...UInt32(Limits.openChanges) {
+      admin.send(&fixture, stage("v\(number)", "name = n\(number)\n", id: number))
+    }
+    fixture.settle(card)
+    let refused = try admin.answers(&fixture).filter { $0.status != 0 }
+    #expect(refused.map(\.status) == [Status.busy.rawValue])
+    let waits = refused.map { reply in
+      reply.payload.withUnsafeBytes { bytes in
+        var reader = ByteReader(bytes)
+        return Refusal(from: &reader).retryAfterMs
+      }
+    }
+    #expect(waits == [Decisions.busyMs])
   }
 
   @Test func aWrongTextSaysWhere() throws {
@@ -149,8 +333,13 @@ import Wire
     for number in UInt8(0)..<75 {
       // No faster than handshakes are taken.
       fixture.pass(ms: 50)
-      clients.append(try fixture.client(3, from: IPv4(10, 0, 1, number)))
-      clients.append(try fixture.client(2, from: IPv4(10, 0, 1, number)))
+      for key in [3, 2] as [UInt8] {
+        let client = try fixture.client(key, from: IPv4(10, 0, 1, number))
+        client.send(&fixture, ping(id: 0))
+        fixture.turns(2)
+        expect(try client.answers(&fixture).map(\.status), [0])
+        clients.append(client)
+      }
     }
     var staged: [UInt32] = []
     var decided: [UInt32: Int] = [:]

@@ -12,13 +12,15 @@ import Wire
       slots: .allocate(capacity: count), subscribers: .allocate(capacity: count),
       peers: .allocate(capacity: PeerTable.entries(count)),
       peerHeads: .allocate(capacity: PeerTable.hashes(count)),
-      newcomers: .allocate(capacity: Newcomers.entries(count)))
+      newcomers: .allocate(capacity: Strangers.entries(count)),
+      guests: .allocate(capacity: Strangers.entries(count)))
     defer {
       memory.slots.deallocate()
       memory.subscribers.deallocate()
       memory.peers.deallocate()
       memory.peerHeads.deallocate()
       memory.newcomers.deallocate()
+      memory.guests.deallocate()
     }
     var limits = Configuration.Control()
     limits.idleTimeoutMs = 70_000

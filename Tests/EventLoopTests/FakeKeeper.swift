@@ -1,4 +1,6 @@
 import Appliance
+import Noise
+import Testing
 import Wire
 
 @testable import EventLoop
@@ -10,10 +12,14 @@ final class FakeCard {
   var texts: [UInt32: [UInt8]] = [:]
   var inForce: [UInt8] = Array("name = barn\n".utf8)
   var former: [UInt8] = []
+  /// The change that is in force and not confirmed; 0: none.
+  var applied: UInt32 = 0
   var lanes = [[UInt8]](repeating: [], count: 4)
   /// What pairing.txt says.
   var note = ""
   var deviceKey: UInt8 = 100
+  /// Texts that are to be staged do not come.
+  var losesTexts = false
   /// Nothing can be read: the device key is one for the time being.
   var isUnreadable = false
   /// Nothing can be written.
@@ -35,6 +41,15 @@ final class FakeCard {
       for reply in answer(message) { fixture.loop.system.keeperNews.append(.said(reply)) }
     }
     if !fixture.loop.system.keeperNews.isEmpty { fixture.loop.system.extraReady.append(.keeper) }
+  }
+
+  /// Answers all but requests of one kind, which wait.
+  func serveAllBut(_ kind: KeeperRequest, _ fixture: inout Fixture) {
+    let late = (held + fixture.loop.system.asked).filter { $0[0] == kind.rawValue }
+    held = (held + fixture.loop.system.asked).filter { $0[0] != kind.rawValue }
+    fixture.loop.system.asked = []
+    serve(&fixture)
+    held = late
   }
 
   /// Forgets what it was asked: its process has ended, and another one begins.
@@ -66,22 +81,37 @@ final class FakeCard {
     case .changes where !isReadOnly: changes = body
     case .append where !isReadOnly: lanes[Int(body[0])] += body[1...]
     case .forget where !isReadOnly:
-      (clients, changes, texts) = (nil, nil, [:])
+      (clients, changes, texts, note) = (nil, nil, [:], "")
       deviceKey += 1
-      replies = [blob(.device, SealedClient.bytes(deviceKey)), blob(.clients, nil)]
+      var facts = KeeperFacts()
+      (facts.place, facts.reset) = (.kept, .carriedOut)
+      if applied != 0 { (facts.repair, inForce, applied) = (.putBack, former, 0) }
+      replies = [encoded(.facts) { facts.encode(into: &$0) }]
+      replies += [blob(.device, SealedClient.bytes(deviceKey)), blob(.clients, nil)]
     case .pairing where !isReadOnly: note = String(decoding: body, as: UTF8.self)
-    case .stage where !isReadOnly: texts[id] = Array(body[4...])
+    case .stage where !isReadOnly && !losesTexts: texts[id] = Array(body[4...])
+    case .check where texts[id].map({ digest($0) != Array(body[4...]) }) ?? false:
+      outcome = .damaged
     case .check: outcome = texts[id] == nil ? .unknown : isWrong(texts[id]!) ? .wrong : .done
     case .proof: outcome = isWrong(body) ? .wrong : .done
-    case .apply where !isReadOnly: (former, inForce) = (inForce, texts[id] ?? [])
-    case .rollBack where !isReadOnly: inForce = former
-    case .drop where !isReadOnly: texts[id] = nil
+    case .apply where !isReadOnly && applied == id: outcome = .already
+    case .apply where !isReadOnly: (former, inForce, applied) = (inForce, texts[id] ?? [], id)
+    case .rollBack where !isReadOnly && applied == id: (inForce, applied) = (former, 0)
+    case .rollBack where !isReadOnly: outcome = .already
+    case .drop where !isReadOnly:
+      texts[id] = nil
+      if applied == id { applied = 0 }
     case .text:
       outcome = .done
       replies = [[KeeperReply.text.rawValue, 0, 0, 0] + number + (id == 0 ? inForce : texts[id]!)]
     default: break
     }
     return replies + [done(number, outcome)]
+  }
+
+  private func digest(_ text: [UInt8]) -> [UInt8] {
+    let digest = text.withUnsafeBytes { ConfigurationDigest(sha256Of: $0) }
+    return digest.bytes.indices.map { digest.bytes[$0] }
   }
 
   private func isWrong(_ text: [UInt8]) -> Bool { text.starts(with: Array("wrong".utf8)) }
@@ -119,15 +149,43 @@ final class FakeCard {
   }
 }
 
+extension FakeCard {
+  /// A card with three clients' keys, as a device of `withKeys` has them.
+  static func withKeys() throws -> FakeCard {
+    let card = FakeCard()
+    var fixture = Fixture.with(card)
+    for (number, name, role) in [
+      (3, "admin", Role.admin), (2, "operator", .operator), (1, "viewer", .viewer),
+    ] as [(UInt8, StaticString, Role)] {
+      try SealedClient.bytes(number + 50).withUnsafeBytes { secret in
+        _ = try fixture.loop.access.keys.add(
+          Name(name), SealedClient.publicKey(number), secret: secret, role: role,
+          addedBy: Name(), unixMs: 0)
+      }
+    }
+    fixture.loop.accessWake = fixture.loop.now
+    fixture.settle(card)
+    #expect(card.clients != nil)
+    return card
+  }
+}
+
 extension Fixture {
   /// A device that begins with this card.
-  static func with(_ card: FakeCard, slots: Int = 8) -> Fixture {
-    var fixture = Fixture(slots: slots)
-    fixture.loop.system.hasKeeper = true
-    fixture.loop.system.keeperNews = [.began]
-    fixture.loop.system.extraReady = [.keeper]
-    fixture.settle(card)
+  static func with(
+    _ card: FakeCard, slots: Int = 8, startMs: UInt64 = 5000,
+    _ change: (inout Configuration) -> Void = { _ in }
+  ) -> Fixture {
+    var fixture = Fixture(slots: slots, startMs: startMs, change)
+    fixture.insert(card)
     return fixture
+  }
+
+  mutating func insert(_ card: FakeCard) {
+    loop.system.hasKeeper = true
+    loop.system.keeperNews = [.began]
+    loop.system.extraReady = [.keeper]
+    settle(card)
   }
 
   /// Turns until the card has answered everything.

@@ -10,9 +10,13 @@ struct Fixture: ~Copyable {
   private let tables: UnsafeMutableRawBufferPointer
   private let messages: UnsafeMutableRawBufferPointer
 
-  init(slots: Int = 8, _ change: (inout Configuration) -> Void = { _ in }) {
+  init(
+    slots: Int = 8, facts: BootFacts = BootFacts(), startMs: UInt64 = 5000,
+    _ change: (inout Configuration) -> Void = { _ in }
+  ) {
     var configuration = Configuration()
     configuration.control.slots = slots
+    configuration.control.plain = true
     configuration.mediaServer.path = .empty
     configuration.cameras.enabled = false
     configuration.watchdog.device = .empty
@@ -27,11 +31,13 @@ struct Fixture: ~Copyable {
     tables = .allocate(byteCount: ApplianceMemory.tableBytes, alignment: 64)
     var arena = Arena(memory)
     let claimed = LoopMemory(configuration, from: &arena, messages: messages)
+    var system = FakeSystem()
+    system.timeUs = startMs * 1000
     loop = EventLoop(
-      system: FakeSystem(),
+      system: system,
       appliance: Appliance(configuration, tables: ApplianceMemory.Tables(tables)),
-      configuration: configuration, memory: claimed, startUs: 5_000_000)
-    loop.start(BootFacts())
+      configuration: configuration, memory: claimed, startUs: startMs * 1000)
+    loop.start(facts)
   }
 
   deinit {

@@ -164,7 +164,10 @@ extension Fixture {
   }
 
   /// Codes in the audit behind the one of the start, the oldest first.
-  func audit() -> [AuditCode] {
+  func audit() -> [AuditCode] { auditEntries().compactMap(\.code.known) }
+
+  /// Entries of the audit behind the one of the start, of one lane or of all.
+  func auditEntries(_ lane: AuditLane? = nil) -> [AuditEntry] {
     let memory = UnsafeMutableRawBufferPointer.allocate(
       byteCount: Limits.payloadSize, alignment: 8)
     defer { memory.deallocate() }
@@ -172,12 +175,13 @@ extension Fixture {
     loop.access.audit.page(from: 0, into: &writer)
     var reader = ByteReader(writer.written)
     reader.skip(AuditListHead.size)
-    var codes: [AuditCode] = []
+    var entries: [AuditEntry] = []
     while reader.remaining >= AuditEntry.size {
-      let code = AuditEntry(from: &reader).code.known
-      if let code, code != .deviceStarted { codes.append(code) }
+      let entry = AuditEntry(from: &reader)
+      guard entry.code != .deviceStarted else { continue }
+      if lane == nil || entry.lane.known == lane { entries.append(entry) }
     }
-    return codes
+    return entries
   }
 }
 

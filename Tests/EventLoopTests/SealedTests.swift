@@ -36,8 +36,8 @@ import Wire
     let no = Status.permission.rawValue
     let gone = Status.notFound.rawValue
     #expect(statuses == [[0, no, no, 0], [0, gone, no, 0], [0, gone, 0, 0]])
-    // One entry counts what the same key was refused.
-    expect(fixture.audit().filter { $0 == .roleRefused }.count, 2)
+    // Each kind that a key was refused is one entry.
+    expect(fixture.audit().filter { $0 == .roleRefused }.count, 3)
 
     let stranger = fixture.loop.system.connect(
       from: IPv4(10, 0, 0, 7), request(.cameraList), request(.identity))
@@ -282,13 +282,22 @@ import Wire
     try fixture.loop.access.keys.change(
       Name("viewer"), role: .viewer, limits: KeyLimits(slots: 2))
     let first = try fixture.client(1)
-    _ = try fixture.client(1)
-    let third = SealedClient(1, secret: SealedClient.bytes(51), to: &fixture)
-    expect(try third.begin(&fixture), false)
-    expect(fixture.audit(), [.slotsRefused])
+    let second = try fixture.client(1)
+    // It counts once it has shown that it has the key.
+    let third = try fixture.client(1)
+    for client in [first, second, third] { client.send(&fixture, ping(id: 1)) }
+    fixture.turns(2)
+    expect(try [first, second].flatMap { try $0.answers(&fixture).map(\.status) }, [0, 0])
+    expect(try third.answers(&fixture).map(\.status), [Status.busy.rawValue])
+    expect(third.isClosed(fixture), true)
+    expect(fixture.audit(), [.sessionOpened, .slotsRefused])
+    expect(fixture.auditEntries().last?.key, Name("viewer"))
     fixture.loop.system.peers[first.peer]!.ended = true
     fixture.turns(3)
-    _ = try fixture.client(1)
+    let fourth = try fixture.client(1)
+    fourth.send(&fixture, ping(id: 1))
+    fixture.turns(2)
+    expect(try fourth.answers(&fixture).map(\.status), [0])
   }
 
   // MARK: Pairing
@@ -336,6 +345,8 @@ import Wire
     fixture.turns(3)
     expect(fixture.loop.access.keys.count, 3)
     expect(fixture.loop.access.pairing.code != nil, true)
+    // It has not said a word, and has tried all the same.
+    expect(fixture.audit(), [.pairingRefused])
   }
 
   @Test func nobodyIsPairedWithoutAName() throws {

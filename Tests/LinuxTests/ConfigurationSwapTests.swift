@@ -1,5 +1,6 @@
 import Appliance
 import Foundation
+import Noise
 import Testing
 import Wire
 
@@ -17,8 +18,33 @@ import Wire
 
   private var texts: StagedTexts { StagedTexts(place.folder, memory) }
 
+  /// Of what was staged last under each id.
+  private final class Digests {
+    private var known: [UInt32: ConfigurationDigest] = [:]
+    subscript(id: UInt32) -> ConfigurationDigest {
+      get { known[id] ?? ConfigurationDigest() }
+      set { known[id] = newValue }
+    }
+  }
+  private let digests = Digests()
+
   private func stage(_ id: UInt32, _ string: String) -> KeeperOutcome {
-    Array(string.utf8).withUnsafeBytes { texts.put(id, $0).outcome }
+    Array(string.utf8).withUnsafeBytes { text in
+      digests[id] = ConfigurationDigest(sha256Of: text)
+      return texts.put(id, text).outcome
+    }
+  }
+
+  /// What was staged has not come, and something older lies in its place.
+  @Test func anotherTextThanTheOneThatWasStagedIsNone() throws {
+    try place.write(Self.former, "watchpost.conf")
+    #expect(stage(7, Self.fresh) == .done)
+    let other = ConfigurationDigest(InlineArray(repeating: 7))
+    #expect(texts.check(7, digests[7]).outcome == .done)
+    #expect(texts.check(7, other).outcome == .damaged)
+    var (swap, _) = start()
+    #expect(swap.apply(7, other).outcome == .damaged && swap.applied == 0)
+    #expect(inForce == Self.former)
   }
 
   /// The keeper starts anew.
@@ -39,30 +65,30 @@ import Wire
     try place.write(former.map { Array($0.utf8) }, "watchpost.conf")
     #expect(stage(7, Self.fresh) == .done)
     var (swap, _) = start()
-    #expect(swap.apply(7).outcome == .done && swap.applied == 7)
+    #expect(swap.apply(7, digests[7]).outcome == .done && swap.applied == 7)
     #expect(inForce == Self.fresh && before == former)
-    #expect(swap.apply(7).outcome == .already)
+    #expect(swap.apply(7, digests[7]).outcome == .already)
     #expect(before == former, "asked twice, what was before is still known")
     // Of another life.
     var (later, repair) = start()
     #expect(repair == .notNeeded && later.applied == 7)
-    #expect(later.apply(7).outcome == .already)
+    #expect(later.apply(7, digests[7]).outcome == .already)
     #expect(later.rollBack(7).outcome == .done && later.applied == 0)
     #expect(inForce == former)
     #expect(later.rollBack(7).outcome == .already)
-    #expect(later.apply(7).outcome == .done && inForce == Self.fresh)
+    #expect(later.apply(7, digests[7]).outcome == .done && inForce == Self.fresh)
   }
 
   @Test func aDroppedChangeStays() throws {
     try place.write(Self.former, "watchpost.conf")
     #expect(stage(7, Self.fresh) == .done)
     var (swap, _) = start()
-    #expect(swap.apply(7).outcome == .done && swap.drop(7).outcome == .done)
+    #expect(swap.apply(7, digests[7]).outcome == .done && swap.drop(7).outcome == .done)
     #expect(swap.rollBack(7).outcome == .already && inForce == Self.fresh)
     #expect(texts.read(7).state == .missing && before == Self.former)
-    #expect(swap.apply(7).outcome == .unknown)
+    #expect(swap.apply(7, digests[7]).outcome == .unknown)
     #expect(stage(8, "[control]\nslots = 300\n") == .done)
-    #expect(swap.apply(8).outcome == .done && before == Self.fresh)
+    #expect(swap.apply(8, digests[8]).outcome == .done && before == Self.fresh)
     #expect(swap.rollBack(7).outcome == .already && swap.applied == 8)
   }
 
@@ -70,24 +96,24 @@ import Wire
     try place.write(Self.former, "watchpost.conf")
     #expect(stage(1, "[control]\nslots = many\n") == .done)
     var (swap, _) = start()
-    let done = swap.apply(1)
+    let done = swap.apply(1, digests[1])
     #expect(done.outcome == .wrong && done.error.line == 2 && done.error.column == 9)
     #expect(!done.error.message.isEmpty)
     #expect(inForce == Self.former && !place.exists("watchpost.conf.before"))
     try place.write([1, 2, 3], "access/staged/1")
-    #expect(swap.apply(1).outcome == .damaged)
-    #expect(swap.apply(2).outcome == .unknown)
+    #expect(swap.apply(1, digests[1]).outcome == .damaged)
+    #expect(swap.apply(2, digests[2]).outcome == .unknown)
     // A text under another's name.
     #expect(stage(3, Self.fresh) == .done)
     try place.write(place.read("access/staged/3"), "access/staged/4")
-    #expect(swap.apply(4).outcome == .damaged && inForce == Self.former)
+    #expect(swap.apply(4, digests[4]).outcome == .damaged && inForce == Self.former)
   }
 
   @Test func aPersonsChangeIsNotUndone() throws {
     try place.write(Self.former, "watchpost.conf")
     #expect(stage(7, Self.fresh) == .done)
     var (swap, _) = start()
-    #expect(swap.apply(7).outcome == .done)
+    #expect(swap.apply(7, digests[7]).outcome == .done)
     try place.write("[control]\nslots = 50\n", "watchpost.conf")
     #expect(swap.rollBack(7).outcome == .changedElsewhere)
     #expect(inForce == "[control]\nslots = 50\n")
@@ -97,7 +123,7 @@ import Wire
     try place.write(Self.former, "watchpost.conf")
     #expect(stage(7, Self.fresh) == .done)
     var (swap, _) = start()
-    #expect(swap.apply(7).outcome == .done)
+    #expect(swap.apply(7, digests[7]).outcome == .done)
     try place.write("[control]\nsl\u{1}ts = 50\n", "watchpost.conf")
     #expect(swap.rollBack(7).outcome == .done && inForce == Self.former)
   }
@@ -106,7 +132,7 @@ import Wire
     try place.write(Self.former, "watchpost.conf")
     #expect(stage(7, Self.fresh) == .done)
     var (swap, _) = start()
-    #expect(swap.apply(7).outcome == .done)
+    #expect(swap.apply(7, digests[7]).outcome == .done)
     try place.write("[control]\nslots = 1\n", "watchpost.conf.before")
     #expect(swap.rollBack(7).outcome == .damaged && inForce == Self.fresh)
     let (later, repair) = start()
@@ -117,12 +143,12 @@ import Wire
     try place.write(Self.former, "watchpost.conf")
     #expect(stage(7, Self.fresh) == .done)
     var (swap, _) = start()
-    #expect(swap.apply(7).outcome == .done)
+    #expect(swap.apply(7, digests[7]).outcome == .done)
     try place.write([1], "access/swap.a")
     try place.write([2], "access/swap.b")
     var (later, _) = start()
     #expect(later.rollBack(7).outcome == .damaged && inForce == Self.fresh)
-    #expect(later.apply(7).outcome == .done && later.rollBack(7).outcome == .done)
+    #expect(later.apply(7, digests[7]).outcome == .done && later.rollBack(7).outcome == .done)
   }
 
   // MARK: Power cuts
@@ -168,7 +194,7 @@ import Wire
       #expect(state.isEmpty || readAtStart != nil, "half a text is never in force")
       var (swap, repair) = start()
       #expect(repair == .putBack && inForce == former, "state \(index)")
-      #expect(swap.apply(7).outcome == .done && inForce == Self.fresh)
+      #expect(swap.apply(7, digests[7]).outcome == .done && inForce == Self.fresh)
       #expect(swap.rollBack(7).outcome == .done && inForce == former)
     }
   }
@@ -223,7 +249,7 @@ import Wire
     #expect(stage(7, Self.fresh) == .done)
     var (swap, repair) = start()
     #expect(repair == .notNeeded && swap.rollBack(7).outcome == .already)
-    #expect(swap.apply(7).outcome == .done && swap.rollBack(7).outcome == .done)
+    #expect(swap.apply(7, digests[7]).outcome == .done && swap.rollBack(7).outcome == .done)
     #expect(inForce == Self.former)
   }
 }

@@ -108,6 +108,8 @@ import Wire
       listen = 192.0.2.1:4711   ; inline
       slots = 16384             # inline too
       trusted = 10.0.0.0/8, 192.0.2.5
+      plain = on
+      health_public = off
       [network]
       mode = static
       interface = end0
@@ -132,8 +134,11 @@ import Wire
       servers = 192.0.2.3,192.0.2.4
       [data]
       directory = /mnt/data
+      [access]
+      button = gpiochip1:17 active-low
+      approvals = 1
       """
-    #expect(error(text)?.place == "18:10")
+    #expect(error(text)?.place == "20:10")
     let configuration = try parse(text.replacing("LED GREEN", with: "LED_GREEN")).get()
     #expect(configuration.name == "Garage-7")
     #expect(configuration.control.address == IPv4(192, 0, 2, 1))
@@ -163,6 +168,12 @@ import Wire
     #expect(!configuration.mdns)
     #expect(configuration.timeServers[1] == IPv4(192, 0, 2, 4))
     #expect(configuration.dataDirectory == "/mnt/data")
+    #expect(configuration.control.plain && !configuration.control.healthIsPublic)
+    #expect(
+      configuration.access.button
+        == LEDMapping(
+          place: .gpioOffset, target: Text("/dev/gpiochip1"), offset: 17, activeLow: true))
+    #expect(configuration.access.approvals == 1)
   }
 
   @Test func editorsOfAllKindsAreWelcome() throws {
@@ -199,6 +210,9 @@ import Wire
     ("mediamtx.path = bin/mediamtx", "1:17", "begins with /"),
     ("led.power = gpiochip0", "1:13", "line:NAME"),
     ("led.power = gpiochip0:1 active-high", "1:13", "active-low"),
+    ("access.button = sysfs:ACT", "1:17", "gpiochip0:3"),
+    ("access.button = 17", "1:17", "gpiochip0:3"),
+    ("access.approvals = 2", "1:20", "0 to 1"),
     ("watchdog.timeout_s = 16", "1:22", "2 to 15"),
     ("mdns.enabled = maybe", "1:16", "on or off"),
     ("device.name = my box", "1:15", "hyphens"),

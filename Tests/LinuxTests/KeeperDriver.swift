@@ -1,6 +1,7 @@
 import Appliance
 import Foundation
 import Glibc
+import Noise
 import Wire
 
 @testable import Linux
@@ -64,6 +65,8 @@ final class Keeper {
   private var number: UInt32 = 0
   /// Replies of the last request, without its end.
   private(set) var replies: [(KeeperReply, [UInt8])] = []
+
+  private var digests: [UInt32: ConfigurationDigest] = [:]
 
   static let shares: [UInt16] = [4, 2, 2, 3]
 
@@ -154,8 +157,17 @@ final class Keeper {
     }
   }
 
+  /// Texts are checked and applied by the digest of what was staged last under this id, here or in
+  /// another life.
   func ask(_ request: KeeperRequest, id: UInt32, _ text: String = "") throws -> KeeperDone {
-    try ask(request, Self.bytes(id) + Array(text.utf8))
+    let text = Array(text.utf8)
+    if request == .stage {
+      digests[id] = text.withUnsafeBytes { ConfigurationDigest(sha256Of: $0) }
+    }
+    let isText = request == .check || request == .apply
+    let digest = digests[id] ?? ConfigurationDigest()
+    let bytes = isText ? digest.bytes.indices.map { digest.bytes[$0] } : []
+    return try ask(request, Self.bytes(id) + bytes + text)
   }
 
   func append(_ lane: UInt8, _ records: [[UInt8]]) throws -> KeeperOutcome {

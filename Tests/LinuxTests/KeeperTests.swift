@@ -216,8 +216,9 @@ import Wire
     let note = "Code 1234-5678\u{1B}[2J, until 12:00.\nSecond line.\n"
     #expect(try keeper.ask(.pairing, Array(note.utf8)).outcome == .done)
     #expect(place.read("pairing.txt") == Array(note.utf8))
-    #expect(place.shown.contains("watchpost keeper: pairing: Code 1234-5678[2J, until 12:00.\n"))
-    #expect(!place.shown.contains("Second"))
+    // This is no console: the code is not to stay in anybody's journal.
+    #expect(place.shown.contains("watchpost keeper: pairing: the code is in pairing.txt\n"))
+    #expect(!place.shown.contains("1234") && !place.shown.contains("Second"))
     #expect(try keeper.ask(.pairing).outcome == .done && !place.exists("pairing.txt"))
     #expect(place.shown.contains("pairing is over"))
     #expect(try keeper.ask(.pairing).outcome == .done)
@@ -251,6 +252,42 @@ import Wire
     #expect(try later.ask(.drop, id: 3).outcome == .done)
     #expect(try later.ask(.drop, id: 3).outcome == .done)
     #expect(try later.ask(.rollBack, id: 4).outcome == .already)
+  }
+
+  /// With the changes, a factory reset takes the only way back from one that nobody has confirmed.
+  @Test(arguments: [
+    (true, false), (true, true), (false, false), (false, true),
+  ])
+  func aFactoryResetTakesBackWhatIsUnconfirmed(_ hadFormer: Bool, isByFile: Bool) throws {
+    let former = hadFormer ? Array("[control]\nslots = 100\n".utf8) : nil
+    try place.write(former, "watchpost.conf")
+    var keeper = try Keeper(place)
+    #expect(try keeper.ask(.stage, id: 3, "[control]\nslots = 10\n").outcome == .done)
+    #expect(try keeper.ask(.apply, id: 3).outcome == .done)
+    if isByFile {
+      keeper.kill()
+      try place.write("", "factory-reset")
+      keeper = try Keeper(place)
+    } else {
+      #expect(try keeper.ask(.forget).outcome == .done)
+    }
+    let facts = try keeper.facts()
+    #expect(facts.reset == .carriedOut && facts.repair == .putBack && facts.applied == 0)
+    #expect(place.read("watchpost.conf") == former)
+    // It is told once: the device begins anew with each time.
+    #expect(try keeper.ask(.forget).outcome == .done)
+    #expect(try keeper.facts().repair == .notNeeded && place.read("watchpost.conf") == former)
+  }
+
+  @Test func aFactoryResetLeavesWhatIsConfirmed() throws {
+    try place.write("[control]\nslots = 100\n", "watchpost.conf")
+    let keeper = try Keeper(place)
+    #expect(try keeper.ask(.stage, id: 3, "[control]\nslots = 10\n").outcome == .done)
+    #expect(try keeper.ask(.apply, id: 3).outcome == .done)
+    #expect(try keeper.ask(.drop, id: 3).outcome == .done)
+    #expect(try keeper.ask(.forget).outcome == .done)
+    #expect(place.read("watchpost.conf") == Array("[control]\nslots = 10\n".utf8))
+    #expect(try keeper.facts().repair == .notNeeded)
   }
 
   @Test func stagedTextsAreBounded() throws {

@@ -113,6 +113,21 @@ import Wire
     _ = try worker?.files { $0.isEmpty }
   }
 
+  /// The power went while a picture was written: what there is of it goes, nothing else.
+  @Test func unfinishedPicturesOfOtherBootsAreRemoved() throws {
+    let whole = StorageFolder.name(boot: 9, ago: 50, .snapshot)
+    let cut = try folder.camera("cam", .snapshot).appending(path: ".\(whole).part")
+    let own = try folder.camera("cam", .snapshot)
+      .appending(path: ".\(StorageFolder.name(boot: 1, .snapshot)).part")
+    let other = try folder.camera("cam", .snapshot).appending(path: ".notes.part")
+    for file in [cut, own, other] { try Data([1, 2, 3]).write(to: file) }
+    let worker = try StorageWorker(folder.url)
+    // A foreign one, and one that is being written.
+    _ = try worker.wait(.totals) { $0[24] == 2 }
+    #expect(folder.size(cut) == -1)
+    #expect([own, other].allSatisfy { folder.size($0) == 3 })
+  }
+
   @Test func removing() throws {
     let worker = try StorageWorker(folder.url)
     let written = try WrittenSegment(folder, "cam", name: StorageFolder.name())

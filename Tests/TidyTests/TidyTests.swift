@@ -40,7 +40,7 @@ import Testing
     "Noise": ["Wire", "CSodium"],
     "EventLoop": ["Appliance", "Noise", "Wire"],
     "Linux": [
-      "EventLoop", "Appliance", "Archive", "Feed", "Wire", "CLinux", "Synchronization",
+      "EventLoop", "Appliance", "Archive", "Feed", "Noise", "Wire", "CLinux", "Synchronization",
     ],
     "watchpost": ["Linux", "EventLoop", "Appliance", "Wire", "CLinux"],
     "StandIn": ["CLinux"],

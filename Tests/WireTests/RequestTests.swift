@@ -173,7 +173,31 @@ import Testing
       guard let status = Status(rawValue: number) else { continue }
       #expect(status.sentence.utf8CodeUnitCount <= 120)
       #expect("\(status.sentence)".hasSuffix("."))
+      for kind in (UInt16(0)..<0x8000).compactMap({ Kind(rawValue: $0) }) {
+        let sentence = status.sentence(in: kind)
+        #expect(sentence.utf8CodeUnitCount <= 120)
+        #expect("\(sentence)".hasSuffix("."))
+      }
     }
+  }
+
+  /// The way out is one that helps with what was asked for.
+  @Test(arguments: [
+    (Status.permission, Kind.reboot, "a key with the role"),
+    (.permission, .changeApprove, "who has not staged it"),
+    (.state, .changeApply, "approve it first"), (.state, .keyRemove, "another key an admin first"),
+    (.state, .keyChange, "another key an admin first"), (.state, .changeConfirm, "apply it"),
+    (.busy, .changeApply, "waits for its confirmation"), (.busy, .handshake, "connections"),
+    (.alreadyExists, .keyAdd, "list the keys"), (.alreadyExists, .sourceAdd, "name is taken"),
+    (.alreadyExists, .configurationStage, "another version"),
+    (.storageUnavailable, .keyAdd, "boot partition"),
+    (.storageUnavailable, .changeApply, "boot partition"),
+    (.storageUnavailable, .recordingStart, "data partition"),
+    (.notFound, .changeApprove, "list the changes"), (.notFound, .keyChange, "list the keys"),
+    (.notSupported, .handshake, "no keys now"),
+  ]) func waysOut(status: Status, kind: Kind, words: String) {
+    #expect("\(status.sentence(in: kind))".contains(words))
+    #expect(!"\(status.sentence(in: kind))".contains("control.trusted"))
   }
 
   // MARK: -

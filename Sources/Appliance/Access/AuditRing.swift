@@ -21,7 +21,7 @@ public struct AuditRing: ~Copyable {
     case .admin: 128
     }
   }
-  /// Milliseconds within which the same refusals become one entry.
+  /// Milliseconds after which an entry that has counted on is stored again.
   public static let countingMs: UInt64 = 60_000
   /// Milliseconds until storing is tried again.
   public static let retryMs: UInt64 = 5000
@@ -31,7 +31,7 @@ public struct AuditRing: ~Copyable {
     var sequence: UInt64 = 0
     /// When it happened first, in this life.
     var since = Instant(ms: 0)
-    /// Of code, address and key.
+    /// Of everything that is compared in `same`.
     var hash: UInt32 = 0
     var count: UInt32 = 0
     /// What `count` was when it was stored last; 0: it never was.
@@ -115,7 +115,7 @@ public struct AuditRing: ~Copyable {
     if !note.key.isName { note.key = Name() }
     if !note.subject.isName { note.subject = Name() }
     let hash = AuditRing.hash(note)
-    if note.code.isCounted, let place = same(note, hash, now) { return count(place, now) }
+    if note.code.countedForMs > 0, let place = same(note, hash, now) { return count(place, now) }
     var entry = AuditEntry()
     entry.sequence = next
     entry.unixMs = unixMs
@@ -147,21 +147,31 @@ public struct AuditRing: ~Copyable {
   }
 
   private static func hash(_ note: AuditNote) -> UInt32 {
-    let first = note.address.value &* 0x9E37_79B1 ^ UInt32(note.code.rawValue)
-    return note.key.withBytes { CRC32C.of($0, behind: first) }
+    var hash = comparedAddress(note) &* 0x9E37_79B1 ^ UInt32(note.code.rawValue)
+    hash ^= UInt32(truncatingIfNeeded: note.detail ^ note.detail >> 32) &* 0x85EB_CA6B
+    hash = note.key.withBytes { CRC32C.of($0, behind: hash) }
+    return note.subject.withBytes { CRC32C.of($0, behind: hash) }
   }
 
-  /// The entry of the last minute with the same code, address and key.
+  /// What somebody does with its own key is the same wherever it does it.
+  private static func comparedAddress(_ note: AuditNote) -> UInt32 {
+    note.code.lane == .keys ? 0 : note.address.value
+  }
+
+  /// The entry that says the same, if it is not too old.
   private func same(_ note: AuditNote, _ hash: UInt32, _ now: Instant) -> Int? {
     let lane = lanes[Int(note.code.lane.rawValue)]
     var index = lane.count
     while index > lane.restored {
       index -= 1
       let place = lane.place(index)
-      guard now.since(places[place].since) < AuditRing.countingMs else { return nil }
+      guard now.since(places[place].since) < note.code.countedForMs else { return nil }
       guard places[place].hash == hash else { continue }
       let entry = entry(place)
-      if entry.code == note.code, entry.address == note.address.value, entry.key == note.key {
+      let isThere = note.code.lane == .keys || entry.address == note.address.value
+      if isThere, entry.code == note.code, entry.key == note.key, entry.detail == note.detail,
+        entry.subject == note.subject
+      {
         return place
       }
     }

@@ -20,6 +20,14 @@ extension ConfigurationChanges {
     return nil
   }
 
+  /// What the text of an open change is known by; nil: there is no such change.
+  public func digest(of id: UInt32) -> ConfigurationDigest? {
+    for place in 0..<Limits.openChanges where !table[place].isFree && table[place].id == id {
+      return table[place].facts.text.digest
+    }
+    return nil
+  }
+
   /// A list of the changes that have not ended, in the order in which they were staged.
   public func writeOpen(now: Instant, into writer: inout ByteWriter) {
     let count = openCount

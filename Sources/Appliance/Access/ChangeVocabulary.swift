@@ -27,7 +27,31 @@ public struct ChangePolicy: Equatable, Sendable {
   /// An approved change is applied without being asked for, one after the other.
   public var appliesAtOnce = false
 
-  public init() {}
+  public init(needsAnotherKey: Bool = false, appliesAtOnce: Bool = false) {
+    self.needsAnotherKey = needsAnotherKey
+    self.appliesAtOnce = appliesAtOnce
+  }
+}
+
+/// A key that agrees to a change, and where it comes from: one person may have more than one.
+public struct ChangeApprover: Equatable, Sendable {
+  public var name: Name
+  /// Name of the key that added it, or opened pairing for it; empty: nobody's.
+  public var addedBy: Name
+  /// The id that was given last when it was added, or made an admin's; 0: before all changes.
+  public var sinceChange: UInt32
+
+  public init(_ name: Name, addedBy: Name = Name(), sinceChange: UInt32 = 0) {
+    self.name = name
+    self.addedBy = addedBy
+    self.sinceChange = sinceChange
+  }
+
+  /// It may be the stager's own: it is, or the stager has let it in, or it came only after the
+  /// change, when whoever is in a hurry makes another one.
+  func maySpeakFor(_ facts: ChangeFacts) -> Bool {
+    name == facts.stager || addedBy == facts.stager || sinceChange >= facts.id
+  }
 }
 
 /// A point in time as the executor knows it.
@@ -138,5 +162,24 @@ public struct ChangeEffects: Sendable {
   public mutating func removeAll() {
     count = 0
     mustKeep = false
+  }
+}
+
+extension ClientKeys {
+  /// The key as one that agrees to configuration changes; nil: it is gone.
+  public func approver(_ handle: KeyHandle) -> ChangeApprover? {
+    guard isCurrent(handle) else { return nil }
+    let place = Int(handle.place)
+    return ChangeApprover(
+      table[place].name, addedBy: table[place].addedBy, sinceChange: table[place].sinceChange)
+  }
+
+  /// The newest configuration change that a key remembers.
+  public var newestChange: UInt32 {
+    var newest: UInt32 = 0
+    for place in table.indices where !table[place].isFree {
+      newest = max(newest, table[place].sinceChange)
+    }
+    return newest
   }
 }

@@ -64,6 +64,8 @@ public enum KeyError: Error, Equatable, Sendable {
   case badFlags
   /// There would be keys, but no admin.
   case noAdmin
+  /// It has got a new one a short while ago; milliseconds until it may have another.
+  case tooSoon(ms: UInt64)
 }
 
 /// A key with everything that belongs to it: an entry of `ClientKeys`.
@@ -74,6 +76,8 @@ public struct ClientKey {
   /// Milliseconds since 1970-01-01 UTC; 0: the clock was not trusted.
   var addedUnixMs: UInt64 = 0
   var role = Role.viewer
+  /// The id of the newest configuration change when it was added, or made an admin's.
+  var sinceChange: UInt32 = 0
   var limits = KeyLimits()
 
   var publicKey = PublicKey()
@@ -84,6 +88,8 @@ public struct ClientKey {
   var formerSecret = SharedSecret()
   var formerGeneration: UInt32 = 0
   var formerUntil = Instant(ms: 0)
+  /// When it got its newest key; `never`: not in this life.
+  var rotatedAt = Instant.never
 
   /// Generations from here on belong to this entry, not to an earlier one in its place.
   var birth: UInt32 = 0

@@ -25,7 +25,8 @@ import Wire
 //      208    2 slots
 //      210    1 role
 //      211    1 flags
-//      212   12 reserved, zero
+//      212    4 id of the newest configuration change when it got its role
+//      216    8 reserved, zero
 //
 // The checksum finds damage, not malice: against that the folder is sealed by whoever keeps it. So
 // every field is checked as if a stranger had sent it.
@@ -95,7 +96,8 @@ extension ClientKeys {
     writer.write(table[place].limits.slots)
     writer.write(table[place].role.rawValue)
     writer.write(table[place].limits.flags.rawValue)
-    writer.zero(12)
+    writer.write(table[place].sinceChange)
+    writer.zero(8)
   }
 
   /// Takes the keys of an image, all or none. It holds secrets: the caller wipes it.
@@ -118,6 +120,7 @@ extension ClientKeys {
       }
       table[place].addedUnixMs = entry.addedUnixMs
       table[place].role = entry.role ?? .viewer
+      table[place].sinceChange = entry.sinceChange
       table[place].limits = entry.limits
     }
   }
@@ -195,9 +198,11 @@ private struct ClientKeyImage {
     KeyLimits(rate: number(204), slots: number(208), flags: KeyFlags(rawValue: number(211)))
   }
 
+  var sinceChange: UInt32 { number(212) }
+
   /// Everything that must be zero is.
   var hasZeros: Bool {
-    isZero(part(212, 12)) && isZero(part(name.count, 32 - name.count))
+    isZero(part(216, 8)) && isZero(part(name.count, 32 - name.count))
       && isZero(part(32 + addedBy.count, 32 - addedBy.count))
   }
 

@@ -17,6 +17,8 @@ public struct ClientKeys: ~Copyable {
   public static let capacity = 64
   /// Milliseconds for which a former key is taken beside an unused new one.
   public static let formerMs: UInt64 = 600_000
+  /// Milliseconds between two keys that a client gives itself: each is written to the card.
+  public static let rotationMs: UInt64 = 60_000
 
   let table: Table<ClientKey>
   /// What holds for a key without limits of its own.
@@ -27,6 +29,8 @@ public struct ClientKeys: ~Copyable {
   /// True once the keys have been read, or it is known that there are none.
   public private(set) var isLoaded = false
   private var isDirty = false
+  /// The id of the newest configuration change, which keys remember when they get their role.
+  public var lastChange: UInt32 = 0
 
   /// - Parameters:
   ///   - memory: `capacity` places.
@@ -54,7 +58,7 @@ public struct ClientKeys: ~Copyable {
   ///
   /// - Parameters:
   ///   - secret: 32 bytes, which the caller wipes.
-  ///   - addedBy: name of the key that did it; empty: it came by pairing.
+  ///   - addedBy: name of the key that did it, or has opened pairing for it; empty: nobody's.
   ///   - unixMs: 0 while the clock is not trusted.
   @discardableResult
   public mutating func add(
@@ -73,6 +77,7 @@ public struct ClientKeys: ~Copyable {
     table[place].addedBy = addedBy
     table[place].addedUnixMs = unixMs
     table[place].role = role
+    table[place].sinceChange = lastChange
     table[place].publicKey = key
     table[place].secret.fill(secret)
     table[place].generation = generation
@@ -93,13 +98,18 @@ public struct ClientKeys: ~Copyable {
   }
 
   /// Gives a client a new key. The one that it has is taken until the new one has been used, for
-  /// `formerMs` at most; a new one that was never used gives way at once.
+  /// `formerMs` at most; a new one that was never used gives way at once. Once in `rotationMs`.
   @discardableResult
   public mutating func rotate(
     _ name: Name, to key: PublicKey, secret: UnsafeRawBufferPointer, now: Instant
   ) throws(KeyError) -> KeyHandle {
     let place = try known(name)
     try check(key, secret)
+    let rotatedAt = table[place].rotatedAt
+    guard rotatedAt == .never || now.since(rotatedAt) >= ClientKeys.rotationMs else {
+      throw .tooSoon(ms: ClientKeys.rotationMs - now.since(rotatedAt))
+    }
+    table[place].rotatedAt = now
     if table[place].formerKey.isNone {
       table[place].formerKey = table[place].publicKey
       table[place].formerSecret = table[place].secret
@@ -114,11 +124,32 @@ public struct ClientKeys: ~Copyable {
     return KeyHandle(place: UInt8(place), generation: generation)
   }
 
+  /// Takes back a new key that nobody was told of: the client is as it was, or gone again. False:
+  /// another one has taken its place, or it is needed.
+  public mutating func takeBack(_ handle: KeyHandle) -> Bool {
+    let place = Int(handle.place)
+    guard isNew(handle) else { return false }
+    if !table[place].formerKey.isNone {
+      table[place].publicKey = table[place].formerKey
+      table[place].secret = table[place].formerSecret
+      table[place].generation = table[place].formerGeneration
+      table[place].rotatedAt = .never
+      table[place].retire()
+    } else {
+      guard table[place].birth == handle.generation, admins(except: place) else { return false }
+      table[place] = ClientKey()
+      count -= 1
+    }
+    isDirty = true
+    return true
+  }
+
   /// Changes what a client may do, for its sessions as well.
   public mutating func change(_ name: Name, role: Role, limits: KeyLimits) throws(KeyError) {
     let place = try known(name)
     try check(role, limits)
     guard role == .admin || admins(except: place) else { throw .noAdmin }
+    if role > table[place].role { table[place].sinceChange = lastChange }
     table[place].role = role
     limit(place, limits)
     isDirty = true

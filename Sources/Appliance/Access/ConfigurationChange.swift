@@ -66,7 +66,11 @@ struct ConfigurationChange: Equatable, Sendable {
     case rolledBack(ChangeReason)
   }
 
-  enum Decision { case approve, reject }
+  enum Decision {
+    /// With the approval of a key that has to be somebody else's, or not.
+    case approve(ChangeApprover, needsAnother: Bool)
+    case reject(by: Text<32>)
+  }
 
   private(set) var state = State.free
   private(set) var facts = ChangeFacts()
@@ -102,19 +106,18 @@ struct ConfigurationChange: Equatable, Sendable {
 
   // MARK: What clients ask for
 
-  /// `needsAnother`: who staged it cannot approve it.
   mutating func decide(
-    _ decision: Decision, by key: Text<32>, needsAnother: Bool, at stamp: ChangeStamp,
-    _ effects: inout ChangeEffects
+    _ decision: Decision, at stamp: ChangeStamp, _ effects: inout ChangeEffects
   ) throws(Status) {
     switch (state, decision) {
-    case (.pending, .approve):
-      if needsAnother && key == facts.stager { throw .permission }
+    case (.pending, .approve(let approver, let needsAnother)):
+      if needsAnother && approver.maySpeakFor(facts) { throw .permission }
+      let key = approver.name
       facts.decider = key
       facts.decided = stamp
       enter(.approved, &effects)
       effects.append(.tell(ChangeNews(.approved, id: id, by: key)))
-    case (.pending, .reject):
+    case (.pending, .reject(let key)):
       facts.decider = key
       facts.decided = stamp
       end(.rejected, ChangeNews(.rejected, id: id, by: key), at: stamp, &effects)
@@ -135,14 +138,14 @@ struct ConfigurationChange: Equatable, Sendable {
     }
   }
 
-  /// `acceptedAt`: when the connection was made over which it is confirmed.
+  /// `begunAt`: when the life of the agent began over which it is confirmed.
   mutating func confirm(
-    by key: Text<32>, acceptedAt: Instant, at stamp: ChangeStamp, _ effects: inout ChangeEffects
+    by key: Text<32>, begunAt: Instant, at stamp: ChangeStamp, _ effects: inout ChangeEffects
   ) throws(Status) {
     switch state {
-    // Within the same millisecond it may have been made before.
+    // Within the same millisecond it may have begun before.
     case .unconfirmed(let since)
-    where acceptedAt > since && stamp.at < since + ChangeTiming.confirmMs:
+    where begunAt > since && stamp.at < since + ChangeTiming.confirmMs:
       end(.confirmed, ChangeNews(.confirmed, id: id, by: key), at: stamp, &effects)
     case .free, .checking, .pending, .approved, .applying, .unconfirmed, .rollingBack, .ended:
       throw .state

@@ -23,8 +23,8 @@ public struct ConfigurationChanges {
   let table: Table<ConfigurationChange>
   private(set) var firstEnded = 0
   private(set) var endedCount = 0
-  /// The id that was given last.
-  private var lastID: UInt32 = 0
+  /// The id that was given last; 0: none was.
+  public private(set) var lastID: UInt32 = 0
   /// What was confirmed last; nil: not known.
   public private(set) var inForce: ConfirmedChange?
   /// When the image was kept last.
@@ -123,6 +123,17 @@ public struct ConfigurationChanges {
     return ended < endedCount ? table[placeOfEnded(ended)] : ConfigurationChange()
   }
 
+  /// Forgets all changes, and what was confirmed: the device is as it came from the factory. What
+  /// the executor answers about one of them is dropped, since no id is given twice.
+  public mutating func reset() {
+    for place in table.indices { table[place] = ConfigurationChange() }
+    (firstEnded, endedCount) = (0, 0)
+    inForce = nil
+  }
+
+  /// Ids up to this one were given in an earlier life, whatever the image has told.
+  public mutating func skip(to id: UInt32) { lastID = max(lastID, id) }
+
   /// The configuration that this life has read. Somebody may have written another one on the card
   /// than the one that was confirmed last.
   public mutating func found(_ digest: ConfigurationDigest) {
@@ -162,30 +173,32 @@ public struct ConfigurationChanges {
     return lastID
   }
 
-  /// Throws `notFound`, `state` (it is not pending), `permission` (its stager, where another key is
-  /// needed).
+  /// Throws `notFound`, `state` (it is not pending), `permission` (where another key is needed: it
+  /// is the stager's, was let in by the stager, or is younger than the change).
   public mutating func approve(
-    _ id: UInt32, by key: Text<32>, at time: ChangeTime, _ effects: inout ChangeEffects
+    _ id: UInt32, by key: ChangeApprover, at time: ChangeTime, _ effects: inout ChangeEffects
   ) throws(Status) {
-    try decide(.approve, id, by: key, at: time, &effects)
+    if key.name.isEmpty { throw .invalidArgument }
+    let decision = ConfigurationChange.Decision.approve(
+      key, needsAnother: policy.needsAnotherKey)
+    try decide(decision, id, at: time, &effects)
   }
 
   /// Throws `notFound` and `state` (it is not pending). Who staged it may take it back.
   public mutating func reject(
     _ id: UInt32, by key: Text<32>, at time: ChangeTime, _ effects: inout ChangeEffects
   ) throws(Status) {
-    try decide(.reject, id, by: key, at: time, &effects)
+    if key.isEmpty { throw .invalidArgument }
+    try decide(.reject(by: key), id, at: time, &effects)
   }
 
   private mutating func decide(
-    _ decision: ConfigurationChange.Decision, _ id: UInt32, by key: Text<32>, at time: ChangeTime,
+    _ decision: ConfigurationChange.Decision, _ id: UInt32, at time: ChangeTime,
     _ effects: inout ChangeEffects
   ) throws(Status) {
     let stamp = try stamp(time)
     let place = try place(of: id)
-    if key.isEmpty { throw .invalidArgument }
-    try table[place].decide(
-      decision, by: key, needsAnother: policy.needsAnotherKey, at: stamp, &effects)
+    try table[place].decide(decision, at: stamp, &effects)
     settle(at: time, &effects)
   }
 
@@ -201,16 +214,17 @@ public struct ConfigurationChanges {
     settle(at: time, &effects)
   }
 
-  /// Confirms what is in force. `acceptedAt`: when the connection was made over which that is
-  /// asked; one that was made after the change was applied shows that the device can be reached.
-  /// Throws `notFound` and `state` (it is not unconfirmed, or no longer; the connection is older).
+  /// Confirms what is in force. `begunAt`: when this life of the agent began. Only one that began
+  /// after the change was applied shows that the device can be reached with it: the one that has
+  /// applied it goes on with what was in force before. Throws `notFound` and `state` (it is not
+  /// unconfirmed, or no longer, or this life is older).
   public mutating func confirm(
-    _ id: UInt32, by key: Text<32>, acceptedAt: Instant, at time: ChangeTime,
+    _ id: UInt32, by key: Text<32>, begunAt: Instant, at time: ChangeTime,
     _ effects: inout ChangeEffects
   ) throws(Status) {
     let stamp = try stamp(time)
     let place = try place(of: id)
-    try table[place].confirm(by: key, acceptedAt: acceptedAt, at: stamp, &effects)
+    try table[place].confirm(by: key, begunAt: begunAt, at: stamp, &effects)
     let facts = table[place].facts
     inForce = ConfirmedChange(id: id, text: facts.text, stager: facts.stager)
     settle(at: time, &effects)

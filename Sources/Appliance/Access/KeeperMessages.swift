@@ -26,9 +26,9 @@ public enum KeeperRequest: UInt8, Sendable {
   case pairing = 7
   /// A change's id (UInt32) and its text, to be staged.
   case stage = 8
-  /// A change's id: is what is staged a right configuration?
+  /// A change's id and its text's digest: is what is staged that text, and a right configuration?
   case check = 9
-  /// A change's id: its text becomes the user's configuration.
+  /// A change's id and its text's digest: that text becomes the user's configuration.
   case apply = 10
   /// A change's id: what was in force before it is put back.
   case rollBack = 11

@@ -3,7 +3,7 @@ import Wire
 // How a client without a key gets one: exactly one client each time that somebody who is there
 // opens the door.
 //
-//                open(code)                        paired, cancelled, expired
+//                open(code)                        paired, cancelled, disowned, expired
 //   closed ───────────────────────▶ code(window) ─────────────────────────────▶ closed
 //     │                              │       ▲
 //     │                 5 attempts   ▼       │ renew(bits)
@@ -93,17 +93,22 @@ public struct Pairing {
   private var window: UInt32 = 0
   /// Attempts since somebody opened it, or since a code that nobody tried.
   private var strikes: UInt8 = 0
+  /// Name of the key that opened it; empty: nobody did, or somebody at the device.
+  public private(set) var opener = Name()
+  /// How one got in when it was last open; closed: it never was.
+  public private(set) var lastOpen = PairingState.closed
 
   public init() {}
 
   // MARK: Opening and closing
 
   /// Opens it with a code of 60 random bits. The one who pairs gets `role`, or becomes the first
-  /// admin.
+  /// admin. `opener`: the name of the key that does it.
   public mutating func openByCode(
-    bits: UInt64, role: Role = .admin, now: Instant
+    bits: UInt64, role: Role = .admin, opener: Name = Name(), now: Instant
   ) -> PairingEffects {
     strikes = 0
+    self.opener = opener
     return show(bits, role, until: now + Pairing.codeMs) | .opened
   }
 
@@ -112,6 +117,7 @@ public struct Pairing {
     precondition(role != .anybody, "a key of nobody's")
     let effects: PairingEffects = code == nil ? .opened : .opened | .withdraw
     strikes = 0
+    opener = Name()
     window &+= 1
     state = .button(role, until: now + Pairing.buttonMs)
     return effects
@@ -134,6 +140,19 @@ public struct Pairing {
     case .code(_, let window): return hasAdmin && window.isStanding ? close() | .closed : .none
     case .button: return .none
     }
+  }
+
+  /// A key is gone, or is no admin's any more: what it has opened lets nobody in.
+  public mutating func disown(_ name: Name) -> PairingEffects {
+    opener.isEmpty || opener != name ? .none : cancel()
+  }
+
+  /// All keys are forgotten: no code from before lets anybody in, and a new one is shown.
+  public mutating func reset() -> PairingEffects {
+    let effects: PairingEffects = wasOpened ? .closed : .none
+    hasAdmin = false
+    strikes = 0
+    return close() | effects
   }
 
   /// Somebody has changed their mind.
@@ -223,6 +242,15 @@ public struct Pairing {
     if case .code(let code, _) = state { code } else { nil }
   }
 
+  /// It is open because somebody wants it, not because there is no admin yet.
+  public var wasOpened: Bool {
+    switch state {
+    case .closed, .awaited: false
+    case .code(_, let window): !window.isStanding
+    case .button: true
+    }
+  }
+
   public var status: PairingState {
     switch state {
     case .closed, .awaited: .closed
@@ -252,6 +280,12 @@ public struct Pairing {
   private mutating func close() -> PairingEffects {
     let effects: PairingEffects = code == nil ? .none : .withdraw
     window &+= 1
+    opener = Name()
+    switch state {
+    case .closed: break
+    case .awaited, .code: lastOpen = .code
+    case .button: lastOpen = .button
+    }
     guard !hasAdmin else {
       state = .closed
       return effects

@@ -41,6 +41,14 @@ int32_t lx_gpio_open(const char *_Nullable chip, uint32_t offset, const char *_N
 int32_t lx_gpio_set(int32_t line, int32_t on);
 enum { LX_LINES = 8 };
 
+/// Opens a button's line: a descriptor to be watched, which does not block, or a negative errno.
+/// `down`: whether it is pressed now.
+int32_t lx_button_open(
+    const char *_Nullable chip, uint32_t offset, const char *_Nullable name, int32_t active_low,
+    int32_t *down);
+/// The next edge: 1 pressed, 0 let go; -EAGAIN: there is none.
+int32_t lx_button_next(int32_t fd);
+
 /// Opens the watchdog, which starts it, and sets its time-out. `reset` becomes 1 when it caused the
 /// last reset. The descriptor or a negative errno.
 int32_t lx_watchdog_open(const char *path, uint32_t timeout_s, int32_t *reset);

@@ -23,13 +23,15 @@ enum {
 };
 
 /// Decodes any JPEG that libjpeg knows and codes it as baseline 4:2:0 with the standard tables, cut
-/// to multiples of 8 pixels, and scaled to at most `LX_JPEG_SIDE`. 0, -EINVAL (no such JPEG),
+/// to multiples of 8 pixels, and scaled to at most `LX_JPEG_SIDE`. 0, -EINVAL (no such JPEG, one of
+/// more than 64 million pixels, or one in several scans that would take more than 64 MiB),
 /// -EMSGSIZE (`out` is too small) or -ENOMEM.
 int32_t lx_transcode_jpeg(const void *bytes, size_t count, void *out, size_t capacity,
     struct lx_coded *coded);
 
 /// Prepares the conversion of uncompressed pictures from the device `fd`: 0 or a negative errno,
-/// -EINVAL where libv4lconvert does not know the format.
+/// -EINVAL where libv4lconvert does not know the format, or the picture has odd sides or more than
+/// 64 million pixels.
 int32_t lx_transcode_begin(int32_t fd, uint32_t format, uint32_t width, uint32_t height);
 /// Codes one uncompressed picture of the prepared format likewise.
 int32_t lx_transcode_raw(const void *bytes, size_t count, void *out, size_t capacity,

@@ -154,9 +154,9 @@ struct ConfigurationSwap {
 
   // MARK: Changes
 
-  mutating func apply(_ id: UInt32) -> KeeperDone {
+  mutating func apply(_ id: UInt32, _ digest: ConfigurationDigest) -> KeeperDone {
     if let refusal = refusal() { return refusal }
-    let checked = texts.check(id)
+    let checked = texts.check(id, digest)
     guard checked.outcome == .done else { return checked }
     let text = texts.read(id).bytes
     let fresh = Mark(text)
@@ -222,6 +222,14 @@ struct ConfigurationSwap {
       guard noted == 0 else { return KeeperDone(noted) }
     }
     return KeeperDone(texts.drop(id))
+  }
+
+  /// Puts back what was in force before a change that is not confirmed: nobody is left to confirm
+  /// it, or to know what it was about. `already`: there is none.
+  mutating func putBackUnconfirmed() -> KeeperDone {
+    if !blob.isKnown { _ = load() }
+    if let refusal = refusal() { return refusal }
+    return journal.phase == .applied ? rollBack(journal.id) : KeeperDone(.already)
   }
 
   /// Only in `AccessFolder.writing`.

@@ -36,19 +36,22 @@ public struct KeeperRole {
   private var isClientsMissing = false
   private var isChangesMissing = false
 
-  /// Serves the agent until it ends. The process's exit code.
-  public static func run(folder: Text<96>, dataDirectory: Text<96>) -> Int32 {
+  /// Serves the agent until it ends. `hasConsole`: standard error is read by who is there, and is
+  /// no file or journal. The process's exit code.
+  public static func run(
+    folder: Text<96>, dataDirectory: Text<96>, hasConsole: Bool
+  ) -> Int32 {
     guard !folder.isEmpty, !dataDirectory.isEmpty else { return 2 }
-    var role = KeeperRole(folder, dataDirectory)
+    var role = KeeperRole(folder, dataDirectory, hasConsole)
     return role.serve()
   }
 
-  private init(_ path: Text<96>, _ data: Text<96>) {
+  private init(_ path: Text<96>, _ data: Text<96>, _ hasConsole: Bool) {
     let folder = AccessFolder(path)
     self.folder = folder
     agent = KeeperChannel(memory: memory.reply)
     reset = FactoryReset(folder)
-    pairing = PairingNote(folder)
+    pairing = PairingNote(folder, hasConsole: hasConsole)
     texts = StagedTexts(folder, memory)
     device = KeptBlob(.device, folder, memory)
     clients = KeptBlob(.clients, folder, memory)
@@ -138,7 +141,8 @@ public struct KeeperRole {
     look()
     _ = pairing.withdraw()
     if reset.isAsked { _ = forget() }
-    facts.repair = swap.load()
+    let repair = swap.load()
+    if facts.repair == .notNeeded { facts.repair = repair }
     tellFacts()
     tellKept()
     loadAudit(isThere: reader.read(UInt8.self) != 0, again: true)
@@ -173,8 +177,9 @@ public struct KeeperRole {
     facts.applied = swap.applied
     let facts = facts
     agent.tell(.facts) { facts.encode(into: &$0) }
-    // It has been told: what comes later is another one.
+    // They have been told: what comes later is another one.
     self.facts.reset = .notAsked
+    self.facts.repair = .notNeeded
   }
 
   private mutating func tellKept() {
@@ -255,7 +260,8 @@ public struct KeeperRole {
   private mutating func forget() -> Int32 {
     let result = reset.carryOut {
       forgetUnsavedKey()
-      var result = device.erase()
+      var result = putBackUnconfirmed()
+      if result == 0 { result = device.erase() }
       if result == 0 { result = clients.erase() }
       if result == 0 { result = changes.erase() }
       if result == 0 { result = swap.erase() }
@@ -270,6 +276,19 @@ public struct KeeperRole {
     facts.reset = result == 0 ? .carriedOut : .failed
     KeeperLine(result == 0 ? Notice.reset : Notice.noReset).write()
     return result
+  }
+
+  /// With the journal goes the only way back from a change that nobody has confirmed: that way is
+  /// taken first. Where there is none any more, or a person has written another text, that stays.
+  private mutating func putBackUnconfirmed() -> Int32 {
+    let done = swap.putBackUnconfirmed()
+    switch done.outcome {
+    case .readOnly, .full, .missing, .failing:
+      return done.errno > 0 ? -done.errno : -Int32(LX_EIO.rawValue)
+    case .done: facts.repair = .putBack
+    default: break
+    }
+    return 0
   }
 
   // MARK: Requests
@@ -320,10 +339,13 @@ public struct KeeperRole {
     let id = reader.read(UInt32.self)
     let text = reader.take(reader.remaining)
     if request == .stage { return texts.put(id, text) }
-    guard text.count == 0, id > 0 else { return KeeperDone(.malformed) }
+    let isText = request == .check || request == .apply
+    guard text.count == (isText ? 16 : 0), id > 0 else { return KeeperDone(.malformed) }
+    var rest = ByteReader(text)
+    let digest = isText ? ConfigurationDigest(from: &rest) : ConfigurationDigest()
     switch request {
-    case .check: return texts.check(id)
-    case .apply: return swap.apply(id)
+    case .check: return texts.check(id, digest)
+    case .apply: return swap.apply(id, digest)
     case .rollBack: return swap.rollBack(id)
     default: return swap.drop(id)
     }

@@ -6,8 +6,15 @@ import Wire
 /// who has a cable.
 struct PairingNote {
   private let folder: AccessFolder
+  private let hasConsole: Bool
 
-  init(_ folder: AccessFolder) { self.folder = folder }
+  private static let elsewhere: StaticString = "pairing: the code is in pairing.txt"
+  private static let nowhere: StaticString = "pairing: the code cannot be written to pairing.txt"
+
+  init(_ folder: AccessFolder, hasConsole: Bool) {
+    self.folder = folder
+    self.hasConsole = hasConsole
+  }
 
   private var path: Text<160> { folder.rootFile("pairing.txt") }
 
@@ -19,8 +26,13 @@ struct PairingNote {
       KeeperLine("pairing is over").write()
       return result
     }
-    KeeperLine("pairing: ", text).write()
-    return folder.writing { folder.overwrite(path, text) }
+    if hasConsole { KeeperLine("pairing: ", text).write() }
+    let result = folder.writing { folder.overwrite(path, text) }
+    // What is not a console is a file or a journal, which is kept, and read by others.
+    if !hasConsole {
+      KeeperLine(result == 0 ? Self.elsewhere : Self.nowhere).write()
+    }
+    return result
   }
 
   /// Removes the file; one that is missing is no error. No code outlives the agent that gave it.

@@ -1,5 +1,6 @@
 import Appliance
 import CLinux
+import Noise
 import Wire
 
 /// The texts of configuration changes, `FOLDER/staged/ID`: each a `BlobCopy` whose sequence is the
@@ -48,10 +49,12 @@ struct StagedTexts {
     return KeeperDone(result)
   }
 
-  /// Whether what is staged is a right configuration on top of the board's own.
-  func check(_ id: UInt32) -> KeeperDone {
+  /// Whether what is staged is the text of that digest, and a right configuration on top of the
+  /// board's own. `damaged`: it is another one, which an earlier change of this id has left.
+  func check(_ id: UInt32, _ digest: ConfigurationDigest) -> KeeperDone {
     let (text, done) = text(id)
     guard done.outcome == .done else { return done }
+    guard ConfigurationDigest(sha256Of: text) == digest else { return KeeperDone(.damaged) }
     return Self.error(in: text).map { KeeperDone($0) } ?? done
   }
 

@@ -4,7 +4,7 @@ import Wire
 /// read this one; a test parses every default and expects it to change nothing.
 public enum ConfigurationKey: Int, CaseIterable, Sendable {
   case deviceName
-  case controlListen, controlShare, controlSlots, controlTrusted
+  case controlListen, controlShare, controlPlain, controlHealthPublic, controlSlots, controlTrusted
   case controlReserved, controlPublic, controlPublicPerAddress
   case controlRequestRate, controlPublicRequestRate
   case controlHandshakeTimeout, controlIdleTimeout, controlFrameTimeout, controlWriteTimeout
@@ -18,13 +18,13 @@ public enum ConfigurationKey: Int, CaseIterable, Sendable {
   case watchdogDevice, watchdogTimeout, watchdogMagicClose
   case mdnsEnabled
   case timeServers
-  case dataDirectory, runDirectory, accessDirectory
+  case dataDirectory, runDirectory, accessDirectory, accessApprovals, accessButton
   case alertLatency, alertErrors, alertCPU, alertMemory, alertConnections, alertQueue, alertSlots
   case alertThroughput, alertRaise, alertClear
   case storageWarning, storageLow, storageCritical, storageReserve, storageWorkers
   case retentionAge, retentionSize
 
-  public static let count = 60
+  public static let count = 64
 
   /// What a key's value may be.
   public enum Value: Sendable {
@@ -43,6 +43,7 @@ public enum ConfigurationKey: Int, CaseIterable, Sendable {
     case subnets(Int)
     case networkMode
     case led
+    case line
     /// Wishes for cameras' modes, at most so many.
     case modes(Int)
     /// Files with rates, at most so many.
@@ -62,9 +63,12 @@ public enum ConfigurationKey: Int, CaseIterable, Sendable {
 
   public var facts: Facts {
     switch self {
-    case .deviceName, .dataDirectory, .runDirectory, .accessDirectory: machineFacts
-    case .controlListen, .controlShare, .controlSlots, .controlTrusted, .controlReserved,
-      .controlPublic, .controlPublicPerAddress, .controlRequestRate, .controlPublicRequestRate:
+    case .deviceName, .dataDirectory, .runDirectory, .accessDirectory, .accessApprovals,
+      .accessButton:
+      machineFacts
+    case .controlListen, .controlShare, .controlPlain, .controlHealthPublic, .controlSlots,
+      .controlTrusted, .controlReserved, .controlPublic, .controlPublicPerAddress,
+      .controlRequestRate, .controlPublicRequestRate:
       controlFacts
     case .controlHandshakeTimeout, .controlIdleTimeout, .controlFrameTimeout, .controlWriteTimeout:
       controlTimeFacts
@@ -103,6 +107,14 @@ public enum ConfigurationKey: Int, CaseIterable, Sendable {
       Self.row(
         "data.directory", .path(96, offAllowed: false), "/data",
         "what must survive a reboot")
+    case .accessButton:
+      Self.row(
+        "access.button", .line, "off",
+        "a push button: pressed for less than 3 s it lets a client pair, for 10 s it resets")
+    case .accessApprovals:
+      Self.row(
+        "access.approvals", .integer(0...1), "0",
+        "keys other than the stager's that must approve a change of the configuration")
     case .accessDirectory:
       Self.row(
         "access.directory", .path(90, offAllowed: false), "/boot/access",
@@ -122,12 +134,19 @@ public enum ConfigurationKey: Int, CaseIterable, Sendable {
       Self.row(
         "control.share_port", .flag, "off",
         "agents on one machine share the port (SO_REUSEPORT), to use more cores")
+    case .controlPlain:
+      Self.row(
+        "control.plain", .flag, "off",
+        "clients on this machine may do without a key what does not have to do with keys")
+    case .controlHealthPublic:
+      Self.row(
+        "control.health_public", .flag, "on", "everybody may ping and ask for health")
     case .controlSlots:
       Self.row("control.slots", .integer(1...16_384), "1024", "connections at the same time")
     case .controlTrusted:
       Self.row(
         "control.trusted", .subnets(8), "127.0.0.0/8",
-        "peers that may do everything, comma-separated; all others may ping and ask for health")
+        "known peers, comma-separated: they get the reserved slots, and may ask faster")
     case .controlReserved:
       Self.row(
         "control.reserved_slots", .integer(0...8192), "16",

@@ -12,7 +12,7 @@ public struct ConfigurationParser {
 
   private var configuration: Configuration
   private var error: ConfigurationError?
-  private var places = InlineArray<60, lx_config_place>(
+  private var places = InlineArray<64, lx_config_place>(
     repeating: lx_config_place(line: 0, key_column: 0, value_column: 0))
 
   private init(base: Configuration) { configuration = base }
@@ -147,9 +147,11 @@ extension Configuration {
     case .dataDirectory, .runDirectory: try setDirectory(key, value)
     case .accessDirectory:
       // Never a relative one: two agents would find two folders, and the keys of neither.
-      accessDirectory = try value.path(Text<96>.self, limit: 90, offAllowed: false)
+      access.directory = try value.path(Text<96>.self, limit: 90, offAllowed: false)
     case .controlListen: (control.address, control.port) = try value.endpoint()
     case .controlShare: control.sharesPort = try value.flag()
+    case .controlPlain: control.plain = try value.flag()
+    case .controlHealthPublic: control.healthIsPublic = try value.flag()
     case .controlTrusted: control.trusted = try value.subnets(InlineArray<8, Subnet>.self)
     case .networkMode: network.mode = try value.networkMode()
     case .networkInterface: network.interface = try value.word(Text<16>.self, limit: 15)
@@ -167,6 +169,7 @@ extension Configuration {
     case .camerasEnabled: cameras.enabled = try value.flag()
     case .camerasModes: cameras.modes = try value.modes()
     case .camerasPlayback: cameras.playback = try value.playback()
+    case .accessButton: access.button = try value.line()
     case .ledPower: leds[0] = try value.led()
     case .ledCamera: leds[1] = try value.led()
     case .ledLink: leds[2] = try value.led()
@@ -181,7 +184,7 @@ extension Configuration {
       .mediaRTSPPort, .mediaAPIPort, .mediaMetricsPort, .mediaProbeInterval, .mediaProbeTimeout,
       .camerasProbeTimeout, .camerasFeedTimeout, .camerasStall, .watchdogTimeout, .alertRaise,
       .alertClear, .storageWarning, .storageLow, .storageCritical, .storageReserve,
-      .storageWorkers, .retentionAge, .retentionSize:
+      .storageWorkers, .retentionAge, .retentionSize, .accessApprovals:
       guard case .integer(let range) = key.facts.value else { return }
       setNumber(key, try value.integer(range))
     case .alertLatency, .alertErrors, .alertCPU, .alertMemory, .alertConnections, .alertQueue,
@@ -203,6 +206,7 @@ extension Configuration {
 
   private mutating func setNumber(_ key: ConfigurationKey, _ number: UInt64) {
     switch key {
+    case .accessApprovals: access.approvals = UInt8(number)
     case .controlSlots: control.slots = Int(number)
     case .controlReserved: control.reservedSlots = Int(number)
     case .controlPublic: control.publicSlots = Int(number)

@@ -65,6 +65,7 @@ public enum ConfigurationTable {
       line.append("`WARNING, CRITICAL`, each 0 … ")
       line.append(decimal: limit)
     case .networkMode: line.append("`dhcp`, `static`, `link-local`, `off`")
+    case .line: line.append("`CHIP:LINE`, `line:NAME`, then maybe ` active-low`; `off`")
     case .led:
       line.append("`CHIP:LINE`, `line:NAME`, `sysfs:NAME`, then maybe ` active-low`; `off`")
     }

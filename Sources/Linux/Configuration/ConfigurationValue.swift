@@ -157,6 +157,13 @@ struct ConfigurationValue {
       place: .gpioOffset, target: chip, offset: UInt32(offset), activeLow: activeLow)
   }
 
+  /// A line of a chip, for a button.
+  func line() throws(ValueError) -> LEDMapping {
+    let error = ValueError("Give gpiochip0:3, line:NAME or off; active-low may follow.")
+    guard let mapping = try? led(), mapping.place != .sysfs else { throw error }
+    return mapping
+  }
+
   private var ledError: ValueError {
     ValueError("Give gpiochip0:5, line:NAME, sysfs:NAME or off; active-low may follow.")
   }

@@ -15,6 +15,8 @@ public struct JobRole: ~Copyable {
   private static let piece = 256 * 1024
   /// How long a camera's next picture is waited for.
   private static let pictureUs: UInt64 = 2_000_000
+  /// Names that are tried for a picture.
+  private static let tries = 100
 
   private let folder: Text<96>
   private let buffer: UnsafeMutableRawBufferPointer
@@ -246,15 +248,19 @@ public struct JobRole: ~Copyable {
     entry.bytes = UInt64(size)
     entry.startedMs = facts.capturedUs / 1000
     entry.camera = camera
-    entry.name = name(&entry.boot)
     var path = Text<160>(folder)
     path.append("/")
     path.append(FileKind.snapshot.folder)
     path.append("/")
     path.append(camera)
     let start = whole.baseAddress! + SnapshotPart.size
-    let failure = path.withCString { folder in
-      entry.name.withCString { lx_keep_file(folder, $0, start, size) }
+    // Several workers may keep a picture of one camera in one microsecond: the next one is free.
+    var failure = -Int32(LX_EEXIST.rawValue)
+    for _ in 0..<Self.tries where failure == -Int32(LX_EEXIST.rawValue) {
+      entry.name = name(&entry.boot)
+      failure = path.withCString { folder in
+        entry.name.withCString { lx_keep_file(folder, $0, start, size) }
+      }
     }
     guard failure == 0 else { throw Status(errno: -failure) }
     return entry

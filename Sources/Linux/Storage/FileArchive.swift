@@ -236,7 +236,7 @@ struct FileArchive: ~Copyable {
 }
 
 /// What is read of the index besides the files.
-private struct Replayed {
+struct Replayed {
   let boot: UInt32
   var clock = AgeClock()
   var originMs: UInt64?

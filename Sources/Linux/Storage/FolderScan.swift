@@ -107,6 +107,10 @@ extension FileArchive {
       folder.judge(lx_file_facts_at(directory, entry, &facts)) == 0
     else {
       watch[place].foreign &+= 1
+      // Its going is told like that of others.
+      if let name = Text<56>(fileName: entry), SegmentName.isLeftover(name, boot: boot) {
+        _ = folder.judge(lx_unlink_at(directory, entry))
+      }
       return
     }
     let round = round

@@ -4,7 +4,7 @@
 /// offset size field
 ///      0   32 name               text
 ///     32   32 publicKey          Curve25519; of a client that changes keys, the new one
-///     64   32 addedBy            text: the key that added it; empty: it came by pairing
+///     64   32 addedBy            text: the key that added it or opened pairing for it; empty: none
 ///     96    1 role               Role
 ///     97    1 flags              KeyFlags
 ///     98    2 slots              connections at once that it may have; 0: the default

@@ -182,7 +182,8 @@ extension Status {
     case .checksum: "The bytes were changed on their way; check the network and send again."
     case .notFound: "There is no such thing on this device; list what there is."
     case .unknownCamera: "No camera has this name; list the cameras for the names there are."
-    case .permission: "This address may not do this; add it to control.trusted on the device."
+    case .permission:
+      "This takes a key with the role for it; pair with the device, or ask an admin."
     case .authentication: "Prove who you are first, then ask again."
     case .rateLimited: "Too many requests; slow down and ask again later."
     case .busy: "No connection slot is free; come back later or close other clients."
@@ -198,7 +199,7 @@ extension Status {
     case .timeout: "The connection was silent or unfinished for too long; connect again."
     case .internalError: "The device failed to answer; read its log and report this."
     case .cameraNotStreaming: "The camera sends no pictures now; look at its status."
-    case .alreadyExists: "A camera or a source has this name already; choose another one."
+    case .alreadyExists: "This name is taken already; choose another one."
     case .storageUnavailable: "The data partition cannot be used now; look at the storage status."
     }
   }
@@ -217,7 +218,7 @@ extension Status {
       (.busy, .fileVerify), (.busy, .snapshot), (.busy, .snapshotSave), (.busy, .retentionRun):
       "The device has too much to do with files and pictures; ask again a little later."
     case (.timeout, _): "It took longer than 10 s; look at the storage status and ask again."
-    default: sentence
+    default: accessSentence(in: kind) ?? sentence
     }
   }
 }

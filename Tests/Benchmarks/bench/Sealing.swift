@@ -242,7 +242,17 @@ extension Workshop {
       let newcomer = SealedIdentity(code: code, device: device)
       let connection = try SealedConnection.open(newcomer, to: agent.endpoint, named: "bench")
       guard connection.welcome.isPaired else { throw BenchError("\(agent.name) does not pair") }
-      _ = try connection.ask(.ping)
+      // A load is no ordinary client's.
+      var limits = KeyRequest()
+      limits.name = Name("bench")
+      limits.role = .admin
+      limits.flags = .loadTest
+      let request = [UInt8](unsafeUninitializedCapacity: KeyRequest.size) { buffer, count in
+        var writer = ByteWriter(UnsafeMutableRawBufferPointer(buffer))
+        limits.encode(into: &writer)
+        count = writer.count
+      }
+      _ = try connection.ask(.keyChange, request)
       let secret = connection.welcome.secret
       return SealedIdentity(
         key: newcomer.key, secret: secret.indices.map { secret[$0] }, device: device)

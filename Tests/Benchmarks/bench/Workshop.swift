@@ -74,6 +74,7 @@ struct Workshop {
     let base = top.appending(path: "board/host/many.conf")
     var settings = try Workshop.settings(in: String(contentsOf: base, encoding: .utf8))
     if limits == .defaults { settings = settings.filter { !$0.key.hasPrefix("control.") } }
+    settings["control.plain"] = "on"
     settings["control.listen"] = "127.0.0.1:\(port)"
     settings["data.directory"] = "\(home.path)/data"
     settings["run.directory"] = "\(home.path)/run"

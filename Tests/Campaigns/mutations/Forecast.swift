@@ -71,7 +71,10 @@ struct Forecast {
 
   var answers: [Answer] = []
   var toll = Toll()
-  var audit: [AuditCode] = []
+  /// Whether the key's name goes with it: only what is proven counts as its own.
+  var audit: [(code: AuditCode, isNamed: Bool)] = []
+  /// Some frame has shown whose the connection is.
+  var isProven = false
   /// The connection ends.
   var ends = false
   /// A frame has begun and not ended.
@@ -83,14 +86,14 @@ struct Forecast {
     answers.append(.end(status))
     toll.refused += 1
     toll.ended += 1
-    if let code { audit.append(code) }
+    if let code { audit.append((code, isProven)) }
     ends = true
   }
 
   /// A stream of bytes behind a handshake, of which these frames, in this order, are authentic.
   static func sealed(_ stream: [UInt8], _ authentic: [Asked], isProven: Bool) -> Forecast {
     var forecast = Forecast()
-    var isProven = isProven
+    forecast.isProven = isProven
     var rest = stream[...]
     while !rest.isEmpty, !forecast.ends {
       if forecast.taken < authentic.count,
@@ -98,9 +101,9 @@ struct Forecast {
       {
         rest = rest.dropFirst(asked.bytes.count)
         forecast.taken += 1
-        if asked.proves, !isProven {
-          isProven = true
-          forecast.audit.append(.sessionOpened)
+        if asked.proves, !forecast.isProven {
+          forecast.isProven = true
+          forecast.audit.append((.sessionOpened, true))
         }
         forecast.answer(asked)
         continue
@@ -112,7 +115,7 @@ struct Forecast {
 
   private mutating func answer(_ asked: Asked) {
     if asked.isRefused {
-      audit.append(.sealBroken)
+      audit.append((.sealBroken, isProven))
       toll.refused += 1
       if asked.ends {
         toll.ended += 1
@@ -126,10 +129,10 @@ struct Forecast {
       toll.failed += 1
       if asked.status == .permission {
         toll.denied += 1
-        audit.append(.roleRefused)
+        audit.append((.roleRefused, true))
       }
       // A second handshake.
-      if asked.kind == Kind.handshake.rawValue { audit.append(.handshakeRefused) }
+      if asked.kind == Kind.handshake.rawValue { audit.append((.handshakeRefused, true)) }
     }
     answers.append(
       Answer(kind: asked.kind, id: asked.id, status: asked.status, echo: asked.echo))
@@ -189,17 +192,18 @@ struct Forecast {
     _ rest: inout ArraySlice<UInt8>, like handshake: [UInt8], _ id: UInt32
   ) -> Bool {
     guard zip(rest, handshake).prefix(4).allSatisfy(==) else {
-      end(.malformed, nil)
+      end(.malformed, .frameRefused)
       return true
     }
     guard rest.count >= 32 else { return unfinished() }
     guard rest.prefix(32).elementsEqual(handshake.prefix(32)) else {
-      end(.checksum, nil)
+      end(.checksum, .frameRefused)
       return true
     }
     guard rest.count >= handshake.count else { return unfinished() }
     rest = rest.dropFirst(handshake.count)
     toll.refused += 1
+    audit.append((.frameRefused, false))
     answers.append(Answer(kind: Kind.handshake.rawValue, id: id, status: .checksum))
     return true
   }

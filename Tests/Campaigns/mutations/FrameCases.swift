@@ -210,12 +210,12 @@ extension Scene {
     other.send([other.seal(frame(.ping, id: id))])
     toll.succeeded += 1
     note(.sessionOpened, key: holder.name)
+    other.pending = nil
     let answer = other.unread
     // To where it came from, too.
     let forecast = Forecast.sealed(answer, [], isProven: true)
     deliver(answer, to: other, meant: other.seal(frame(.ping, id: self.id())))
-    toll = toll + forecast.toll
-    for code in forecast.audit { note(code, key: holder.name) }
+    note(forecast, on: other, key: holder.name)
     check(other.isEnded, "the device takes its own frame")
     return answer
   }

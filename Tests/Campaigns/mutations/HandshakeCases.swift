@@ -22,6 +22,7 @@ extension Scene {
     line.send([line.seal(frame(.ping, id: id, text))])
     toll.succeeded += 1
     note(.sessionOpened, key: line.holder.name)
+    line.pending = nil
     let ping = Kind.ping.rawValue
     compare(line.read(), [Forecast.Answer(kind: ping, id: id, status: .ok, echo: text)], line)
   }
@@ -130,8 +131,7 @@ extension Scene {
 
   /// A handshake succeeded and what came right behind it did not.
   private func expectAfterHandshake(_ forecast: Forecast, _ line: Line) {
-    toll = toll + forecast.toll
-    for code in forecast.audit { note(code, key: line.holder.name) }
+    note(forecast, on: line, key: line.holder.name)
     let plain = forecast.answers.filter { $0.kind != 0 }
     let replies = line.readPlain(most: plain.count)
     compare(replies, plain, line)
@@ -143,8 +143,8 @@ extension Scene {
 
   /// Nothing more comes: the device ends it.
   func waitForEnd(_ line: Line, _ forecast: Forecast) {
+    toll.timedOut += 1 + silent
     device.pass(ms: 10_500)
-    toll.timedOut += 1
     let replies = line.keys == nil ? line.readPlain() : line.read()
     compare(replies, [.end(.timeout)], line)
     check(line.isEnded, "a connection whose frame does not end goes on")
@@ -169,8 +169,7 @@ extension Scene {
     let forecast = Forecast.sealed(stolen, [], isProven: false)
     deliver(stolen, to: copier, meant: stolen)
     // The answer is for the client alone: the copier cannot read it.
-    toll = toll + forecast.toll
-    for code in forecast.audit { note(code, key: holder.name) }
+    note(forecast, on: copier, key: holder.name)
     check(copier.isEnded == forecast.ends, "who has copied a handshake is heard")
   }
 
@@ -239,8 +238,7 @@ extension Scene {
     let guess = [0x57, 0x50, 0x53, 0x45, UInt8(size), 0, 0, 0] + random.bytes(size)
     let forecast = Forecast.sealed(guess, [], isProven: false)
     line.send([guess])
-    toll = toll + forecast.toll
-    for code in forecast.audit { note(code, key: holder.name) }
+    note(forecast, on: line, key: holder.name)
     check(line.isEnded, "a session without the secret goes on")
   }
 

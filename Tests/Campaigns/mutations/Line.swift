@@ -23,6 +23,8 @@ final class Line {
   private var initiation: Initiation?
   private(set) var keys: FrameKeys?
   private(set) var welcome: Welcome?
+  /// What must be noted when it ends as it is now, and of whose key.
+  var pending: (code: AuditCode, key: String)?
 
   init(_ device: Device, _ holder: Holder, from address: IPv4) {
     self.device = device

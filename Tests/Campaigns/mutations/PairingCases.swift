@@ -34,7 +34,7 @@ extension Scene {
 
   /// The first attempt of a case, with a wrong secret: it is answered, and leads nowhere.
   func expectAttempt(id: UInt32, on line: Line) {
-    guard let reply = expectHandshake(.ok, id: id, on: line) else { return }
+    guard let reply = expectHandshake(.ok, id: id, on: line, isNew: true) else { return }
     check(!line.accept(reply), "a message 2 that anybody can read")
     failAttempt(on: line)
   }
@@ -45,8 +45,7 @@ extension Scene {
     let guess = [0x57, 0x50, 0x53, 0x45, UInt8(size), 0, 0, 0] + random.bytes(size)
     line.send([guess])
     let forecast = Forecast.sealed(guess, [], isProven: false)
-    toll = toll + forecast.toll
-    for code in forecast.audit { note(code) }
+    note(forecast, on: line, key: "")
     check(line.isEnded, "an attempt to pair without the code goes on")
   }
 
@@ -75,7 +74,8 @@ extension Scene {
     changesPairing = true
     let isCode = device.loop.access.pairing.status == .code
     let (line, id) = knock(newcomer(isRight: true))
-    guard let reply = expectHandshake(.ok, id: id, on: line), line.accept(reply) else {
+    guard let reply = expectHandshake(.ok, id: id, on: line, isNew: true), line.accept(reply)
+    else {
       return check(false, "a client with the code is not let in")
     }
     check(device.loop.access.keys.count == Device.holders.count, "a key before it is proven")
@@ -85,6 +85,7 @@ extension Scene {
     line.send([line.seal(frame(.ping, id: first))])
     toll.succeeded += 1
     note(.sessionOpened, key: "laptop")
+    line.pending = nil
     let ping = Kind.ping.rawValue
     compare(line.read(), [Forecast.Answer(kind: ping, id: first, status: .ok)], line)
     check(device.loop.access.keys.count == Device.holders.count + 1, "no key was added")
@@ -109,7 +110,8 @@ extension Scene {
   private func pairTooLate() {
     changesPairing = true
     let (line, id) = knock(newcomer(isRight: true))
-    guard let reply = expectHandshake(.ok, id: id, on: line), line.accept(reply) else {
+    guard let reply = expectHandshake(.ok, id: id, on: line, isNew: true), line.accept(reply)
+    else {
       return check(false, "a client with the code is not let in")
     }
     _ = device.loop.access.pairing.cancel()
@@ -117,6 +119,7 @@ extension Scene {
     toll.refused += 1
     toll.ended += 1
     note(.pairingRefused)
+    line.pending = nil
     compare(line.read(), [.end(.authentication)], line)
     check(line.isEnded, "a client that was paired too late goes on")
   }
@@ -127,7 +130,7 @@ extension Scene {
     expectAttempt(id: firstID, on: first)
     let (second, secondID) = knock(newcomer(isRight: true))
     guard device.loop.access.pairing.status == .code else {
-      expectHandshake(.ok, id: secondID, on: second)
+      expectHandshake(.ok, id: secondID, on: second, isNew: true)
       return
     }
     countsAsFailed = true
@@ -162,20 +165,27 @@ extension Scene {
     let isProven = random.chance(70)
     if isProven { use(line) }
     if random.chance(70) {
-      remove(holder.name, line)
+      remove(holder.name, line, isProven: isProven)
     } else {
       // What was on its way already comes before the session is ended.
       let id = id()
       let stray = line.seal(frame(.ping, id: id))
       forgetKey(holder.name)
       line.send([stray])
-      // A key that is gone has no requests left, and proves nothing.
-      if isProven { toll.limited += 1 } else { toll = toll + Toll(refused: 1, ended: 1) }
+      // A key that is gone proves nothing.
+      if isProven {
+        toll.failed += 1
+      } else {
+        toll = toll + Toll(refused: 1, ended: 1)
+        note(.keyUnknown)
+        line.pending = nil
+      }
       let ping = Kind.ping.rawValue
       compare(
         line.read(),
-        [isProven ? .init(kind: ping, id: id, status: .rateLimited) : .end(.authentication)], line)
-      end(line)
+        [isProven ? .init(kind: ping, id: id, status: .authentication) : .end(.authentication)],
+        line)
+      end(line, isProven: isProven)
     }
     if let other { use(other) }
   }
@@ -185,15 +195,15 @@ extension Scene {
     _ = device.loop.access.keys.takeChange()
   }
 
-  private func remove(_ name: String, _ line: Line) {
+  private func remove(_ name: String, _ line: Line, isProven: Bool = true) {
     forgetKey(name)
-    end(line)
+    end(line, key: name, isProven: isProven)
   }
 
-  private func end(_ line: Line) {
+  private func end(_ line: Line, key: String? = nil, isProven: Bool = true) {
     device.loop.endRevoked()
     device.settle()
-    note(.sessionRevoked)
+    if isProven { note(.sessionRevoked, key: key ?? line.holder.name) }
     check(line.isEnded, "the session of a key that was removed goes on")
   }
 
@@ -205,10 +215,16 @@ extension Scene {
       return check(false, "\(error)")
     }
     let open = (0..<Int(limits.slots)).compactMap { _ in session(holder) }
-    let (line, id) = knock(holder)
-    expectHandshake(.busy, id: id, on: line)
-    note(.slotsRefused, key: holder.name)
+    // A handshake takes none: it may be a copy.
+    let one = session(holder)
     for line in open { use(line) }
+    if let one {
+      one.send([one.seal(frame(.ping, id: id()))])
+      toll = toll + Toll(refused: 1, ended: 1)
+      note(.slotsRefused, key: holder.name)
+      one.pending = nil
+      compare(one.read(), [.end(.busy)], one)
+    }
     forgetKey(holder.name)
     for line in open { end(line) }
   }

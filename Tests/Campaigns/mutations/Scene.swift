@@ -108,6 +108,7 @@ final class Scene {
       problems.append("a handshake that was right did not succeed")
       return nil
     }
+    line.pending = (.handshakeRefused, "")
     return line
   }
 
@@ -125,11 +126,29 @@ final class Scene {
   func expect(
     _ forecast: Forecast, on line: Line, key: String = "", sealed: Bool = true
   ) {
-    toll = toll + forecast.toll
-    for code in forecast.audit { note(code, key: key) }
+    note(forecast, on: line, key: key)
     compare(sealed ? line.read() : line.readPlain(), forecast.answers, line)
     check(line.isEnded == forecast.ends, "ended: \(line.isEnded), not \(forecast.ends)")
   }
+
+  /// Counts and notes what a forecast says.
+  func note(_ forecast: Forecast, on line: Line, key: String) {
+    toll = toll + forecast.toll
+    for (code, isNamed) in forecast.audit { note(code, key: isNamed ? key : "") }
+    if forecast.ends {
+      // Who wants to be paired has tried all the same.
+      if line.pending?.code != .pairingRefused { line.pending = nil }
+    } else if forecast.isUnfinished, line.keys != nil || forecast.taken > 0 {
+      line.pending = (.sealBroken, forecast.isProven ? key : "")
+    } else if forecast.isProven {
+      line.pending = nil
+    } else if line.keys == nil, forecast.taken > 0 {
+      line.pending = (.handshakeRefused, "")
+    }
+  }
+
+  /// Connections that have shaken hands and said nothing since: they do not wait for long.
+  var silent: Int { lines.count { $0.pending?.code == .handshakeRefused && !$0.isEnded } }
 
   func compare(_ replies: [Reply]?, _ answers: [Forecast.Answer], _ line: Line) {
     guard let replies else {
@@ -142,9 +161,13 @@ final class Scene {
 
   /// The one plain answer to a handshake; counts it.
   @discardableResult
-  func expectHandshake(_ status: Status, id: UInt32, on line: Line) -> Reply? {
+  func expectHandshake(
+    _ status: Status, id: UInt32, on line: Line, isNew: Bool = false
+  ) -> Reply? {
     switch status {
-    case .ok: toll.succeeded += 1
+    case .ok:
+      toll.succeeded += 1
+      line.pending = (isNew ? .pairingRefused : .handshakeRefused, "")
     case .rateLimited where !countsAsFailed: toll.limited += 1
     default: toll.failed += 1
     }
@@ -160,7 +183,10 @@ final class Scene {
 
   /// Everybody leaves; what is there now must be what was there before.
   func finish(witness: Line) -> [String] {
-    for line in lines { line.leave() }
+    for line in lines {
+      line.leave()
+      if let (code, key) = line.pending { note(code, key: key) }
+    }
     for line in lines where !line.forget() { problems.append("a connection is still held") }
     if canary == .intruder { try? device.add(Holder("intruder"), as: .admin) }
     if canary == .disturbed { witness.leave() }

@@ -1,0 +1,59 @@
+/// Connections of strangers that have shown the same, in the order in which they came to it. Those
+/// that have shown more since, or are gone, are passed over when they come to the front.
+public struct Strangers: ~Copyable {
+  public struct Entry: Sendable {
+    fileprivate var slot: UInt16 = 0
+    fileprivate var generation: UInt32 = 0
+  }
+
+  private let ring: Table<Entry>
+  private let proof: Session.Proof
+  private var start = 0
+  private var count = 0
+
+  /// Twice the number of slots: tidying up is due once for that many strangers at most.
+  public static func entries(_ slots: Int) -> Int { 2 * slots }
+
+  init(_ memory: UnsafeMutableBufferPointer<Entry>, proof: Session.Proof) {
+    ring = Table(memory, repeating: Entry())
+    self.proof = proof
+  }
+
+  mutating func append(_ slot: Int, _ slots: Table<Session>) {
+    if count == ring.count { tidy(slots) }
+    ring[(start + count) % ring.count] = Entry(
+      slot: UInt16(slot), generation: slots[slot].generation)
+    count += 1
+  }
+
+  /// The slot of the one that came first.
+  mutating func oldest(_ slots: Table<Session>) -> Int? {
+    while count > 0 {
+      let entry = ring[start]
+      if isHere(entry, slots) { return Int(entry.slot) }
+      start = (start + 1) % ring.count
+      count -= 1
+    }
+    return nil
+  }
+
+  /// It still holds its slot and has not shown more.
+  private func isHere(_ entry: Entry, _ slots: Table<Session>) -> Bool {
+    let session = slots[Int(entry.slot)]
+    return session.generation == entry.generation && session.phase == .open
+      && session.proof == proof
+  }
+
+  /// Forgets all that are not here any more. At most one a slot is, so half of the ring is free
+  /// afterwards.
+  private mutating func tidy(_ slots: Table<Session>) {
+    var kept = 0
+    for place in 0..<count {
+      let entry = ring[(start + place) % ring.count]
+      guard isHere(entry, slots) else { continue }
+      ring[(start + kept) % ring.count] = entry
+      kept += 1
+    }
+    count = kept
+  }
+}
