@@ -62,14 +62,15 @@ struct Card {
     case .changes: if canWrite { changes = body }
     case .append: if canWrite { append(body) }
     case .forget:
-      if canWrite { erase(&random) }
-      replies = [facts(canWrite ? .carriedOut : .failed), device(condition, canWrite, &random)]
+      let repair = canWrite ? erase(&random) : .notNeeded
+      replies = [facts(canWrite ? .carriedOut : .failed, repair)]
+      replies.append(device(condition, canWrite, &random))
       replies += [blob(.clients, clients, condition), blob(.changes, changes, condition)]
     case .pairing: if canWrite { note = String(decoding: body, as: UTF8.self) }
     case .stage: if canWrite { done.outcome = stage(id, Array(body[4...])) }
-    case .check: done = check(id)
+    case .check: done = check(id, Array(body[4...]))
     case .proof: done = Self.proof(body)
-    case .apply: if canWrite { done = apply(id) }
+    case .apply: if canWrite { done = apply(id, Array(body[4...])) }
     case .rollBack: if canWrite { done.outcome = rollBack(id) }
     case .drop: if canWrite { drop(id) }
     case .text: (done.outcome, replies) = tell(id, number)
@@ -88,11 +89,12 @@ struct Card {
   ) -> [[UInt8]] {
     note = ""
     var reset = KeeperFacts.Reset.notAsked
+    var repair = KeeperFacts.Repair.notNeeded
     if resetIsAsked {
       reset = canWrite ? .carriedOut : .failed
-      if canWrite { erase(&random) }
+      if canWrite { repair = erase(&random) }
     }
-    var replies = [facts(reset), device(condition, canWrite, &random)]
+    var replies = [facts(reset, repair), device(condition, canWrite, &random)]
     replies += [blob(.clients, clients, condition), blob(.changes, changes, condition)]
     isMissing = condition.isUnreadable
     for lane in lanes.indices {
@@ -104,10 +106,11 @@ struct Card {
     return replies
   }
 
-  private func facts(_ reset: KeeperFacts.Reset) -> [UInt8] {
+  private func facts(_ reset: KeeperFacts.Reset, _ repair: KeeperFacts.Repair) -> [UInt8] {
     var facts = KeeperFacts()
     facts.place = .kept
     facts.reset = reset
+    facts.repair = repair
     facts.applied = applied
     return Self.encoded(.facts) { facts.encode(into: &$0) }
   }
@@ -145,10 +148,14 @@ struct Card {
     if lanes[lane].count > 2 * most { lanes[lane].removeFirst(lanes[lane].count - most) }
   }
 
-  private mutating func erase(_ random: inout SplitMix) {
+  /// What nobody has confirmed is taken back first: nobody is left to do so.
+  private mutating func erase(_ random: inout SplitMix) -> KeeperFacts.Repair {
+    let isPutBack = applied != 0
+    if isPutBack { inForce = former }
     (clients, changes, texts, unsavedKey) = (nil, nil, [], nil)
     (applied, former, note, resetIsAsked) = (0, [], "", false)
     deviceKey = random.bytes(Blob.keySize)
+    return isPutBack ? .putBack : .notNeeded
   }
 
   // MARK: Changes
@@ -164,8 +171,13 @@ struct Card {
 
   func isInForce(_ id: UInt32) -> Bool { text(id) == inForce }
 
-  private func check(_ id: UInt32) -> KeeperDone {
-    text(id).map { Self.proof($0) } ?? KeeperDone(.unknown)
+  private func check(_ id: UInt32, _ digest: [UInt8]) -> KeeperDone {
+    guard let text = text(id) else { return KeeperDone(.unknown) }
+    let isThis = text.withUnsafeBytes { bytes in
+      let found = ConfigurationDigest(sha256Of: bytes)
+      return found.bytes.indices.map { found.bytes[$0] } == digest
+    }
+    return isThis ? Self.proof(text) : KeeperDone(.damaged)
   }
 
   private static func proof(_ text: [UInt8]) -> KeeperDone {
@@ -173,8 +185,8 @@ struct Card {
     return KeeperDone(ConfigurationError(line: 1, column: 2, message: Text("wrong on purpose")))
   }
 
-  private mutating func apply(_ id: UInt32) -> KeeperDone {
-    let checked = check(id)
+  private mutating func apply(_ id: UInt32, _ digest: [UInt8]) -> KeeperDone {
+    let checked = check(id, digest)
     guard checked.outcome == .done, let text = text(id) else { return checked }
     if applied == id { return KeeperDone(.already) }
     (former, inForce, applied) = (inForce, text, id)

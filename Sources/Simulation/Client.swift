@@ -8,7 +8,7 @@ enum ClientKind: Equatable {
   /// With a key that may do everything.
   case admin
   // Faults.
-  case flood, loris, slowReader, junk
+  case flood, loris, slowReader, junk, copier
 }
 
 /// One client of the control port, which notes what it has asked and checks what it is told.
@@ -25,11 +25,13 @@ final class Client {
     /// Whose key it is about, and what was asked for it.
     var holder: KeyHolder?
     var role: Role?
+    /// What the client may do, where that was told.
+    var askersRole: Role?
     var newKey: [UInt8]?
     var change: UInt32 = 0
   }
 
-  let kind: ClientKind
+  private(set) var kind: ClientKind
   let address: IPv4
   var random: SplitMix
   /// Index in the world's sockets.
@@ -70,9 +72,12 @@ final class Client {
   var isHonest: Bool {
     switch kind {
     case .operator, .poller, .subscriber, .pipeliner, .admin: true
-    case .flood, .loris, .slowReader, .junk: false
+    case .flood, .loris, .slowReader, .junk, .copier: false
     }
   }
+
+  /// It has become an admin, and acts as one.
+  func promote() { kind = .admin }
 
   /// The connection is gone, and with it everything that was asked on it.
   func forget() {
@@ -119,6 +124,7 @@ extension SimulatedWorld {
       case .strangerFlood: (.flood, 20 + Int(fault.subject % 80))
       case .slowLoris: (.loris, 5 + Int(fault.subject % 30))
       case .slowReaders: (.slowReader, options.slots >= 24 ? 3 : 1)
+      case .copiedHandshakes: (.copier, 4 + Int(fault.subject % 20))
       default: (.junk, 1 + Int(fault.subject % 5))
       }
     for index in 0..<count {

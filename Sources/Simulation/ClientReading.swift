@@ -82,6 +82,11 @@ extension Client {
     let request = asked[place]
     let isWhole = header.status != Status.ok.rawValue || isLast(place, payload, world)
     if isWhole { asked.removeAll { $0.id == header.requestID } }
+    if header.status == Status.ok.rawValue, let before = request.askersRole,
+      let now = roleNow(world), max(before, now) < request.kind.leastRole
+    {
+      world.broke(KeysHold.self, "\(request.kind) is done for one who is \(now)")
+    }
     if request.kind == .handshake { return welcomed(header.status, payload, world) }
     if holder != nil { answeredOfKeys(request, header.status, payload, world) }
     if header.status == Status.ok.rawValue { answered(request, payload, world) }

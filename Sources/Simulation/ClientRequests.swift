@@ -20,7 +20,7 @@ extension Client {
     case .pipeliner:
       for _ in 0..<1 + random.below(20) { askSomething(world) }
       world.plan(self, random.between(5000, 60_000))
-    case .flood, .slowReader: return
+    case .flood, .slowReader, .copier: return
     case .loris:
       socket.input.append([0x57, 0x50, 0x4F, 0x53][min(Int(nextID) - 1, 3)])
       nextID += 1
@@ -36,7 +36,7 @@ extension Client {
   }
 
   private func connect(_ world: SimulatedWorld) {
-    if let holder, holder.standing == .unpaired, holder.code == nil, world.card.code == nil {
+    if let holder, holder.waitsForCode, world.card.code == nil {
       return world.plan(self, random.between(1000, 10_000))
     }
     guard let index = world.connect(self, from: address) else {
@@ -65,8 +65,22 @@ extension Client {
       for _ in 0..<12 { ask(.logTail, world) }
       asked.removeAll()
     case .flood: return
+    case .copier:
+      if let hello = world.lastHello { socketOf(world)?.input += hello }
+      // Some go on with what is no frame of theirs.
+      if random.chance(30) { socketOf(world)?.input += random.bytes(1 + random.below(80)) }
     case .loris, .junk: world.plan(self, random.between(10, 200))
     }
+  }
+
+  private func socketOf(_ world: SimulatedWorld) -> Socket? {
+    connection.flatMap { world.sockets[$0] }
+  }
+
+  /// What it may do at the device, as far as anybody knows; nil: that is not sure.
+  func roleNow(_ world: SimulatedWorld) -> Role? {
+    if let holder { return holder.standing == .sure ? holder.role : nil }
+    return world.options.plain && address.isLoopback ? .admin : .anybody
   }
 
   private func converse(_ world: SimulatedWorld, _ socket: Socket) {
@@ -131,6 +145,7 @@ extension Client {
 
   func send(_ frame: [UInt8], _ request: Asked, _ world: SimulatedWorld) {
     asked.append(request)
+    asked[asked.count - 1].askersRole = roleNow(world)
     outbox += seal?.isOpen == true ? seal!.seal(frame) : frame
     pump(world)
   }

@@ -20,6 +20,10 @@ public enum FaultKind: Int, CaseIterable, Sendable {
   case keeperCrash, keeperSlow, keeperHangs, keeperRefuses, keeperUnreadable, factoryReset
   /// Subscribers that read nothing for a while, and then everything.
   case stalledSubscribers
+  /// Somebody presses the button: to let one in, or to forget everything, or thinks better of it.
+  case shortPress, longPress
+  /// Strangers send again what a client has begun a connection with.
+  case copiedHandshakes
 }
 
 /// One entry of a schedule.
@@ -97,10 +101,12 @@ public struct Schedule: Equatable, Sendable {
     case .starvation, .descriptorsExhausted, .spawnFails, .mediaNotStarted:
       random.between(200, 20_000)
     case .unplug: random.chance(50) ? random.between(5, 900) : random.between(1000, 120_000)
-    case .strangerFlood, .slowLoris, .slowReaders, .mediaHang, .mediaSlow, .mediaForgets,
+    case .strangerFlood, .slowLoris, .slowReaders, .copiedHandshakes, .mediaHang, .mediaSlow, .mediaForgets,
       .keeperSlow, .keeperHangs, .keeperRefuses, .keeperUnreadable:
       random.between(500, 60_000)
     case .stalledSubscribers: random.between(5000, 600_000)
+    case .shortPress: random.between(10, 2950)
+    case .longPress: random.chance(60) ? random.between(10_100, 20_000) : random.between(3050, 9900)
     case .probeHang, .probeCrash, .probeBusy, .probeOpenFails, .feedFrozen, .feedSilent,
       .feedBusy, .feedNoBandwidth, .feedDamaged, .feedUnkillable, .mediaUnkillable,
       .framesInError, .networkDown, .diskFull, .diskFails, .diskReadOnly, .diskMissing,

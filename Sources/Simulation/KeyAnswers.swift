@@ -12,7 +12,7 @@ extension Client {
       ? seal.begin(payload, holder) : nil
     guard let welcome else { return refused(status, holder, seal, world) }
     if seal.pairs {
-      holder.role = welcome.role.known
+      world.welcomesNewcomer(holder, as: welcome.role.known)
       var grant = KeyGrant()
       grant.secret = welcome.secret
       grant.devicePublicKey = world.devicePublicKey
@@ -47,7 +47,7 @@ extension Client {
     }
     if seal.pairs {
       holder.refusals += 1
-      if holder.code != nil, holder.refusals >= 6 { world.dismiss(holder) }
+      if holder.code != nil, !holder.isGuest, holder.refusals >= 6 { world.dismiss(holder) }
     }
     leave(world)
   }
@@ -61,9 +61,13 @@ extension Client {
     switch request.kind {
     case .ping where isDone && seal?.pairs == true && holder?.standing == .unpaired:
       world.paired(self)
+    case .ping where status == Status.busy.rawValue:
+      let name = holder.map { String($0.name) } ?? ""
+      world.broke(KeysHold.self, "\(name) is told that it has too many connections")
     case .keyAdd:
       guard let added = request.holder else { return }
-      guard isDone else { return }
+      // Without the secret nobody comes with it.
+      guard isDone else { return world.holders.removeAll { $0 === added } }
       added.take(KeyGrant(from: &reader))
       added.stand(.sure, world)
       world.invite(added)
@@ -75,7 +79,8 @@ extension Client {
     case .keyRemove where isDone: request.holder?.stand(.gone, world)
     case .keyRemove where status == Status.state.rawValue: request.holder?.stand(.sure, world)
     case .keyChange where isDone: request.holder?.role = request.role
-    case .pairingOpen where isDone: world.inviteNewcomer(PairingReply(from: &reader))
+    case .pairingOpen where isDone:
+      world.inviteNewcomer(PairingReply(from: &reader), by: holder?.name)
     case .changeList where isDone:
       let head = ChangeListHead(from: &reader)
       changes.removeAll()

@@ -22,6 +22,10 @@ struct KnownChange {
   var stager = Name()
   /// Names of keys that may have approved it.
   var approvers: [Name] = []
+  /// Names of those who may not where another key is needed, although they did not stage it.
+  var friends: [Name] = []
+  /// The life of the agent that has put it in force last.
+  var appliedIn = -1
   var isRejected = false
   var mayBeApplied = false
   var isConfirmed = false
@@ -47,7 +51,9 @@ extension SimulatedWorld {
 
   func newHolder() -> KeyHolder {
     holdersMade += 1
-    let holder = KeyHolder(Text(of: "key-\(holdersMade)"), &random)
+    // Only what was answered is sure to have been staged before.
+    let newest = knownChanges.lazy.filter { !$0.stager.isEmpty }.map(\.id).max() ?? 0
+    let holder = KeyHolder(Text(of: "key-\(holdersMade)"), sinceChange: newest, &random)
     holders.append(holder)
     return holder
   }
@@ -68,9 +74,10 @@ extension SimulatedWorld {
   }
 
   /// Somebody is told a code.
-  func inviteNewcomer(_ reply: PairingReply) {
+  func inviteNewcomer(_ reply: PairingReply, by opener: Name?) {
     guard holders.count < Self.mostHolders else { return }
     let holder = newHolder()
+    holder.addedBy = opener
     holder.code = String(reply.code)
     // One in four types it wrong.
     if random.chance(25) { holder.code = "0000-0000-0000" }
@@ -80,7 +87,7 @@ extension SimulatedWorld {
     }
   }
 
-  private func add(_ kind: ClientKind, _ holder: KeyHolder) {
+  func add(_ kind: ClientKind, _ holder: KeyHolder) {
     let number = 5000 + holdersMade
     let address = IPv4(10, 2, 0, UInt8(truncatingIfNeeded: holdersMade))
     let client = Client(kind, address, seed: options.seed, number: number)
@@ -93,6 +100,7 @@ extension SimulatedWorld {
   func paired(_ client: Client) {
     guard let holder = client.holder else { return }
     holder.stand(.unsure, self)
+    if holder.isGuest { guestPaired(client, holder) }
     surely(RecordingsKept.keptUs / 1000) { world in
       let since = max(holder.sinceUs, world.keeperTroubledUs)
       if holder.standing == .unsure, world.us - since >= RecordingsKept.keptUs {
@@ -107,7 +115,7 @@ extension SimulatedWorld {
     for client in clients where client.holder === holder { dismiss(client) }
     // Somebody must be able to get in again: the device is reset by who is there.
     let canCome = holders.contains {
-      $0.role == .admin || ($0.standing == .unpaired && $0.code == nil)
+      $0.role == .admin || $0.waitsForCode
     }
     if !canCome, holder.standing != .gone { requestReset() }
   }
@@ -120,19 +128,23 @@ extension SimulatedWorld {
     surely(5000) { $0.end = .powerCut }
   }
 
-  /// The card has been erased.
-  func everythingForgotten() {
+  /// The card has been erased. Whoever has come since somebody held the button is not among those
+  /// who were forgotten then.
+  func everythingForgotten(byButton: Bool) {
     say("world: the card has forgotten everything")
-    for holder in holders { holder.stand(.gone, self) }
-    knownChanges.removeAll()
-    let former = holders
+    let heldUs = byButton ? board.heldUs ?? us : us
+    let former = holders.filter { $0.sinceUs <= heldUs }
+    for holder in former { holder.stand(.gone, self) }
+    knownChanges.removeAll { !byButton || $0.id <= board.heldChange }
     surely(2500) { world in
       for holder in former { world.dismissQuietly(holder) }
-      world.inviteOwner()
+      if !world.holders.contains(where: { $0.role == .admin || $0.waitsForCode }) {
+        world.inviteOwner()
+      }
     }
   }
 
-  private func dismissQuietly(_ holder: KeyHolder) {
+  func dismissQuietly(_ holder: KeyHolder) {
     holders.removeAll { $0 === holder }
     for client in clients where client.holder === holder { dismiss(client) }
   }
@@ -168,7 +180,16 @@ extension SimulatedWorld {
   func asksOfChange(_ asked: Client.Asked, by name: Name) {
     guard asked.change > 0 else { return }
     let index = known(asked.change)
-    if asked.kind == .changeApprove { knownChanges[index].approvers.append(name) }
+    if asked.kind == .changeApprove {
+      knownChanges[index].approvers.append(name)
+      let holder = holders.first { $0.name == name }
+      let stager = knownChanges[index].stager
+      if let holder, !stager.isEmpty,
+        holder.addedBy == stager || holder.sinceChange >= asked.change
+      {
+        knownChanges[index].friends.append(name)
+      }
+    }
     if asked.kind == .changeApply { knownChanges[index].mayBeApplied = true }
   }
 
@@ -192,7 +213,12 @@ extension SimulatedWorld {
         knownChanges[index].approvers.remove(at: place)
       }
     case .changeReject where isDone: knownChanges[index].isRejected = true
-    case .changeConfirm where isDone: knownChanges[index].isConfirmed = true
+    case .changeConfirm where isDone:
+      knownChanges[index].isConfirmed = true
+      if knownChanges[index].appliedIn == epoch {
+        broke(
+          ChangesApproved.self, "change \(asked.change) is confirmed in the life that applied it")
+      }
     default: return
     }
   }
@@ -210,14 +236,15 @@ extension SimulatedWorld {
       }
       return
     }
+    knownChanges[known(id)].appliedIn = epoch
     let change = knownChanges[known(id)]
     if change.approvers.isEmpty {
       broke(ChangesApproved.self, "change \(id) is in force, and nobody has approved it")
     }
     if options.needsAnotherKey, !change.stager.isEmpty,
-      !change.approvers.contains(where: { $0 != change.stager })
+      !change.approvers.contains(where: { $0 != change.stager && !change.friends.contains($0) })
     {
-      broke(ChangesApproved.self, "change \(id) is in force, approved by who has staged it")
+      broke(ChangesApproved.self, "change \(id) is in force, approved for who has staged it")
     }
     if change.isRejected { broke(ChangesApproved.self, "change \(id), rejected, is in force") }
     if !change.mayBeApplied, !options.appliesAtOnce {

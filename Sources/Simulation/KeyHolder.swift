@@ -31,16 +31,26 @@ final class KeyHolder {
   private(set) var sinceStarvedUs: UInt64 = 0
   /// The code that it may pair with; nil: the one that the card shows.
   var code: String?
+  /// Comes when somebody has pressed the button.
+  var isGuest = false
+  /// Whose key has let it in; nil: nobody's, or that is not known.
+  var addedBy: Name?
+  /// The newest change that was known when it came.
+  let sinceChange: UInt32
   /// Attempts to pair in vain.
   var refusals = 0
 
-  init(_ name: Name, _ random: inout SplitMix) {
+  init(_ name: Name, sinceChange: UInt32, _ random: inout SplitMix) {
     self.name = name
+    self.sinceChange = sinceChange
     privateKey = random.bytes(PublicKey.size)
     privateKey.withUnsafeBytes { pair.load($0) }
   }
 
   var publicKey: PublicKey { pair.publicKey }
+
+  /// Who reads the code from the card is the first admin.
+  var waitsForCode: Bool { standing == .unpaired && code == nil && !isGuest }
 
   /// It is let in with this from now on.
   func take(_ grant: KeyGrant, privateKey: [UInt8]? = nil) {
@@ -53,7 +63,8 @@ final class KeyHolder {
   }
 
   func stand(_ standing: Standing, _ world: SimulatedWorld) {
-    self.standing = standing
+    // What was answered a moment before the device forgot everything is worth nothing.
+    self.standing = standing == .sure && world.forgets ? .unsure : standing
     sinceUs = world.us
     sinceStarvedUs = world.starvedUs
     world.say("key \(String(name)): \(standing)")
@@ -89,6 +100,13 @@ final class SealedEnd {
   static func secret(of code: String) -> [UInt8] {
     var secret = PairingSecret()
     Array(code.utf8).withUnsafeBytes { secret.derive(from: $0) }
+    return secret.lend { Array($0) }
+  }
+
+  /// The psk of whoever comes when the button was pressed.
+  static var secretOfButton: [UInt8] {
+    var secret = PairingSecret()
+    secret.deriveForButton()
     return secret.lend { Array($0) }
   }
 

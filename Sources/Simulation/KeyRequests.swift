@@ -8,7 +8,11 @@ extension Client {
   /// Begins a handshake on a new connection. False: it has nothing to come in with yet.
   func shakeHands(_ holder: KeyHolder, _ world: SimulatedWorld) {
     let pairs = holder.standing == .unpaired
-    let secret = pairs ? SealedEnd.secret(of: holder.code ?? world.card.code ?? "") : holder.secret
+    let secret =
+      !pairs
+      ? holder.secret
+      : holder.isGuest
+        ? SealedEnd.secretOfButton : SealedEnd.secret(of: holder.code ?? world.card.code ?? "")
     let device = pairs ? world.devicePublicKey : holder.device
     let end = SealedEnd(device: device, secret: secret, pairs: pairs)
     guard let hello = end.hello(holder, &random) else { return leave(world) }
@@ -24,6 +28,7 @@ extension Client {
     asked.append(
       Asked(id: id, kind: .handshake, atUs: world.us, starvedUs: world.starvedUs))
     outbox += frame[..<size]
+    if !pairs { world.lastHello = Array(frame[..<size]) }
     pump(world)
   }
 
@@ -57,6 +62,7 @@ extension Client {
     guard world.holders.count < SimulatedWorld.mostHolders else { return }
     let holder = world.newHolder()
     holder.stand(.unsure, world)
+    holder.addedBy = self.holder?.name
     holder.role = random.pick([.viewer, .operator, .admin])
     request(.keyAdd, world, about: holder)
   }

@@ -25,6 +25,8 @@ public struct RunOptions: Sendable {
   /// There is a keeper, clients have keys, and change the configuration. Not in all runs: the real
   /// cryptography takes its time.
   public var keys: Bool
+  /// Clients of this machine may do without a key what does not have to do with keys.
+  public var plain: Bool
   /// Who has staged a change cannot approve it; an approved change is applied at once.
   public var needsAnotherKey: Bool
   public var appliesAtOnce: Bool
@@ -49,6 +51,7 @@ public struct RunOptions: Sendable {
     if keys { slots = max(slots, 64) }
     needsAnotherKey = random.chance(30)
     appliesAtOnce = random.chance(30)
+    plain = !keys || random.chance(70)
     var kinds = FaultKind.allCases
     random.shuffle(&kinds)
     let count = random.pick([3, 4, 6, 10, kinds.count])
@@ -62,14 +65,15 @@ public struct RunOptions: Sendable {
     return "hours \(hours), slots \(slots), cameras \(cameras), operators \(operators), "
       + "pollers \(pollers), subscribers \(subscribers), pipeliners \(pipeliners), "
       + "watchdog \(watchdogS) s, API every \(probeIntervalMs) ms, reports every \(reportMs) ms, "
-      + "parts every \(partMs) ms, keys \(keys), faults \(faultsPerRun) of \(kinds)"
+      + "parts every \(partMs) ms, keys \(keys), plain \(plain), faults \(faultsPerRun) of \(kinds)"
   }
 
   /// The configuration of the device in this run.
   var configuration: Configuration {
     var configuration = Configuration()
     configuration.control.slots = slots
-    configuration.control.plain = true
+    configuration.control.plain = plain
+    configuration.access.approvals = needsAnotherKey ? 1 : 0
     // Whoever has a key comes from an address that nobody trusts.
     configuration.control.publicSlots = keys ? 24 : slots / 2
     configuration.watchdog.timeoutS = watchdogS

@@ -76,6 +76,13 @@ public final class SimulatedWorld: OperatingSystem {
   var holders: [KeyHolder] = []
   var holdersMade = 0
   var knownChanges: [KnownChange] = []
+  /// Short presses of the button, and who has come in with one.
+  var presses = 0
+  var guestsPaired = 0
+  /// The last handshake that somebody can have copied.
+  var lastHello: [UInt8]?
+  /// Since when the device knows its keys, in this life.
+  var keysLoadedUs: UInt64?
   /// When subscribers last did not read.
   var stalledUs: UInt64 = 0
   /// When the keeper or its card was last not well.
@@ -230,6 +237,7 @@ public final class SimulatedWorld: OperatingSystem {
     epoch += 1
     isAlive = false
     end = nil
+    keysLoadedUs = nil
     for source in news.indices { news[source].removeAll() }
     closeAll(cut: cut)
     processes.removeAll()

@@ -51,7 +51,6 @@ public final class SimulationRun {
       system: world,
       appliance: Appliance(configuration, tables: memory.machines()),
       configuration: configuration, memory: memory.loop(configuration), startUs: world.nowUs())
-    loop.access.changes.policy.needsAnotherKey = world.options.needsAnotherKey
     loop.access.changes.policy.appliesAtOnce = world.options.appliesAtOnce
     return loop
   }
@@ -204,6 +203,7 @@ public final class SimulationRun {
     OperatorServed.look(world)
     world.lookAtDisk()
     world.lookAtKeys()
+    world.lookAtButton(loop)
   }
 }
 

@@ -9,7 +9,7 @@ extension SimulatedWorld {
     let camera = Int(fault.subject) % cameras.count
     switch fault.kind {
     case .connectionResets: resetConnections(fault.subject)
-    case .strangerFlood, .slowLoris, .slowReaders, .junkFrames: invite(fault)
+    case .strangerFlood, .slowLoris, .slowReaders, .junkFrames, .copiedHandshakes: invite(fault)
     case .unplug:
       unplug(camera)
       surely(fault.durationMs) { $0.plug(camera) }
@@ -37,6 +37,7 @@ extension SimulatedWorld {
       }
     case .keeperCrash: crashKeeper()
     case .factoryReset: requestReset()
+    case .shortPress, .longPress: press(fault)
     case .stalledSubscribers: hold(fault) { $0.wakeStalled() }
     case .diskFull:
       hold(fault) { $0.roomChanged() }

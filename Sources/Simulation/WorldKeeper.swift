@@ -57,6 +57,9 @@ extension SimulatedWorld {
     let request = KeeperRequest(rawValue: message[0])
     coverage.note("keeper \(request.map { "\($0)" } ?? "?")")
     say("keeper: asked \(request.map { "\($0)" } ?? "?"), \(message.count) bytes")
+    if request == .forget, board.heldUs == nil {
+      broke(KeysHold.self, "the device forgets everything, and nobody has held its button")
+    }
     keeper.queue.append(Array(message))
     keeper.queued += message.count
     workKeeper()
@@ -95,8 +98,12 @@ extension SimulatedWorld {
       return card.answer(message, condition, &random)
     }
     let replies = card.answer(message, condition, &random)
+    let canWrite = condition.writing == .done && !condition.isUnreadable
+    let byButton = message[0] == KeeperRequest.forget.rawValue
+    if byButton && canWrite || hadReset && !card.resetIsAsked {
+      everythingForgotten(byButton: byButton)
+    }
     if card.applied != former { changeApplied(from: former) }
-    if hadReset, !card.resetIsAsked { everythingForgotten() }
     return replies
   }
 

@@ -32,15 +32,20 @@ import Testing
 
   @Test(arguments: [
     FaultKind.keeperCrash, .keeperSlow, .keeperHangs, .keeperRefuses, .keeperUnreadable,
-    .factoryReset, .powerCut, .agentCrash, .stalledSubscribers,
+    .factoryReset, .powerCut, .agentCrash, .stalledSubscribers, .shortPress, .longPress,
+    .copiedHandshakes,
   ])
   func nothingIsFoundWithThisFaultAgainAndAgain(kind: FaultKind) {
     let faults = (1...12).map { turn in
-      Fault(kind: kind, atMs: UInt64(turn) * 80_000, durationMs: 20_000, subject: UInt64(turn))
+      Fault(
+        kind: kind, atMs: UInt64(turn) * 80_000, durationMs: kind == .shortPress ? 700 : 20_000,
+        subject: UInt64(turn))
     }
     let result = Self.run(UInt64(kind.rawValue), faults)
     for violation in result.violations { Issue.record("\(kind): \(violation.text)") }
     #expect(Self.visited([result]).contains("fault \(kind)"))
+    #expect(kind != .shortPress || Self.visited([result]).contains("guest paired"))
+    #expect(kind != .longPress || Self.visited([result]).contains("keeper forget"))
   }
 
   /// A keeper that was started again while its card could not be read told a device key for the
