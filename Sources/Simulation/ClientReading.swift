@@ -87,7 +87,7 @@ extension Client {
     {
       world.broke(KeysHold.self, "\(request.kind) is done for one who is \(now)")
     }
-    if request.kind == .handshake { return welcomed(header.status, payload, world) }
+    if request.kind == .handshake { return welcomed(request, header.status, payload, world) }
     if holder != nil { answeredOfKeys(request, header.status, payload, world) }
     if header.status == Status.ok.rawValue { answered(request, payload, world) }
   }

@@ -5,12 +5,15 @@ import Wire
 /// What clients with keys are answered, and what that says of the device's mind.
 extension Client {
   /// The answer to a handshake.
-  func welcomed(_ status: UInt16, _ payload: UnsafeRawBufferPointer, _ world: SimulatedWorld) {
+  func welcomed(
+    _ request: Asked, _ status: UInt16, _ payload: UnsafeRawBufferPointer, _ world: SimulatedWorld
+  ) {
     guard let holder, let seal else { return }
     let welcome =
       status == Status.ok.rawValue && payload.count > HandshakeForm.size
       ? seal.begin(payload, holder) : nil
     guard let welcome else { return refused(status, holder, seal, world) }
+    world.say("key \(String(holder.name)): welcome")
     if seal.pairs {
       world.welcomesNewcomer(holder, as: welcome.role.known)
       var grant = KeyGrant()
@@ -23,7 +26,10 @@ extension Client {
     if holder.standing == .gone {
       world.broke(KeysHold.self, "the removed key \(String(holder.name)) is let in")
     }
-    if holder.standing == .sure, let role = holder.role, welcome.role.known != role {
+    // Whoever reads late is told what it was when it came.
+    if holder.standing == .sure, let role = holder.role, role == request.askersRole,
+      welcome.role.known != role
+    {
       let told = welcome.role.known.map { "\($0)" } ?? "?"
       world.broke(KeysHold.self, "\(String(holder.name)) is a \(told), not a \(role)")
     }
@@ -78,7 +84,10 @@ extension Client {
     case .keyRotate where Self.isPlainRefusal(status): request.holder?.stand(.sure, world)
     case .keyRemove where isDone: request.holder?.stand(.gone, world)
     case .keyRemove where status == Status.state.rawValue: request.holder?.stand(.sure, world)
-    case .keyChange where isDone: request.holder?.role = request.role
+    case .keyChange where isDone:
+      request.holder?.role = request.role
+      let word = request.role.map { "\($0)" } ?? "?"
+      world.say("key \(request.holder.map { String($0.name) } ?? "?"): is a \(word)")
     case .pairingOpen where isDone:
       world.inviteNewcomer(PairingReply(from: &reader), by: holder?.name)
     case .changeList where isDone:

@@ -25,8 +25,9 @@ extension Client {
       hello.withUnsafeBytes { writer.payload.write($0) }
       return writer.seal(Header(kind: Kind.handshake.rawValue, requestID: id))
     }
-    asked.append(
-      Asked(id: id, kind: .handshake, atUs: world.us, starvedUs: world.starvedUs))
+    var request = Asked(id: id, kind: .handshake, atUs: world.us, starvedUs: world.starvedUs)
+    request.askersRole = roleNow(world)
+    asked.append(request)
     outbox += frame[..<size]
     if !pairs { world.lastHello = Array(frame[..<size]) }
     pump(world)
@@ -82,6 +83,7 @@ extension Client {
   private func changeKey(_ world: SimulatedWorld) {
     guard let other = other(world) else { return }
     other.role = nil
+    world.say("key \(String(other.name)): its role is to change")
     request(.keyChange, world, about: other, role: random.pick([.viewer, .operator, .admin]))
   }
 

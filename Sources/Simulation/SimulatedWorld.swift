@@ -197,11 +197,15 @@ public final class SimulatedWorld: OperatingSystem {
   /// The world goes on without the loop.
   private func starve() {
     let fromUs = us
-    while end == nil, agenda.nextUs <= starvedUntilUs {
+    // The watchdog does not wait for the loop.
+    let resetUs = board.pettedUs.map { $0 + UInt64(options.watchdogS) * 1_000_000 + 1000 }
+    let untilUs = min(starvedUntilUs, max(us, resetUs ?? .max))
+    while end == nil, agenda.nextUs <= untilUs {
       us = max(us, agenda.nextUs)
       happen()
     }
-    us = max(us, starvedUntilUs)
+    if end == nil { us = max(us, untilUs) }
+    starvedUntilUs = min(starvedUntilUs, us)
     starvedUs += us - fromUs
   }
 

@@ -174,6 +174,8 @@ public final class SimulationRun {
       world.endLife(cut: true)
       world.pass(ms: 4000)
     }
+    // What was answered last has come meanwhile.
+    world.forgetUnkept()
     loop = Self.life(in: world, configuration, memory)
     start()
   }

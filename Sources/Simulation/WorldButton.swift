@@ -6,20 +6,23 @@ import Wire
 extension SimulatedWorld {
   /// What the loop may take for it beyond the button's own times.
   private static let slackUs: UInt64 = 1_000_000
+  /// Milliseconds for which somebody may hold it without being taken for one who wants everything
+  /// to be forgotten, however late the loop looks.
+  private static let surelyShortMs = Button.longMs - 1100
 
   func press(_ fault: Fault) {
     // One hand at a time.
     guard !board.isButtonDown else { return }
     let bounces = fault.subject % 4
     turnButton(isDown: true, bounces)
-    if fault.durationMs < Button.shortMs { presses += 1 }
+    presses += 1
     board.downUs = isAlive ? us : nil
     let life = epoch
     board.starvedAtPress = starvedUs
-    surely(Button.longMs - 200) { world in
+    surely(Self.surelyShortMs) { world in
       // The hand is still there, and nothing is sure from here on.
-      guard fault.durationMs >= Button.longMs else { return }
-      world.hold(from: life)
+      guard fault.durationMs >= Self.surelyShortMs else { return }
+      world.hold(from: life, isLong: fault.durationMs >= Button.longMs + 200)
     }
     surely(fault.durationMs) { world in
       world.turnButton(isDown: false, bounces)
@@ -37,7 +40,7 @@ extension SimulatedWorld {
     }
   }
 
-  private func hold(from life: Int) {
+  private func hold(from life: Int, isLong: Bool) {
     guard epoch == life, let downUs = board.downUs else { return }
     board.heldUs = us
     board.starvedAtHold = starvedUs
@@ -45,7 +48,7 @@ extension SimulatedWorld {
     board.identifiesUntilUs = max(board.identifiesUntilUs, us + 30_000_000)
     board.forgotten = []
     for holder in holders where holder.standing != .unpaired {
-      board.forgotten.append(holder.name)
+      if isLong { board.forgotten.append(holder.name) }
       if holder.standing != .gone { holder.stand(.unsure, self) }
     }
     board.forgottenDueUs = downUs + Button.longMs * 1000 + Self.slackUs
@@ -55,7 +58,7 @@ extension SimulatedWorld {
   /// Everything is being forgotten about now.
   var forgets: Bool {
     guard let heldUs = board.heldUs else { return false }
-    return us - heldUs < 2 * Self.slackUs + starvedUs - board.starvedAtHold
+    return us - heldUs < 3 * Self.slackUs + starvedUs - board.starvedAtHold
   }
 
   private func letGo(_ ms: UInt64, _ life: Int) {
@@ -113,6 +116,7 @@ extension SimulatedWorld {
       }
     }
     guard !board.forgotten.isEmpty, us >= board.forgottenDueUs + 20_000_000 else { return }
+    if starvedUs != board.starvedAtPress { board.forgotten = [] }
     for name in board.forgotten where loop.access.keys.find(name) != nil {
       broke(KeysHold.self, "the button was held, and \(String(name)) still has a key")
     }

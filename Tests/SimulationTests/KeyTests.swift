@@ -3,8 +3,11 @@ import Testing
 
 /// Runs with keys and changes of the configuration: what they are to find must happen in them.
 @Suite struct KeyTests {
-  private static func run(_ seed: UInt64, _ faults: [Fault]) -> RunResult {
+  private static func run(
+    _ seed: UInt64, _ faults: [Fault], watchdogS: UInt32? = nil
+  ) -> RunResult {
     var options = RunOptions(seed: seed, hours: 0.3)
+    options.watchdogS = watchdogS ?? options.watchdogS
     (options.keys, options.slots, options.cameras, options.pollers) = (true, 64, 1, 1)
     options.reportMs = 2000
     options.probeIntervalMs = 5000
@@ -46,6 +49,20 @@ import Testing
     #expect(Self.visited([result]).contains("fault \(kind)"))
     #expect(kind != .shortPress || Self.visited([result]).contains("guest paired"))
     #expect(kind != .longPress || Self.visited([result]).contains("keeper forget"))
+  }
+
+  /// A loop that got no processor time while somebody pressed the button for a moment took it for
+  /// somebody who held it, and forgot everything.
+  @Test func aPressIsNoLongerThanItIs() {
+    var faults = [Fault(kind: .starvation, atMs: 290_000, durationMs: 600_000, subject: 0)]
+    for turn in UInt64(0)...29 {
+      faults.append(Fault(kind: .shortPress, atMs: 300_000 + 20_000 * turn, durationMs: 2900))
+    }
+    for seed in UInt64(1)...6 {
+      for violation in Self.run(seed, faults, watchdogS: 15).violations {
+        Issue.record("seed \(seed): \(violation.text)")
+      }
+    }
   }
 
   /// A keeper that was started again while its card could not be read told a device key for the
