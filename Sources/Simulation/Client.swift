@@ -29,6 +29,8 @@ final class Client {
     var askersRole: Role?
     var newKey: [UInt8]?
     var change: UInt32 = 0
+    /// Of a configuration that is handed in.
+    var text: [UInt8] = []
   }
 
   private(set) var kind: ClientKind

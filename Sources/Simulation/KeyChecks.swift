@@ -20,6 +20,8 @@ enum ChangesApproved: Invariant {
 struct KnownChange {
   var id: UInt32
   var stager = Name()
+  /// What was handed in; nil: nobody was told that it is there.
+  var text: [UInt8]?
   /// Names of keys that may have approved it.
   var approvers: [Name] = []
   /// Names of those who may not where another key is needed, although they did not stage it.
@@ -198,6 +200,7 @@ extension SimulatedWorld {
   ) {
     if let entry, asked.kind == .configurationStage {
       knownChanges[known(entry.id)].stager = entry.stager
+      knownChanges[known(entry.id)].text = asked.text
     }
     guard asked.change > 0 else { return }
     let index = known(asked.change)
@@ -238,6 +241,9 @@ extension SimulatedWorld {
     }
     knownChanges[known(id)].appliedIn = epoch
     let change = knownChanges[known(id)]
+    if let text = change.text, text != card.inForce {
+      broke(ChangesApproved.self, "in place of change \(id) another text is in force")
+    }
     if change.approvers.isEmpty {
       broke(ChangesApproved.self, "change \(id) is in force, and nobody has approved it")
     }

@@ -128,6 +128,9 @@ extension Client {
       write(asked, world, into: &writer.payload)
       return writer.seal(Header(kind: kind.rawValue, requestID: asked.id))
     }
+    if kind == .configurationStage {
+      asked.text = Array(frame[(Limits.headerSize + StageRequest.size)..<size])
+    }
     world.asksOfChange(asked, by: self.holder?.name ?? Name())
     send(Array(frame[..<size]), asked, world)
   }
