@@ -101,8 +101,8 @@ public struct Schedule: Equatable, Sendable {
     case .starvation, .descriptorsExhausted, .spawnFails, .mediaNotStarted:
       random.between(200, 20_000)
     case .unplug: random.chance(50) ? random.between(5, 900) : random.between(1000, 120_000)
-    case .strangerFlood, .slowLoris, .slowReaders, .copiedHandshakes, .mediaHang, .mediaSlow, .mediaForgets,
-      .keeperSlow, .keeperHangs, .keeperRefuses, .keeperUnreadable:
+    case .strangerFlood, .slowLoris, .slowReaders, .copiedHandshakes, .mediaHang, .mediaSlow,
+      .mediaForgets, .keeperSlow, .keeperHangs, .keeperRefuses, .keeperUnreadable:
       random.between(500, 60_000)
     case .stalledSubscribers: random.between(5000, 600_000)
     case .shortPress: random.between(10, 2950)

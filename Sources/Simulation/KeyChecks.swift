@@ -11,7 +11,8 @@ enum KeysHold: Invariant {
   static let endedUs: UInt64 = 2_000_000
 }
 
-/// No configuration is put in force without its approval, and none that was confirmed is taken back.
+/// No configuration is put in force without its approval, and none that was confirmed is taken
+/// back.
 enum ChangesApproved: Invariant {
   static let reason = "who may change a device's configuration decides what it does"
 }
