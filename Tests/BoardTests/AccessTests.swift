@@ -28,6 +28,8 @@ extension OnTheBoard {
         #expect(took < .seconds(30))
         await admin.close()
 
+        // The card is slow, and nobody waits for it.
+        try await board.waitForLine(containing: "pairing is over")
         await board.powerCut()
         #expect(try !card.names().contains("pairing.txt"))
         var lines = board.console.count
