@@ -166,15 +166,7 @@ extension FakeCard {
   static func withKeys() throws -> FakeCard {
     let card = FakeCard()
     var fixture = Fixture.with(card)
-    for (number, name, role) in [
-      (3, "admin", Role.admin), (2, "operator", .operator), (1, "viewer", .viewer),
-    ] as [(UInt8, StaticString, Role)] {
-      try SealedClient.bytes(number + 50).withUnsafeBytes { secret in
-        _ = try fixture.loop.access.keys.add(
-          Name(name), SealedClient.publicKey(number), secret: secret, role: role,
-          addedBy: Name(), unixMs: 0)
-      }
-    }
+    try fixture.addKeys()
     fixture.loop.accessWake = fixture.loop.now
     fixture.settle(card)
     #expect(card.clients != nil)
