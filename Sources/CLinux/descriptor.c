@@ -59,21 +59,27 @@ static int64_t say(int32_t fd, const void *line, size_t count, int patience_ms) 
   // A terminal that another process is writing to at this moment refuses as well (tty_write_lock in
   // the kernel's tty_io.c), and is writable again when that one has finished.
   int64_t until = monotonic_us() + patience_ms * INT64_C(1000);
+  long pause_ns = 20000;
   while (written == -EAGAIN && monotonic_us() < until) {
     poll(&room, 1, 1);
     written = lx_write(fd, line, count);
     // Others may be faster again.
-    if (written == -EAGAIN) nanosleep(&(struct timespec){.tv_nsec = 20000}, NULL);
+    if (written == -EAGAIN) nanosleep(&(struct timespec){.tv_nsec = pause_ns}, NULL);
+    if (pause_ns < 1000000) pause_ns *= 2;
   }
   return written;
 }
 
-int64_t lx_say(int32_t fd, const void *line, size_t count) {
+int64_t lx_say_within(int32_t fd, const void *line, size_t count, int32_t patience_ms) {
   // Who has not taken the last line is not waited for.
   static int held;
-  int64_t written = say(fd, line, count, held ? 0 : 4);
+  int64_t written = say(fd, line, count, held ? 0 : patience_ms);
   held = written == -EAGAIN;
   return written;
+}
+
+int64_t lx_say(int32_t fd, const void *line, size_t count) {
+  return lx_say_within(fd, line, count, 4);
 }
 
 int32_t lx_is_terminal(int32_t fd) { return isatty(fd); }

@@ -113,8 +113,9 @@ public struct AuditDocument: Codable, Sendable {
   /// What `detail` tells, in words; nil: nothing.
   public var detailWords: String? {
     switch AuditCode.named[code] {
-    case .plainRefused, .roleRefused, .adminOperation:
-      Kind(rawValue: UInt16(clamping: detail)).map { "\($0)" } ?? "operation \(detail)"
+    case .plainRefused, .roleRefused, .adminOperation: operationWords(detail)
+    case .adminRefused: "\(operationWords(detail & 0xFFFF)): \(statusWords(detail >> 16))"
+    case .keyRefused, .frameRefused: statusWords(detail)
     case .pairingOpened, .pairingClosed:
       PairingState(rawValue: UInt8(clamping: detail)).map { "by \($0)" }
     case .changeStaged, .changeApproved, .changeRejected, .changeApplied, .changeConfirmed,
@@ -123,6 +124,14 @@ public struct AuditDocument: Codable, Sendable {
     case .deviceStarted: "start \(detail)"
     default: nil
     }
+  }
+
+  private func operationWords(_ number: UInt64) -> String {
+    Kind(rawValue: UInt16(clamping: number)).map { "\($0)" } ?? "operation \(number)"
+  }
+
+  private func statusWords(_ number: UInt64) -> String {
+    Status(rawValue: UInt16(clamping: number)).map { "\($0)" } ?? "status \(number)"
   }
 }
 

@@ -265,7 +265,8 @@ extension EventLoop where System: ~Copyable {
       keeping.retryAt = now + Keeping.retryMs
       let hasData = appliance.storageIsThere
       let isWanted =
-        keeping.isMissing || !access.audit.isRestored || keeping.hasData != hasData
+        keeping.isMissing || keeping.deviceStoring != .done || !access.audit.isRestored
+        || keeping.hasData != hasData
       if isWanted, ask(.retry, { $0.write(hasData) }) != 0 {
         keeping.isMissing = false
         keeping.hasData = hasData

@@ -118,6 +118,7 @@ extension EventLoop where System: ~Copyable {
       log(LogLine(.error, Text("keys: the cryptography computes wrong answers; nobody gets in")))
       return
     }
+    let before = deviceKey.publicKey
     deviceKey.load(bytes)
     defer { keeping.deviceStoring = news.storing }
     if news.storing != .done, news.storing != keeping.deviceStoring {
@@ -126,7 +127,10 @@ extension EventLoop where System: ~Copyable {
       line.append("); it is another one after a restart")
       log(LogLine(.warning, line))
     }
-    if news.state == .madeAnew || news.state == .damaged { record(AuditNote(.deviceKeyMade)) }
+    // One that the card does not take is told again with each try.
+    if news.state == .madeAnew || news.state == .damaged, deviceKey.publicKey != before {
+      record(AuditNote(.deviceKeyMade))
+    }
   }
 
   private mutating func hearClients(_ news: BlobNews, _ bytes: UnsafeRawBufferPointer) {

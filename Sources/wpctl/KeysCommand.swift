@@ -172,11 +172,11 @@ struct KeysCommand: AsyncParsableCommand {
 
 /// What a key may do besides its role.
 struct KeyLimitOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Connections at once; 0: the device's default.", valueName: "n"))
+  @Option(help: ArgumentHelp("Connections at once; 0: \(KeyDefaults.slots).", valueName: "n"))
   var slots: UInt16?
-  @Option(help: ArgumentHelp("Requests a second; 0: the device's default.", valueName: "n"))
+  @Option(help: ArgumentHelp("Requests a second; 0: \(KeyDefaults.rate).", valueName: "n"))
   var rate: UInt32?
-  @Flag(inversion: .prefixedNo, help: "The default limits do not hold for it.")
+  @Flag(inversion: .prefixedNo, help: "Limits that it was not given do not hold for it.")
   var loadTest: Bool?
 
   var isEmpty: Bool { slots == nil && rate == nil && loadTest == nil }
@@ -217,8 +217,15 @@ struct ClientKey: ExpressibleByArgument {
 }
 
 extension KeyDocument {
-  var connectionWords: String { "\(connections)" + (slots.map { " of \($0)" } ?? "") }
-  var rateWords: String { (rate.map { "\($0)/s" } ?? "–") + (loadTest ? ", load test" : "") }
+  /// A key for load tests has only the limits that it was given.
+  var connectionWords: String {
+    let most = slots ?? (loadTest ? nil : KeyDefaults.slots)
+    return "\(connections)" + (most.map { " of \($0)" } ?? "")
+  }
+  var rateWords: String {
+    guard loadTest else { return "\(rate ?? KeyDefaults.rate)/s" }
+    return (rate.map { "\($0)/s, " } ?? "") + "load test"
+  }
   var addedWords: String {
     let when = addedUnixMs.map { spoken(unixMs: $0) } ?? "before the clock was set"
     return when + (addedBy.map { " by \($0)" } ?? "")

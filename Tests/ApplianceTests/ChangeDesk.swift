@@ -132,11 +132,10 @@ final class ChangeDesk {
   }
 
   func approve(
-    _ id: UInt32, by key: String = "bernd", addedBy: String = "", sinceChange: UInt32 = 0
+    _ id: UInt32, by key: String = "bernd", sinceChange: UInt32 = 0
   ) throws(Status) {
     try step { changes, effects throws(Status) in
-      let approver = ChangeApprover(
-        Text(key), addedBy: Text(addedBy), sinceChange: sinceChange)
+      let approver = ChangeApprover(Text(key), sinceChange: sinceChange)
       try changes.approve(id, by: approver, at: time, &effects)
     }
   }

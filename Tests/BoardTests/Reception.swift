@@ -89,6 +89,19 @@ enum Reception {
       try await introduction.ask(), named: name, code: try #require(typed))
   }
 
+  /// The board has forgotten everybody: the client says that its key has changed, and pairs anew
+  /// only when it is told to forget the board, too.
+  static func pairAnew(_ board: EmulatedBoard, from lines: Int) async throws -> KnownDevice {
+    do {
+      await (try connect(to: board)).close()
+      throw BoardError("the board still knows its admin")
+    } catch ControlError.deviceKeyChanged {
+      let device = try await address(of: board)
+      #expect(try KnownDevices(in: keys(for: board)).forget(device))
+    }
+    return try await pair(board, from: lines)
+  }
+
   /// A sealed connection of the board's admin.
   static func admin(
     at board: EmulatedBoard, within limit: Duration = .seconds(30)

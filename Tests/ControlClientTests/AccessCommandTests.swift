@@ -133,6 +133,25 @@ import Testing
 
   // MARK: - Audit
 
+  /// What an entry's number means is told in words, also by a device that knows more of them.
+  @Test(
+    arguments: [
+      (.adminOperation, UInt64(Kind.reboot.rawValue), "reboot"),
+      (.roleRefused, 999, "operation 999"),
+      (.adminRefused, 53 | 8 << 16, "changeApprove: permission"),
+      (.adminRefused, 999 | 99 << 16, "operation 999: status 99"),
+      (.keyRefused, UInt64(Status.rateLimited.rawValue), "rateLimited"),
+      (.frameRefused, UInt64(Status.malformed.rawValue), "malformed"),
+      (.pairingOpened, UInt64(PairingState.button.rawValue), "by button"),
+      (.changeApplied, 7, "change 7"),
+      (.sessionOpened, 7, nil),
+    ] as [(AuditCode, UInt64, String?)])
+  func numbersOfTheAuditAreWords(code: AuditCode, detail: UInt64, words: String?) {
+    var entry = AuditEntry()
+    (entry.code, entry.detail) = (Code(code), detail)
+    #expect(AuditDocument(entry).detailWords == words)
+  }
+
   @Test func theAuditInWords() async throws {
     let run = try await against(.golden, "audit", "--lane", "keys")
     #expect(run.code == 0)

@@ -63,7 +63,7 @@ import Testing
 
   @Test(arguments: [
     (["config", "apply", "41"], Kind.changeApply, Status.state, "approve it first"),
-    (["config", "approve", "41"], .changeApprove, .permission, "who has not staged it"),
+    (["config", "approve", "41"], .changeApprove, .permission, "than the one who staged it"),
     (["keys", "rm", "anna", "--yes"], .keyRemove, .state, "another key an admin first"),
     (
       ["keys", "add", "anna", String(repeating: "1f", count: 32)], .keyAdd, .alreadyExists,
@@ -89,7 +89,7 @@ import Testing
     let run = try await wpctl(
       "config", "approve", "41", "-d", "\(address)", "--keys", own.folder.path)
     #expect(run.code == 1)
-    #expect(run.complaint.contains("who has not staged it"))
+    #expect(run.complaint.contains("than the one who staged it"))
     #expect(!run.complaint.contains("it needs an admin"))
     await device.stop()
   }

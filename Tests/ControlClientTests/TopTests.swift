@@ -155,7 +155,7 @@ import Testing
     let terminal = try PseudoTerminal(columns: 80, rows: 24)
     let process = Process()
     process.executableURL = wpctlProgram
-    process.arguments = ["top", "--device", name, "--timeout", "2"]
+    process.arguments = ["top", "--device", name, "--timeout", "10"]
     process.environment = ["TERM": "xterm"]
     let handle = FileHandle(fileDescriptor: terminal.slave, closeOnDealloc: false)
     (process.standardInput, process.standardOutput) = (handle, handle)

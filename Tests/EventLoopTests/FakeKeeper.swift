@@ -20,6 +20,8 @@ final class FakeCard {
   var deviceKey: UInt8 = 100
   /// Texts that are to be staged do not come.
   var losesTexts = false
+  /// The card has the device key; if not, it is kept as soon as it can be written.
+  var hasDeviceKey = true
   /// Nothing can be read: the device key is one for the time being.
   var isUnreadable = false
   /// Nothing can be written.
@@ -72,11 +74,12 @@ final class FakeCard {
     case .hello:
       outcome = .done
       replies = [
-        blob(.device, SealedClient.bytes(isUnreadable ? deviceKey + 90 : deviceKey)),
-        blob(.clients, clients), blob(.changes, changes),
+        device(), blob(.clients, clients), blob(.changes, changes),
       ]
       for lane in 0..<4 { replies.append(audit(lane)) }
-    case .retry: outcome = .done
+    case .retry:
+      outcome = .done
+      if !hasDeviceKey { replies = [device()] }
     case .clients where !isReadOnly: clients = body
     case .changes where !isReadOnly: changes = body
     case .append where !isReadOnly: lanes[Int(body[0])] += body[1...]
@@ -116,6 +119,15 @@ final class FakeCard {
 
   private func isWrong(_ text: [UInt8]) -> Bool { text.starts(with: Array("wrong".utf8)) }
 
+  private func device() -> [UInt8] {
+    let key = SealedClient.bytes(isUnreadable ? deviceKey + 90 : deviceKey)
+    guard !hasDeviceKey else { return blob(.device, key) }
+    hasDeviceKey = !isReadOnly
+    var news = BlobNews(.device)
+    (news.state, news.storing) = (.madeAnew, isReadOnly ? .readOnly : .done)
+    return encoded(.blob) { news.encode(into: &$0) } + key
+  }
+
   private func blob(_ blob: Blob, _ bytes: [UInt8]?) -> [UInt8] {
     var news = BlobNews(blob)
     news.state = isUnreadable ? .unreadable : bytes == nil ? .none : .loaded
@@ -154,15 +166,7 @@ extension FakeCard {
   static func withKeys() throws -> FakeCard {
     let card = FakeCard()
     var fixture = Fixture.with(card)
-    for (number, name, role) in [
-      (3, "admin", Role.admin), (2, "operator", .operator), (1, "viewer", .viewer),
-    ] as [(UInt8, StaticString, Role)] {
-      try SealedClient.bytes(number + 50).withUnsafeBytes { secret in
-        _ = try fixture.loop.access.keys.add(
-          Name(name), SealedClient.publicKey(number), secret: secret, role: role,
-          addedBy: Name(), unixMs: 0)
-      }
-    }
+    try fixture.addKeys()
     fixture.loop.accessWake = fixture.loop.now
     fixture.settle(card)
     #expect(card.clients != nil)

@@ -239,6 +239,28 @@ import Wire
   }
 
   /// What has to do with keys is nobody's without one, wherever it comes from.
+  /// A device that is another one after the next boot is a stranger to all its clients.
+  @Test func theDeviceKeyIsTriedAgainUntilTheCardHasIt() throws {
+    let card = FakeCard()
+    (card.hasDeviceKey, card.isReadOnly) = (false, true)
+    var fixture = Fixture.with(card)
+    let key = fixture.loop.deviceKey.publicKey
+    func pass(_ times: UInt64) {
+      fixture.pass(ms: times * Keeping.retryMs + 100)
+      fixture.settle(card)
+    }
+    for _ in 0..<3 { pass(1) }
+    expect(fixture.audit().filter { $0 == .deviceKeyMade }.count, 1)
+    #expect(!card.hasDeviceKey)
+    card.isReadOnly = false
+    pass(1)
+    #expect(card.hasDeviceKey)
+    let tries = card.log.filter { $0 == .retry }.count
+    pass(3)
+    #expect(card.log.filter { $0 == .retry }.count == tries)
+    expect(fixture.loop.deviceKey.publicKey == key, true)
+  }
+
   @Test func withoutAKeyThereAreNone() throws {
     let card = try FakeCard.withKeys()
     var fixture = Fixture.with(card)

@@ -141,16 +141,21 @@ extension Fixture {
     var fixture = Fixture(slots: slots, change)
     SealedClient.bytes(100).withUnsafeBytes { fixture.loop.deviceKey.load($0) }
     fixture.loop.access.keys.startEmpty()
+    try fixture.addKeys()
+    return fixture
+  }
+
+  /// Lets three clients in: `viewer` 1, `operator` 2, `admin` 3.
+  mutating func addKeys() throws {
     for (number, name, role) in [
       (3, "admin", Role.admin), (2, "operator", .operator), (1, "viewer", .viewer),
     ] as [(UInt8, StaticString, Role)] {
       try SealedClient.bytes(number + 50).withUnsafeBytes { secret in
-        _ = try fixture.loop.access.keys.add(
+        _ = try loop.access.keys.add(
           Name(name), SealedClient.publicKey(number), secret: secret, role: role,
           addedBy: Name(), unixMs: 0)
       }
     }
-    return fixture
   }
 
   /// A client of `withKeys` whose handshake has succeeded.

@@ -184,7 +184,7 @@ import Testing
   /// The way out is one that helps with what was asked for.
   @Test(arguments: [
     (Status.permission, Kind.reboot, "a key with the role"),
-    (.permission, .changeApprove, "who has not staged it"),
+    (.permission, .changeApprove, "than the one who staged it"),
     (.state, .changeApply, "approve it first"), (.state, .keyRemove, "another key an admin first"),
     (.state, .keyChange, "another key an admin first"), (.state, .changeConfirm, "apply it"),
     (.busy, .changeApply, "waits for its confirmation"), (.busy, .handshake, "connections"),

@@ -33,24 +33,21 @@ public struct ChangePolicy: Equatable, Sendable {
   }
 }
 
-/// A key that agrees to a change, and where it comes from: one person may have more than one.
+/// A key that agrees to a change, and since when it may: one person may have more than one.
 public struct ChangeApprover: Equatable, Sendable {
   public var name: Name
-  /// Name of the key that added it, or opened pairing for it; empty: nobody's.
-  public var addedBy: Name
   /// The id that was given last when it was added, or made an admin's; 0: before all changes.
   public var sinceChange: UInt32
 
-  public init(_ name: Name, addedBy: Name = Name(), sinceChange: UInt32 = 0) {
+  public init(_ name: Name, sinceChange: UInt32 = 0) {
     self.name = name
-    self.addedBy = addedBy
     self.sinceChange = sinceChange
   }
 
-  /// It may be the stager's own: it is, or the stager has let it in, or it came only after the
-  /// change, when whoever is in a hurry makes another one.
+  /// It is the stager's own, or came only after the change, when whoever is in a hurry makes
+  /// another one. Who let it in does not matter: a first admin lets in everybody.
   func maySpeakFor(_ facts: ChangeFacts) -> Bool {
-    name == facts.stager || addedBy == facts.stager || sinceChange >= facts.id
+    name == facts.stager || sinceChange >= facts.id
   }
 }
 
@@ -170,8 +167,7 @@ extension ClientKeys {
   public func approver(_ handle: KeyHandle) -> ChangeApprover? {
     guard isCurrent(handle) else { return nil }
     let place = Int(handle.place)
-    return ChangeApprover(
-      table[place].name, addedBy: table[place].addedBy, sinceChange: table[place].sinceChange)
+    return ChangeApprover(table[place].name, sinceChange: table[place].sinceChange)
   }
 
   /// The newest configuration change that a key remembers.

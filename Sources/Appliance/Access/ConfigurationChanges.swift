@@ -174,7 +174,7 @@ public struct ConfigurationChanges {
   }
 
   /// Throws `notFound`, `state` (it is not pending), `permission` (where another key is needed: it
-  /// is the stager's, was let in by the stager, or is younger than the change).
+  /// is the stager's, or younger than the change).
   public mutating func approve(
     _ id: UInt32, by key: ChangeApprover, at time: ChangeTime, _ effects: inout ChangeEffects
   ) throws(Status) {

@@ -49,6 +49,8 @@ int64_t lx_write(int32_t fd, const void *bytes, size_t count);
 /// 4 ms, then not at all. Bytes written, or a negative errno; EAGAIN: there is no room now, and the
 /// line is not shown.
 int64_t lx_say(int32_t fd, const void *line, size_t count);
+/// The same, but once for `patience_ms`.
+int64_t lx_say_within(int32_t fd, const void *line, size_t count, int32_t patience_ms);
 
 /// 1: a terminal or the console, which only who is there reads; 0: anything else.
 int32_t lx_is_terminal(int32_t fd);

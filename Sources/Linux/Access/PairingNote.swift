@@ -61,6 +61,7 @@ struct KeeperLine {
   func write() {
     var whole = Text<251>(line)
     whole.append("\n")
-    whole.withBytes { _ = lx_say(2, $0.baseAddress!, $0.count) }
+    // Somebody who has come to the device waits for it, and nobody here is in a hurry.
+    whole.withBytes { _ = lx_say_within(2, $0.baseAddress!, $0.count, 1000) }
   }
 }

@@ -43,7 +43,7 @@ extension Status {
   private func changeSentence(_ kind: Kind) -> StaticString? {
     switch (self, kind) {
     case (.permission, .changeApprove):
-      "An admin who has not staged it must approve it, with an older key, not one from the stager."
+      "Another admin than the one who staged it must approve it, with a key that is older than it."
     case (.state, .changeApply):
       "It is not approved, or has ended; approve it first, or look at the list of changes."
     case (.state, .changeConfirm):
