@@ -89,7 +89,7 @@ extension Client {
       let word = request.role.map { "\($0)" } ?? "?"
       world.say("key \(request.holder.map { String($0.name) } ?? "?"): is a \(word)")
     case .pairingOpen where isDone:
-      world.inviteNewcomer(PairingReply(from: &reader), by: holder?.name)
+      world.inviteNewcomer(PairingReply(from: &reader))
     case .changeList where isDone:
       let head = ChangeListHead(from: &reader)
       changes.removeAll()

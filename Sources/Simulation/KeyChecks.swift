@@ -25,8 +25,8 @@ struct KnownChange {
   var text: [UInt8]?
   /// Names of keys that may have approved it.
   var approvers: [Name] = []
-  /// Names of those who may not where another key is needed, although they did not stage it.
-  var friends: [Name] = []
+  /// Names of those who may not where another key is needed: their keys came after the change.
+  var latecomers: [Name] = []
   /// The life of the agent that has put it in force last.
   var appliedIn = -1
   var isRejected = false
@@ -77,10 +77,9 @@ extension SimulatedWorld {
   }
 
   /// Somebody is told a code.
-  func inviteNewcomer(_ reply: PairingReply, by opener: Name?) {
+  func inviteNewcomer(_ reply: PairingReply) {
     guard holders.count < Self.mostHolders else { return }
     let holder = newHolder()
-    holder.addedBy = opener
     holder.code = String(reply.code)
     // One in four types it wrong.
     if random.chance(25) { holder.code = "0000-0000-0000" }
@@ -185,12 +184,10 @@ extension SimulatedWorld {
     let index = known(asked.change)
     if asked.kind == .changeApprove {
       knownChanges[index].approvers.append(name)
-      let holder = holders.first { $0.name == name }
-      let stager = knownChanges[index].stager
-      if let holder, !stager.isEmpty,
-        holder.addedBy == stager || holder.sinceChange >= asked.change
+      if let holder = holders.first(where: { $0.name == name }),
+        holder.sinceChange >= asked.change
       {
-        knownChanges[index].friends.append(name)
+        knownChanges[index].latecomers.append(name)
       }
     }
     if asked.kind == .changeApply { knownChanges[index].mayBeApplied = true }
@@ -249,7 +246,7 @@ extension SimulatedWorld {
       broke(ChangesApproved.self, "change \(id) is in force, and nobody has approved it")
     }
     if options.needsAnotherKey, !change.stager.isEmpty,
-      !change.approvers.contains(where: { $0 != change.stager && !change.friends.contains($0) })
+      !change.approvers.contains(where: { $0 != change.stager && !change.latecomers.contains($0) })
     {
       broke(ChangesApproved.self, "change \(id) is in force, approved for who has staged it")
     }

@@ -33,8 +33,6 @@ final class KeyHolder {
   var code: String?
   /// Comes when somebody has pressed the button.
   var isGuest = false
-  /// Whose key has let it in; nil: nobody's, or that is not known.
-  var addedBy: Name?
   /// The newest change that was known when it came.
   let sinceChange: UInt32
   /// Attempts to pair in vain.

@@ -63,7 +63,6 @@ extension Client {
     guard world.holders.count < SimulatedWorld.mostHolders else { return }
     let holder = world.newHolder()
     holder.stand(.unsure, world)
-    holder.addedBy = self.holder?.name
     holder.role = random.pick([.viewer, .operator, .admin])
     request(.keyAdd, world, about: holder)
   }
