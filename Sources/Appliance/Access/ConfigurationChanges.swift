@@ -83,6 +83,8 @@ public struct ConfigurationChanges {
       let leftMs = table[place].facts.expiresAt.since(image.keptAt)
       table[place].resume(leftMs: isSameBoot ? nil : leftMs, now: time.now, &effects)
     }
+    // The life that kept its confirmation may have ended before it could say so.
+    if let inForce { effects.append(.forget(id: inForce.id)) }
     keptAt = time.now
     effects.keep()
     tick(at: time, &effects)
