@@ -40,7 +40,7 @@ struct LightsTell: Invariant {
     look(.link, situation, restarts, world)
     guard world.us - camerasAtUs >= 1_000_000 else { return }
     camerasAtUs = world.us
-    for index in 0..<loop.appliance.cameras.count {
+    for index in loop.appliance.cameras.slots {
       let camera = loop.appliance.cameras[index]
       if camera.wireState == .probing { situation.camerasProbing += 1 }
       guard camera.isAnnounced else { continue }

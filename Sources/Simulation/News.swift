@@ -160,12 +160,13 @@ extension SimulatedWorld {
 extension SimulatedWorld {
   /// Notes in which states the machines are, once a second.
   func note(_ health: HealthState, _ appliance: borrowing Appliance) {
-    coverage.note("state health \(health)")
-    coverage.note("state mediaServer \(appliance.mediaServer.wireState)")
-    for index in 0..<min(appliance.cameras.count, 8) where appliance.cameras[index].isAnnounced {
-      coverage.note("state camera \(appliance.cameras[index].wireState)")
+    coverage.note(.health(health))
+    coverage.note(.mediaServer(appliance.mediaServer.wireState))
+    for index in appliance.cameras.slots.prefix(8)
+    where appliance.cameras[index].isAnnounced {
+      coverage.note(.camera(appliance.cameras[index].wireState))
       let rung = appliance.cameras[index].recovery.rung
-      if rung != .none { coverage.note("state recovery \(rung)") }
+      if rung != .none { coverage.note(.recovery(rung)) }
     }
   }
 }

@@ -284,16 +284,39 @@ public struct Violation: Equatable, Sendable {
 
 /// What a run has visited, by name.
 public struct Coverage: Sendable {
-  private(set) var counts: [String: Int] = [:]
+  /// What is noted every second has its name only when somebody wants to read it.
+  enum State: Hashable, Sendable {
+    case health(HealthState)
+    case mediaServer(MediaServerState)
+    case camera(CameraState)
+    case recovery(RecoveryRung)
+
+    var name: String {
+      switch self {
+      case .health(let state): "state health \(state)"
+      case .mediaServer(let state): "state mediaServer \(state)"
+      case .camera(let state): "state camera \(state)"
+      case .recovery(let rung): "state recovery \(rung)"
+      }
+    }
+  }
+
+  private var counts: [String: Int] = [:]
+  private var states: [State: Int] = [:]
 
   mutating func note(_ name: String) { counts[name, default: 0] += 1 }
 
+  mutating func note(_ state: State) { states[state, default: 0] += 1 }
+
   /// In alphabetical order.
   public var lines: [(name: String, count: Int)] {
-    counts.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    var all = counts
+    for (state, count) in states { all[state.name, default: 0] += count }
+    return all.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
   }
 
   public mutating func add(_ other: Coverage) {
-    for (name, count) in other.counts { counts[name, default: 0] += count }
+    counts.merge(other.counts, uniquingKeysWith: +)
+    states.merge(other.states, uniquingKeysWith: +)
   }
 }

@@ -98,7 +98,7 @@ public final class SimulationRun {
       return "health is \(health.state), reasons \(String(health.reasons.rawValue, radix: 16))"
     }
     var streaming = 0
-    for index in 0..<loop.appliance.cameras.count {
+    for index in loop.appliance.cameras.slots {
       if loop.appliance.cameras[index].wireState == .streaming { streaming += 1 }
     }
     guard streaming == options.cameras else {
