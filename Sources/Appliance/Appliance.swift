@@ -32,8 +32,6 @@ public struct Appliance: ~Copyable {
   /// When the next `tick` is due at the latest. Only steps change it: the loop looks at it in every
   /// turn.
   public private(set) var nextDeadline = Instant.never
-  /// The same without the watchdog's.
-  private var machinesDeadline = Instant.never
   /// Derived from the machines at the end of every step.
   public private(set) var health = Health(state: .starting, reasons: .none)
 
@@ -66,12 +64,11 @@ public struct Appliance: ~Copyable {
       nextDeadline = .never
       return
     }
-    machinesDeadline = min(
+    nextDeadline = min(
       min(boot.nextDeadline, mediaServer.nextDeadline(streams: streams)),
       min(
         min(cameras.nextDeadline, min(recordings.nextDeadline, storage.nextDeadline)),
-        min(leds.nextDeadline, button.deadline)))
-    nextDeadline = min(machinesDeadline, watchdog.nextDeadline)
+        min(watchdog.nextDeadline, min(leds.nextDeadline, button.deadline))))
   }
 
   public var isSafeMode: Bool { watchdog.mode == .safe }

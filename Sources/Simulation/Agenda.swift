@@ -11,7 +11,7 @@ struct Agenda {
   private var heap: [Entry] = []
   private var planned: UInt64 = 0
 
-  var nextUs: UInt64 { heap.first?.atUs ?? .max }
+  var nextUs: UInt64 { heap.isEmpty ? .max : heap[0].atUs }
 
   mutating func add(atUs: UInt64, epoch: Int?, _ action: @escaping (SimulatedWorld) -> Void) {
     planned += 1
@@ -27,10 +27,10 @@ struct Agenda {
 
   /// The first entry, when its time has come by `us`.
   mutating func next(by us: UInt64) -> Entry? {
-    guard let first = heap.first, first.atUs <= us else { return nil }
-    let last = heap.removeLast()
+    guard nextUs <= us, !heap.isEmpty else { return nil }
+    heap.swapAt(0, heap.count - 1)
+    let first = heap.removeLast()
     guard !heap.isEmpty else { return first }
-    heap[0] = last
     var parent = 0
     while true {
       var least = parent

@@ -12,7 +12,8 @@ enum NewsSource: Int, CaseIterable {
 /// Something to be told, with everything that it points to.
 enum News {
   case plain(Input)
-  case probe(slot: Int, life: UInt32, ProbeReport)
+  /// Apart: it is larger than all others, which are far more.
+  indirect case probe(slot: Int, life: UInt32, ProbeReport)
   case media(MediaAnswer, [MediaPath])
   case cameras([KnownCamera])
   case sources([KnownSource])
