@@ -67,7 +67,7 @@ public struct Appliance: ~Copyable {
     nextDeadline = min(
       min(boot.nextDeadline, mediaServer.nextDeadline(streams: streams)),
       min(
-        min(cameras.nextDeadline, min(recordings.nextDeadline, storage.nextDeadline)),
+        min(cameras.nextDeadline(), min(recordings.nextDeadline, storage.nextDeadline)),
         min(watchdog.nextDeadline, min(leds.nextDeadline, button.deadline))))
   }
 

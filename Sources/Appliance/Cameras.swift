@@ -267,8 +267,8 @@ public struct Cameras {
     }
   }
 
-  @inline(__always)
-  var nextDeadline: Instant {
+  /// `mutating`, so that nothing is copied.
+  mutating func nextDeadline() -> Instant {
     var deadline = Instant.never
     for index in slots where !table[index].isUnused() {
       deadline = min(deadline, min(table[index].nextDeadline, feedDeadline(index)))

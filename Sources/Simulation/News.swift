@@ -160,13 +160,13 @@ extension SimulatedWorld {
 
 extension SimulatedWorld {
   /// Notes in which states the machines are, once a second.
-  func note(_ health: HealthState, _ appliance: borrowing Appliance) {
-    coverage.note(.health(health))
-    coverage.note(.mediaServer(appliance.mediaServer.wireState))
-    for index in appliance.cameras.slots.prefix(8)
-    where appliance.cameras[index].isAnnounced {
-      coverage.note(.camera(appliance.cameras[index].wireState))
-      let rung = appliance.cameras[index].recovery.rung
+  func noteStates(_ loop: borrowing EventLoop<SimulatedWorld>) {
+    coverage.note(.health(loop.appliance.health.state))
+    coverage.note(.mediaServer(loop.appliance.mediaServer.wireState))
+    for index in loop.appliance.cameras.slots.prefix(8)
+    where loop.appliance.cameras[index].isAnnounced {
+      coverage.note(.camera(loop.appliance.cameras[index].wireState))
+      let rung = loop.appliance.cameras[index].recovery.rung
       if rung != .none { coverage.note(.recovery(rung)) }
     }
   }

@@ -200,7 +200,7 @@ public final class SimulationRun {
     SourcesKept.look(world, loop)
     lookAtStop()
     lookAtSafeMode()
-    world.note(loop.appliance.health.state, loop.appliance)
+    world.noteStates(loop)
     OneAnswer.look(world)
     OperatorServed.look(world)
     world.lookAtDisk()
