@@ -313,8 +313,12 @@ public struct Appliance: ~Copyable {
     for index in cameras.slots {
       if cameras.table[index].isAnnounced { situation.camerasKnown += 1 }
       guard cameras.table[index].isPresent else { continue }
-      if cameras.table[index].isAnnounced { situation.camerasPresent += 1 }
-      if cameras.table[index].condition().state == .probing { situation.camerasProbing += 1 }
+      // Nobody is told of a camera that is examined for the first time.
+      if cameras.table[index].isAnnounced {
+        situation.camerasPresent += 1
+      } else {
+        situation.camerasProbing += 1
+      }
     }
     situation.linkUp = linkUp
     situation.hasAddress = address != .any
