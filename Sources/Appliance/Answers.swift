@@ -40,7 +40,7 @@ extension Appliance {
   }
 
   private func countCameras(into report: inout HealthReport) {
-    for index in 0..<cameras.count where cameras.table[index].isAnnounced {
+    for index in cameras.slots where cameras.table[index].isAnnounced {
       report.camerasKnown += 1
       guard cameras.table[index].isPresent else { continue }
       report.camerasPresent += 1
@@ -96,9 +96,9 @@ extension Appliance {
   /// The answer to `cameraList`.
   public func writeCameraList(now: Instant, into writer: inout ByteWriter) {
     var count: UInt16 = 0
-    for index in 0..<cameras.count where cameras.table[index].isAnnounced { count += 1 }
+    for index in cameras.slots where cameras.table[index].isAnnounced { count += 1 }
     CameraListHead(count: count).encode(into: &writer)
-    for index in 0..<cameras.count where cameras.table[index].isAnnounced {
+    for index in cameras.slots where cameras.table[index].isAnnounced {
       cameraEntry(index, now: now).encode(into: &writer)
     }
   }
@@ -236,7 +236,7 @@ extension Appliance {
     metrics[.cameraConnects] = cameras.connects
     metrics[.cameraDisconnects] = cameras.disconnects
     metrics[.cameraProbesFailed] = cameras.probesFailed
-    for index in 0..<cameras.count {
+    for index in cameras.slots {
       let feed = cameras.table[index].feed
       metrics[.feedStarts] += UInt64(feed.child.starts)
       metrics[.feedStalls] += feed.stalls

@@ -32,8 +32,8 @@ public struct Appliance: ~Copyable {
   /// When the next `tick` is due at the latest. Only steps change it: the loop looks at it in every
   /// turn.
   public private(set) var nextDeadline = Instant.never
-  /// What the last `healthChanged` told.
-  private var toldHealth = Health(state: .starting, reasons: .none)
+  /// Derived from the machines at the end of every step.
+  public private(set) var health = Health(state: .starting, reasons: .none)
 
   /// An appliance that has not started. The tables are its own from now on.
   public init(_ configuration: Configuration, tables: ApplianceMemory.Tables) {
@@ -57,12 +57,17 @@ public struct Appliance: ~Copyable {
     settle(now: now, &effects)
   }
 
-  private var earliestDeadline: Instant {
-    guard boot.state != .stopped else { return .never }
-    return min(
+  /// `mutating`, as everything that a step asks the machines together: a getter would be given a
+  /// copy of all of them.
+  private mutating func findDeadline() {
+    guard boot.state != .stopped else {
+      nextDeadline = .never
+      return
+    }
+    nextDeadline = min(
       min(boot.nextDeadline, mediaServer.nextDeadline(streams: streams)),
       min(
-        min(cameras.nextDeadline, min(recordings.nextDeadline, storage.nextDeadline)),
+        min(cameras.nextDeadline(), min(recordings.nextDeadline, storage.nextDeadline)),
         min(watchdog.nextDeadline, min(leds.nextDeadline, button.deadline))))
   }
 
@@ -264,7 +269,7 @@ public struct Appliance: ~Copyable {
     if sources.takeChange() { effects.append(.rememberSources) }
     if recordings.takeChange() { effects.append(.rememberRecordings) }
     let isReady = boot.settle(
-      camerasEnumerated: camerasEnumerated, mediaServerSettled: mediaServerSettled, now: now)
+      camerasEnumerated: camerasEnumerated(), mediaServerSettled: mediaServerSettled(), now: now)
     if isReady {
       effects.append(
         .publish(
@@ -276,40 +281,44 @@ public struct Appliance: ~Copyable {
       && cameras.stepsRunning == 0
     let power = boot.finish(childrenGone: childrenGone, now: now)
     if let press = button.tick(now: now) { pressed(press, now: now, &effects) }
-    leds.update(situation, now: now, &effects)
+    leds.update(situation(), now: now, &effects)
     if let power { effects.append(.stop(power)) }
-    nextDeadline = earliestDeadline
+    findDeadline()
   }
 
-  private var camerasEnumerated: Bool {
+  private mutating func camerasEnumerated() -> Bool {
     isSafeMode || !configuration.cameras.enabled || !facts.udevAvailable
       || cameras.enumerations > 0
   }
 
-  private var mediaServerSettled: Bool {
+  private mutating func mediaServerSettled() -> Bool {
     isSafeMode || !mediaServer.isConfigured || mediaServer.wireState == .up
   }
 
   private mutating func tellHealth(_ effects: inout Effects) {
-    let health = self.health
-    guard health != toldHealth else { return }
-    toldHealth = health
+    let before = health
+    health = judgedHealth()
+    guard health != before else { return }
     effects.append(
       .publish(
         Event(
           .healthChanged, value: UInt32(health.state.rawValue), detail: health.reasons.words)))
   }
 
-  private var situation: LEDSituation {
+  private mutating func situation() -> LEDSituation {
     var situation = LEDSituation()
-    situation.health = toldHealth.state
-    situation.reasons = toldHealth.reasons
+    situation.health = health.state
+    situation.reasons = health.reasons
     situation.isStopped = boot.state == .stopped
-    for index in 0..<cameras.count {
+    for index in cameras.slots {
       if cameras.table[index].isAnnounced { situation.camerasKnown += 1 }
       guard cameras.table[index].isPresent else { continue }
-      if cameras.table[index].isAnnounced { situation.camerasPresent += 1 }
-      if cameras.table[index].wireState == .probing { situation.camerasProbing += 1 }
+      // Nobody is told of a camera that is examined for the first time.
+      if cameras.table[index].isAnnounced {
+        situation.camerasPresent += 1
+      } else {
+        situation.camerasProbing += 1
+      }
     }
     situation.linkUp = linkUp
     situation.hasAddress = address != .any

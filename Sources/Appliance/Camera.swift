@@ -286,6 +286,7 @@ public struct Camera: Sendable {
 }
 
 extension Camera {
+  @inline(__always)
   var isPresent: Bool {
     if case .present = state { true } else { false }
   }
@@ -295,6 +296,7 @@ extension Camera {
   }
 
   /// True once others have been told of it: it is in lists, its name is final.
+  @inline(__always)
   public var isAnnounced: Bool {
     switch state {
     case .free, .present(.undecided, _): false
@@ -302,24 +304,24 @@ extension Camera {
     }
   }
 
-  public var wireState: CameraState {
-    switch state {
-    case .free, .absent: .absent
-    case .present(.undecided, _): .probing
-    case .present(.ready, _): feed.condition(flow, stream: stream).0
-    case .present(.failed, _): .failed
-    case .present(.busy, _): .busy
-    }
-  }
+  public var wireState: CameraState { seen.state }
 
-  public var reason: CameraReason {
+  public var reason: CameraReason { seen.reason }
+
+  /// Both, in place: every step asks for them several times. `mutating`, so that nothing is copied.
+  mutating func condition() -> (state: CameraState, reason: CameraReason) { seen }
+
+  @inline(__always)
+  private var seen: (state: CameraState, reason: CameraReason) {
     switch state {
-    case .free, .present(.undecided, _): .none
+    case .free: return (.absent, .none)
+    case .absent: return (.absent, .unplugged)
+    case .present(.undecided, _): return (.probing, .none)
     case .present(.ready, _):
-      stopped && wireState == .ready ? .stopped : feed.condition(flow, stream: stream).1
-    case .absent: .unplugged
-    case .present(.failed(let reason), _): reason
-    case .present(.busy, _): .heldByOther
+      let (state, reason) = feed.condition(flow, stream: stream)
+      return (state, stopped && state == .ready ? .stopped : reason)
+    case .present(.failed(let reason), _): return (.failed, reason)
+    case .present(.busy, _): return (.busy, .heldByOther)
     }
   }
 
@@ -335,6 +337,7 @@ extension Camera {
   }
 
   /// When the slot has to be looked at, examinations that wait for their turn aside.
+  @inline(__always)
   var nextDeadline: Instant {
     switch state {
     case .present(_, .running(_, let until)), .present(_, .closing(let until, _)):
@@ -344,6 +347,7 @@ extension Camera {
   }
 
   /// When its examination may start; `never` while the process slot is taken.
+  @inline(__always)
   var examinationDue: Instant {
     guard case .present(_, .due(let at)) = state, probe.phase == .idle, feed.isGone else {
       return .never

@@ -8,17 +8,17 @@ extension Cameras {
     var state: CameraState
     var reason: CameraReason
 
-    init(_ camera: borrowing Camera) {
+    /// `inout`, so that nothing is copied.
+    init(_ camera: inout Camera) {
       isAnnounced = camera.isAnnounced
-      state = camera.wireState
-      reason = camera.reason
+      (state, reason) = camera.condition()
     }
   }
 
   mutating func tell(
     _ index: Int, _ before: Shown, streams: inout Streams, now: Instant, _ effects: inout Effects
   ) {
-    let after = Shown(table[index])
+    let after = Shown(&table[index])
     guard after != before, after.isAnnounced else { return }
     if before.isAnnounced {
       effects.append(

@@ -60,7 +60,7 @@ extension Cameras {
 
   /// The present camera that owns the serial's name.
   func incumbent(of device: DeviceFacts, except slot: Int?) -> Int? {
-    for index in table.indices where index != slot && table[index].isPresent {
+    for index in slots where index != slot && table[index].isPresent {
       let other = table[index].device
       if table[index].rung == .serial, other.serial == device.serial,
         other.vendorID == device.vendorID, other.productID == device.productID
@@ -72,7 +72,7 @@ extension Cameras {
   }
 
   func isTaken(_ name: Name) -> Bool {
-    for index in table.indices where table[index].state != .free && table[index].name == name {
+    for index in slots where table[index].state != .free && table[index].name == name {
       return true
     }
     return false
@@ -80,7 +80,7 @@ extension Cameras {
 
   func isTaken(_ name: Name, by key: IdentityKey, except slot: Int?) -> Bool {
     if let index = known.index(named: name), IdentityKey(known[index]) != key { return true }
-    for index in table.indices
+    for index in slots
     where index != slot && table[index].state != .free && table[index].name == name {
       if IdentityKey(table[index].rung, of: table[index].device) != key { return true }
     }

@@ -3,15 +3,14 @@ import Wire
 /// Slots: who gets one, who gives way, who waits.
 extension Cameras {
   func slot(ofNode name: Text<16>) -> Int? {
-    for index in table.indices where table[index].isPresent && table[index].node(named: name) != nil
-    {
+    for index in slots where table[index].isPresent && table[index].node(named: name) != nil {
       return index
     }
     return nil
   }
 
   func slot(atPlaceOf device: DeviceFacts) -> Int? {
-    for index in table.indices
+    for index in slots
     where table[index].isPresent && table[index].device.place == device.place {
       return index
     }
@@ -28,7 +27,7 @@ extension Cameras {
 
   var oldestAbsentSlot: Int? {
     var oldest: (slot: Int, since: Instant)?
-    for index in table.indices
+    for index in slots
     where table[index].isVacant && !table[index].recovery.isOurDoing {
       guard case .absent(let since) = table[index].state else { continue }
       if let known = oldest, known.since <= since { continue }
@@ -37,9 +36,10 @@ extension Cameras {
     return oldest?.slot
   }
 
+  @inline(__always)
   var probesRunning: Int {
     var count = 0
-    for index in table.indices {
+    for index in slots {
       switch table[index].probe.phase {
       case .spawning, .running, .ending: count += 1
       case .idle, .waiting, .quarantined: break
@@ -49,9 +49,10 @@ extension Cameras {
   }
 
   /// The slot whose examination is due first; among equals the one that arrived first.
+  @inline(__always)
   var nextDue: Int? {
     var best: Int?
-    for index in table.indices where table[index].examinationDue != .never {
+    for index in slots where table[index].examinationDue != .never {
       guard let known = best else {
         best = index
         continue
@@ -64,7 +65,7 @@ extension Cameras {
 
   func nextUnnamed(after arrival: UInt64) -> Int? {
     var best: Int?
-    for index in table.indices
+    for index in slots
     where table[index].isPresent && table[index].name.isEmpty && table[index].arrival > arrival {
       if let known = best, table[known].arrival < table[index].arrival { continue }
       best = index
@@ -94,7 +95,7 @@ extension Cameras {
   /// The slot of the camera with this name, or a fresh one.
   mutating func claimSlot(_ name: Name?, streams: inout Streams) -> Int? {
     if let name {
-      for index in table.indices where table[index].isAbsent && table[index].name == name {
+      for index in slots where table[index].isAbsent && table[index].name == name {
         return index
       }
     }
@@ -117,6 +118,7 @@ extension Cameras {
     fresh.recovery = Recovery(after: table[index].recovery)
     fresh.faults = table[index].faults
     table[index] = fresh
+    firstUntouched = max(firstUntouched, index + 1)
   }
 
   mutating func refuse(_ device: DeviceFacts, _ effects: inout Effects) {
@@ -182,6 +184,7 @@ extension Cameras {
     admitWaiting(streams: &streams, now: now, &effects)
   }
 
+  @inline(__always)
   func applyFeed(_ action: ChildAction, _ slot: Int, _ effects: inout Effects) {
     switch action {
     case .none: break
@@ -191,6 +194,7 @@ extension Cameras {
     }
   }
 
+  @inline(__always)
   func apply(_ action: ChildAction, _ slot: Int, _ effects: inout Effects) {
     switch action {
     case .none: break

@@ -35,6 +35,9 @@ public struct Cameras {
   /// Devices for which there is no slot.
   let waiting: Table<DeviceFacts>
   var waitingCount = 0
+  /// Slots from this one on have never held a camera: the first free one is taken always, and every
+  /// step goes over the slots several times.
+  var firstUntouched = 0
   public internal(set) var known: KnownCameras
   private(set) var naming = Naming.waiting(until: .never)
   private var enumeration = Enumeration.none
@@ -63,6 +66,11 @@ public struct Cameras {
   }
 
   public var count: Int { table.count }
+
+  /// The slots that may hold something.
+  @inline(__always)
+  public var slots: Range<Int> { 0..<firstUntouched }
+
   public subscript(index: Int) -> Camera { table[index] }
 
   /// The last report of a slot's probe, in place.
@@ -72,7 +80,7 @@ public struct Cameras {
 
   /// The slot of an announced camera.
   public func index(of name: Name) -> Int? {
-    for index in table.indices where table[index].isAnnounced && table[index].name == name {
+    for index in slots where table[index].isAnnounced && table[index].name == name {
       return index
     }
     return nil
@@ -81,7 +89,7 @@ public struct Cameras {
   /// Probes of this life that found a camera at fault.
   public var probesFailed: UInt64 {
     var sum: UInt64 = 0
-    for index in table.indices { sum += table[index].faults }
+    for index in slots { sum += table[index].faults }
     return sum
   }
 
@@ -139,7 +147,7 @@ public struct Cameras {
     enumerations &+= 1
     guard enumeration == .running else { return }
     enumeration = .none
-    for index in table.indices where table[index].isPresent {
+    for index in slots where table[index].isPresent {
       if table[index].keepNodes(seenIn: sweep) { continue }
       depart(index, streams: &streams, now: now, &effects)
     }
@@ -154,7 +162,7 @@ public struct Cameras {
     known.load(cameras)
     openNaming(streams: &streams, now: now, &effects)
     guard naming == .open else { return }
-    for index in table.indices where table[index].isAnnounced {
+    for index in slots where table[index].isAnnounced {
       table[index].stopped = table[index].stopped || known.isStopped(table[index].name)
     }
     guard settings.enabled else { return }
@@ -204,7 +212,7 @@ public struct Cameras {
     // A child's word is not trusted: a report that cannot be is no answer.
     guard (0...Limits.modesPerCamera).contains(report.pointee.modeCount) else { return }
     if report.pointee.outcome == .capture { reports[slot] = report.pointee }
-    let before = Shown(table[slot])
+    let before = Shown(&table[slot])
     let faults = table[slot].faults
     if table[slot].answered(report.pointee, now: now) {
       probeFailed(slot, since: faults, now: now)
@@ -220,7 +228,7 @@ public struct Cameras {
     _ effects: inout Effects
   ) {
     guard table.indices.contains(slot), table[slot].probe.isCurrent(life) else { return }
-    let before = Shown(table[slot])
+    let before = Shown(&table[slot])
     let faults = table[slot].faults
     apply(table[slot].probeEnded(.ended(exit), now: now), slot, &effects)
     probeFailed(slot, since: faults, now: now)
@@ -232,8 +240,8 @@ public struct Cameras {
     if case .waiting(let until) = naming, now >= until {
       openNaming(streams: &streams, now: now, &effects)
     }
-    for index in table.indices where !table[index].isUnused() {
-      let before = Shown(table[index])
+    for index in slots where !table[index].isUnused() {
+      let before = Shown(&table[index])
       let faults = table[index].faults
       apply(table[index].tick(now: now), index, &effects)
       probeFailed(index, since: faults, now: now)
@@ -253,15 +261,16 @@ public struct Cameras {
   /// Ends every probe and every feed: the appliance stops.
   mutating func end(now: Instant, _ effects: inout Effects) {
     naming = .closed
-    for index in table.indices {
+    for index in slots {
       apply(table[index].abandonProbe(now: now), index, &effects)
       applyFeed(table[index].feed.unwant(with: .terminate, now: now), index, &effects)
     }
   }
 
-  var nextDeadline: Instant {
+  /// `mutating`, so that nothing is copied.
+  mutating func nextDeadline() -> Instant {
     var deadline = Instant.never
-    for index in table.indices {
+    for index in slots where !table[index].isUnused() {
       deadline = min(deadline, min(table[index].nextDeadline, feedDeadline(index)))
       deadline = min(deadline, recoveryDeadline(index))
     }

@@ -1,6 +1,6 @@
 import Wire
 
-// Health is derived from the machines whenever somebody asks; it is never stored.
+// Health is derived from the machines at the end of every step, never kept up by hand.
 
 /// A state with its reasons.
 public struct Health: Equatable, Sendable {
@@ -74,8 +74,12 @@ extension HealthReasons {
 }
 
 extension Appliance {
-  public var health: Health {
-    let reasons = self.reasons
+  /// What the machines make of it now. `mutating`, and its parts likewise: getters would be given
+  /// copies of all machines.
+  mutating func judgedHealth() -> Health {
+    let reasons =
+      boardReasons() | mediaServerReasons() | cameraReasons() | storage.reasons
+      | recordings.reasons | alerts.reasons
     switch boot.state {
     case .idle, .starting: return Health(state: .starting, reasons: reasons)
     case .stopping, .stopped: return Health(state: .stopping, reasons: reasons)
@@ -83,15 +87,10 @@ extension Appliance {
     }
   }
 
-  private var reasons: HealthReasons {
-    boardReasons | mediaServerReasons | cameraReasons | storage.reasons | recordings.reasons
-      | alerts.reasons
-  }
-
-  private var boardReasons: HealthReasons {
+  private mutating func boardReasons() -> HealthReasons {
     var reasons = HealthReasons.none
     reasons.set(.configurationInvalid, facts.configurationError.line > 0)
-    reasons.set(.ledsUnavailable, !ledsAvailable)
+    reasons.set(.ledsUnavailable, !ledsAvailable())
     reasons.set(
       .watchdogUnavailable, !configuration.watchdog.device.isEmpty && !facts.watchdogAvailable)
     reasons.set(.watchdogReset, facts.reset == .watchdog)
@@ -101,7 +100,7 @@ extension Appliance {
     return reasons
   }
 
-  private var ledsAvailable: Bool {
+  private mutating func ledsAvailable() -> Bool {
     for index in 0..<3
     where configuration.leds[index].place != .none && !facts.ledAvailable[index] {
       return false
@@ -109,7 +108,7 @@ extension Appliance {
     return true
   }
 
-  private var mediaServerReasons: HealthReasons {
+  private mutating func mediaServerReasons() -> HealthReasons {
     guard mediaServer.isConfigured, !isSafeMode else { return .none }
     var reasons = HealthReasons.none
     reasons.set(.mediaServerSockets, mediaServer.sockets == .other)
@@ -122,12 +121,12 @@ extension Appliance {
     return reasons
   }
 
-  private var cameraReasons: HealthReasons {
+  private mutating func cameraReasons() -> HealthReasons {
     guard !isSafeMode else { return .none }
     var reasons = HealthReasons.none
     reasons.set(.udevUnavailable, configuration.cameras.enabled && !facts.udevAvailable)
     reasons.set(.noCameraSlot, cameras.waitingCount > 0)
-    for index in 0..<cameras.count {
+    for index in cameras.slots {
       reasons.set(
         .childQuarantined,
         reasons.contains(.childQuarantined)
@@ -135,7 +134,7 @@ extension Appliance {
           || cameras.table[index].feed.child.phase == .quarantined)
       guard cameras.table[index].isPresent else { continue }
       if cameras.table[index].feed.isSlow { reasons.insert(.cameraSlow) }
-      switch cameras.table[index].wireState {
+      switch cameras.table[index].condition().state {
       case .failed: reasons.insert(.cameraFailed)
       case .busy: reasons.insert(.cameraBusy)
       case .stalled: reasons.insert(.cameraStalled)

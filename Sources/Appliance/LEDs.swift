@@ -88,12 +88,15 @@ public struct LEDs {
       var code = LEDs.code(led, of: situation)
       var isTogether = false
       if case .code(let shown, _) = together { (code, isTogether) = (shown, true) }
-      if lights[index].code != code || lights[index].level == nil {
+      let isNew = lights[index].code != code || lights[index].level == nil
+      if isNew {
         lights[index].code = code
         lights[index].since = now
         let beginsDark = lights[index].level == true || isTogether
         lights[index].phaseMs = beginsDark ? code.pattern.lastDarkMs : 0
       }
+      // Nothing to compute while the same pattern stays at the same level.
+      guard isNew || now >= lights[index].changesAt else { continue }
       let elapsedMs = now.since(lights[index].since) + lights[index].phaseMs
       let light = code.pattern.level(elapsedMs: elapsedMs)
       lights[index].changesAt = now + (light.changesInMs ?? .max)

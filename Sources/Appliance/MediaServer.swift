@@ -172,6 +172,7 @@ public struct MediaServer {
     converse(&streams, now: now, &effects)
   }
 
+  @inline(__always)
   func nextDeadline(streams: Streams) -> Instant {
     switch state {
     case .off, .down, .ending: child.nextDeadline
@@ -345,6 +346,7 @@ public struct MediaServer {
 
 extension MediaServer {
   /// The state as clients see it.
+  @inline(__always)
   public var wireState: MediaServerState {
     switch (child.phase, state) {
     case (.quarantined, _): .quarantined

@@ -48,7 +48,7 @@ extension Appliance {
     _ name: Name, _ stopped: Bool, now: Instant, _ effects: inout Effects
   ) throws(Status) {
     guard let index = cameras.index(of: name) else { throw .unknownCamera }
-    let before = Cameras.Shown(cameras.table[index])
+    let before = Cameras.Shown(&cameras.table[index])
     cameras.setStopped(index, stopped, now: now)
     cameras.tell(index, before, streams: &streams, now: now, &effects)
     settle(now: now, &effects)

@@ -76,6 +76,8 @@ public struct Streams {
   static let watchMs: UInt64 = 250
 
   private let table: Table<Stream>
+  /// From this place on there has never been a path: the first free one is taken always.
+  private var firstUntouched = 0
   private var sweep: UInt32 = 0
   /// The list has been read to its end since the server came up.
   private(set) var synced = false
@@ -91,8 +93,12 @@ public struct Streams {
   public var count: Int { table.count }
   public subscript(index: Int) -> Stream { table[index] }
 
+  /// The places that may hold a path.
+  @inline(__always)
+  private var places: Range<Int> { 0..<firstUntouched }
+
   public func index(of name: Name) -> Int? {
-    for index in table.indices where table[index].name == name {
+    for index in places where table[index].name == name {
       if case .free = table[index].state { continue }
       return index
     }
@@ -155,7 +161,7 @@ public struct Streams {
 
   /// A server is started: its file says what is to be recorded now, as `recordsTold`.
   mutating func serverStarts() {
-    for index in table.indices { table[index].recordsTold = table[index].records }
+    for index in places { table[index].recordsTold = table[index].records }
   }
 
   /// The path is to go.
@@ -173,7 +179,7 @@ public struct Streams {
     synced = false
     nextPage = 0
     hurryUntil = Instant(ms: 0)
-    for index in table.indices {
+    for index in places {
       switch table[index].state {
       case .free, .down: continue
       case .leaving: table[index] = Stream()
@@ -195,13 +201,13 @@ public struct Streams {
     }
     nextPage = 0
     synced = true
-    for index in table.indices where table[index].sweep != sweep { miss(index, &effects) }
+    for index in places where table[index].sweep != sweep { miss(index, &effects) }
   }
 
   /// The next change to ask for, which then counts as asked for.
   mutating func nextChange(now: Instant) -> Change? {
     guard synced else { return nil }
-    for index in table.indices {
+    for index in places {
       switch table[index].state {
       case .missing(let retryAt, let attempts) where now >= retryAt:
         table[index].state = .missing(retryAt: later(now, attempts), attempts: attempts + 1)
@@ -230,7 +236,7 @@ public struct Streams {
   /// Whether the list is soon to show a change that was asked for.
   func isAwaitingChange(now: Instant) -> Bool {
     guard now < hurryUntil else { return false }
-    for index in table.indices {
+    for index in places {
       switch table[index].state {
       case .missing(_, let attempts), .leaving(_, let attempts), .replacing(_, let attempts):
         if attempts > 0 { return true }
@@ -251,7 +257,7 @@ public struct Streams {
   var nextDeadline: Instant {
     guard synced else { return .never }
     var due = Instant.never
-    for index in table.indices {
+    for index in places {
       switch table[index].state {
       case .free, .down: continue
       case .listed:
@@ -303,6 +309,7 @@ public struct Streams {
     _ name: Name, _ url: Text<160>, _ state: Stream.State, isWanted: Bool = true
   ) -> Bool {
     guard let index = place(isWanted: isWanted) else { return false }
+    firstUntouched = max(firstUntouched, index + 1)
     table[index] = Stream()
     table[index].name = name
     table[index].url = url

@@ -123,7 +123,8 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
     healthIsPublic = configuration.control.healthIsPublic
     now = Instant(ms: startUs / 1000)
     startedAt = now
-    turnToldAt = now
+    // The watchdog waits for the first turn: told 50 ms later, the loop would not rest until then.
+    turnToldAt = Instant(ms: 0)
     sampledAt = now
     statistics = Statistics(memory.histograms, now: now)
     sessions = SessionTable(

@@ -62,8 +62,7 @@ extension Client {
     guard isHonest else { return }
     if header.kind == Kind.event.rawValue { return tookEvent(payload, world) }
     if header.kind == Kind.message.rawValue { return }
-    let asks = Kind(rawValue: header.kind).map { "\($0)" } ?? "?"
-    world.coverage.note("answer \(asks) \(header.status)")
+    world.coverage.note(.answer(Kind(rawValue: header.kind), header.status))
     guard header.kind != Kind.connection.rawValue else {
       if kind == .operator && header.status == Status.busy.rawValue && !isServed {
         world.broke(OperatorServed.self, "an operator is told BUSY")

@@ -45,7 +45,10 @@ final class LifeMemory {
   /// What a stray byte was written behind; nil: nothing was.
   var strayByte: String? {
     for (part, name) in [(arena, "arena"), (tables, "tables"), (messages, "messages")] {
-      for index in part.count - Self.sealBytes..<part.count where part[index] != Self.sealByte {
+      let seal = UnsafeRawBufferPointer(rebasing: part[(part.count - Self.sealBytes)...])
+      let word = UInt64(Self.sealByte) &* 0x0101_0101_0101_0101
+      for at in stride(from: 0, to: Self.sealBytes, by: 8)
+      where seal.loadUnaligned(fromByteOffset: at, as: UInt64.self) != word {
         return name
       }
     }

@@ -40,7 +40,7 @@ struct LightsTell: Invariant {
     look(.link, situation, restarts, world)
     guard world.us - camerasAtUs >= 1_000_000 else { return }
     camerasAtUs = world.us
-    for index in 0..<loop.appliance.cameras.count {
+    for index in loop.appliance.cameras.slots {
       let camera = loop.appliance.cameras[index]
       if camera.wireState == .probing { situation.camerasProbing += 1 }
       guard camera.isAnnounced else { continue }
@@ -60,8 +60,9 @@ struct LightsTell: Invariant {
       world.board.changes[index].removeAll()
       if world.us < world.board.identifiesUntilUs { return }
     }
-    guard code.pattern.count > 0 else {
-      let wanted = code.pattern.level(elapsedMs: 0).on
+    let pattern = code.pattern
+    guard pattern.count > 0 else {
+      let wanted = pattern.level(elapsedMs: 0).on
       if world.board.lights[index] != wanted {
         world.broke(Self.self, "\(led) is \(wanted ? "off" : "on"), health says \(code)")
         // Once is enough.
@@ -77,7 +78,7 @@ struct LightsTell: Invariant {
       }
       lights[index].seen += 1
     }
-    lookForDelay(index, code, world)
+    lookForDelay(index, code, pattern, world)
   }
 
   /// A time of a pattern is over: it must be one of the pattern's, and flashes must be as many.
@@ -110,9 +111,11 @@ struct LightsTell: Invariant {
   }
 
   /// A light that should have changed by now.
-  private mutating func lookForDelay(_ index: Int, _ code: LEDCode, _ world: SimulatedWorld) {
+  private mutating func lookForDelay(
+    _ index: Int, _ code: LEDCode, _ pattern: LEDPattern, _ world: SimulatedWorld
+  ) {
     var longest: UInt64 = 0
-    for time in 0..<code.pattern.count { longest = max(longest, UInt64(code.pattern[time])) }
+    for time in 0..<pattern.count { longest = max(longest, UInt64(pattern[time])) }
     let since = max(lights[index].sinceUs, world.board.changedUs[index])
     guard world.us - since > (longest + Self.slackMs) * 1000 else { return }
     world.broke(Self.self, "LED \(index) does not change in \(code)")

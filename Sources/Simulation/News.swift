@@ -12,7 +12,8 @@ enum NewsSource: Int, CaseIterable {
 /// Something to be told, with everything that it points to.
 enum News {
   case plain(Input)
-  case probe(slot: Int, life: UInt32, ProbeReport)
+  /// Apart: it is larger than all others, which are far more.
+  indirect case probe(slot: Int, life: UInt32, ProbeReport)
   case media(MediaAnswer, [MediaPath])
   case cameras([KnownCamera])
   case sources([KnownSource])
@@ -159,13 +160,14 @@ extension SimulatedWorld {
 
 extension SimulatedWorld {
   /// Notes in which states the machines are, once a second.
-  func note(_ health: HealthState, _ appliance: borrowing Appliance) {
-    coverage.note("state health \(health)")
-    coverage.note("state mediaServer \(appliance.mediaServer.wireState)")
-    for index in 0..<min(appliance.cameras.count, 8) where appliance.cameras[index].isAnnounced {
-      coverage.note("state camera \(appliance.cameras[index].wireState)")
-      let rung = appliance.cameras[index].recovery.rung
-      if rung != .none { coverage.note("state recovery \(rung)") }
+  func noteStates(_ loop: borrowing EventLoop<SimulatedWorld>) {
+    coverage.note(.health(loop.appliance.health.state))
+    coverage.note(.mediaServer(loop.appliance.mediaServer.wireState))
+    for index in loop.appliance.cameras.slots.prefix(8)
+    where loop.appliance.cameras[index].isAnnounced {
+      coverage.note(.camera(loop.appliance.cameras[index].wireState))
+      let rung = loop.appliance.cameras[index].recovery.rung
+      if rung != .none { coverage.note(.recovery(rung)) }
     }
   }
 }

@@ -44,10 +44,10 @@ public struct RunOptions: Sendable {
     faultsPerRun = random.pick([4, 8, 16, 32])
     watchdogS = UInt32(random.between(4, 15))
     probeIntervalMs = random.pick([1000, 2000, 5000])
-    reportMs = random.pick([250, 1000, 2000])
+    reportMs = random.pick([250, 1000, 1000, 2000])
     partMs = random.pick([1000, 2000, 3000])
     portPowerWorks = random.chance(30)
-    keys = random.chance(40)
+    keys = random.chance(25)
     if keys { slots = max(slots, 64) }
     needsAnotherKey = random.chance(30)
     appliesAtOnce = random.chance(30)

@@ -44,6 +44,8 @@ public final class SimulatedWorld: OperatingSystem {
   var list: [Ready] = []
   var news: [Queue] = Array(repeating: Queue(), count: NewsSource.allCases.count)
   var sockets: [Socket?] = []
+  /// Descriptors that the agent has.
+  var openDescriptors = 0
   var backlog: [Int] = []
   /// The generation that each slot had last, in this life.
   var lastGenerations: [UInt32] = []
@@ -284,16 +286,41 @@ public struct Violation: Equatable, Sendable {
 
 /// What a run has visited, by name.
 public struct Coverage: Sendable {
-  private(set) var counts: [String: Int] = [:]
+  /// What is noted often has its name only when somebody wants to read it.
+  enum Often: Hashable, Sendable {
+    case health(HealthState)
+    case mediaServer(MediaServerState)
+    case camera(CameraState)
+    case recovery(RecoveryRung)
+    case answer(Kind?, UInt16)
+
+    var name: String {
+      switch self {
+      case .health(let state): "state health \(state)"
+      case .mediaServer(let state): "state mediaServer \(state)"
+      case .camera(let state): "state camera \(state)"
+      case .recovery(let rung): "state recovery \(rung)"
+      case .answer(let kind, let status): "answer \(kind.map { "\($0)" } ?? "?") \(status)"
+      }
+    }
+  }
+
+  private var counts: [String: Int] = [:]
+  private var often: [Often: Int] = [:]
 
   mutating func note(_ name: String) { counts[name, default: 0] += 1 }
 
+  mutating func note(_ what: Often) { often[what, default: 0] += 1 }
+
   /// In alphabetical order.
   public var lines: [(name: String, count: Int)] {
-    counts.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    var all = counts
+    for (what, count) in often { all[what.name, default: 0] += count }
+    return all.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
   }
 
   public mutating func add(_ other: Coverage) {
-    for (name, count) in other.counts { counts[name, default: 0] += count }
+    counts.merge(other.counts, uniquingKeysWith: +)
+    often.merge(other.often, uniquingKeysWith: +)
   }
 }

@@ -98,7 +98,7 @@ public final class SimulationRun {
       return "health is \(health.state), reasons \(String(health.reasons.rawValue, radix: 16))"
     }
     var streaming = 0
-    for index in 0..<loop.appliance.cameras.count {
+    for index in loop.appliance.cameras.slots {
       if loop.appliance.cameras[index].wireState == .streaming { streaming += 1 }
     }
     guard streaming == options.cameras else {
@@ -200,7 +200,7 @@ public final class SimulationRun {
     SourcesKept.look(world, loop)
     lookAtStop()
     lookAtSafeMode()
-    world.note(loop.appliance.health.state, loop.appliance)
+    world.noteStates(loop)
     OneAnswer.look(world)
     OperatorServed.look(world)
     world.lookAtDisk()

@@ -98,6 +98,7 @@ extension SimulatedWorld {
   private func accepted(_ index: Int) -> Accepted {
     guard let socket = sockets[index] else { return .none }
     socket.isAccepted = true
+    openDescriptors += 1
     fold(UInt64(index) &+ 0x200)
     return .connection(Int32(index + Self.firstDescriptor), socket.address)
   }
@@ -195,6 +196,7 @@ extension SimulatedWorld {
     if sings(.leakedDescriptor, at: 2) { return }
     let index = Int(connection) - Self.firstDescriptor
     sockets[index] = nil
+    openDescriptors -= 1
     // What the client has not read is lost where it had written something itself (RFC 9293).
     let isRead = socket.unread == 0 && socket.isListening
     socket.client.closed(index, rest: isRead ? socket.output : [], self)
@@ -207,12 +209,10 @@ extension SimulatedWorld {
       sockets[index] = nil
       socket.client.closed(index, rest: cut || !socket.isListening ? [] : socket.output, self)
     }
+    openDescriptors = 0
     backlog.removeAll()
     lastGenerations.removeAll()
   }
-
-  /// Descriptors that the agent has.
-  var openDescriptors: Int { sockets.count { $0?.isAccepted == true } }
 
   // MARK: Memory and logs
 

@@ -347,6 +347,7 @@ public struct AuditRing: ~Copyable {
   }
 
   private func isKnown(_ sequence: UInt64) -> Bool {
+    let lanes = lanes.span
     for lane in lanes.indices {
       for index in 0..<lanes[lane].restored
       where places[lanes[lane].place(index)].sequence == sequence {

@@ -18,6 +18,8 @@ extension AuditRing {
 
   /// The place of the entry with the lowest number that the walk has not seen.
   func step(_ walk: inout AuditWalk) -> Int? {
+    // Without the span each look at a lane would copy them all.
+    let lanes = lanes.span
     var found: Int?
     var lowest = UInt64.max
     for index in lanes.indices where walk.at[index] < lanes[index].count {

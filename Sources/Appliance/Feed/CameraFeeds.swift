@@ -49,9 +49,10 @@ extension Cameras {
   }
 
   /// Until when bytes of some feed are expected at MediaMTX; in the past: of none.
+  @inline(__always)
   var bytesExpectedUntil: Instant {
     var until = Instant(ms: 0)
-    for index in table.indices {
+    for index in slots {
       until = max(until, table[index].feed.expectsBytes(table[index].flow) ?? until)
     }
     return until
@@ -61,8 +62,8 @@ extension Cameras {
   mutating func follow(
     _ streams: inout Streams, now: Instant, _ effects: inout Effects
   ) {
-    for index in table.indices where table[index].isPresent {
-      let before = Shown(table[index])
+    for index in slots where table[index].isPresent {
+      let before = Shown(&table[index])
       let stream = table[index].name.isEmpty ? nil : streams.index(of: table[index].name)
       if let stream {
         table[index].stream = streams[stream].streamState
@@ -82,6 +83,7 @@ extension Cameras {
     }
   }
 
+  @inline(__always)
   func feedDeadline(_ index: Int) -> Instant {
     table[index].feed.nextDeadline(timeoutMs: settings.feedTimeoutMs, stallMs: settings.stallMs)
   }
@@ -98,7 +100,7 @@ extension Cameras {
     _ effects: inout Effects
   ) {
     guard isCurrentFeed(slot, life) else { return }
-    let before = Shown(table[slot])
+    let before = Shown(&table[slot])
     let attempts = table[slot].feed.attempts
     table[slot].feed.ended(exit, now: now)
     feedFailed(slot, now: now)
@@ -113,7 +115,7 @@ extension Cameras {
     _ effects: inout Effects
   ) {
     guard isCurrentFeed(slot, life) else { return }
-    let before = Shown(table[slot])
+    let before = Shown(&table[slot])
     let known = (table[slot].feed.goodPictures, table[slot].feed.report.reopens)
     table[slot].feed.reported(report, now: now)
     feedHeard(slot, known, now: now)
@@ -125,9 +127,10 @@ extension Cameras {
   }
 
   /// Feeds that have to end before the appliance may.
+  @inline(__always)
   var feedsRunning: Int {
     var count = 0
-    for index in table.indices where table[index].feed.isAlive { count += 1 }
+    for index in slots where table[index].feed.isAlive { count += 1 }
     return count
   }
 
@@ -148,7 +151,8 @@ extension Cameras {
 
   // MARK: The log
 
-  private func log(_ action: ChildAction, _ index: Int, _ effects: inout Effects) {
+  /// `mutating`, so that nothing is copied: it is asked in every step.
+  private mutating func log(_ action: ChildAction, _ index: Int, _ effects: inout Effects) {
     guard case .signal(_, .kill) = action else { return }
     var text = Text<160>(table[index].name)
     switch table[index].feed.fault {
@@ -177,6 +181,7 @@ extension Cameras {
 
 extension Camera {
   /// True while no process holds the slot's device.
+  @inline(__always)
   var isVacant: Bool { probe.phase == .idle && feed.isGone }
 }
 

@@ -41,6 +41,7 @@ extension Feed {
   }
 
   /// What others are told of a camera that is in order, going by its feed and its stream.
+  @inline(__always)
   func condition(_ flow: StreamFlow?, stream: StreamState?) -> (CameraState, CameraReason) {
     if child.phase == .quarantined { return (.failed, .quarantined) }
     if state == .resting || state == .ending(.rest) { return (.ready, .none) }

@@ -307,10 +307,12 @@ public struct Feed: Sendable {
     }
   }
 
+  @inline(__always)
   private func silentAt(_ watch: Watch, _ timeoutMs: UInt64) -> Instant {
     watch.heardAt + (watch.stage == .opening ? FeedTiming.openingTimeouts : 1) * timeoutMs
   }
 
+  @inline(__always)
   private func stalledAt(_ watch: Watch, _ stallMs: UInt64) -> Instant {
     switch watch.stage {
     case .opening, .failed: return .never
@@ -322,6 +324,7 @@ public struct Feed: Sendable {
     }
   }
 
+  @inline(__always)
   func nextDeadline(timeoutMs: UInt64, stallMs: UInt64) -> Instant {
     switch state {
     case .resting: .never
@@ -362,6 +365,7 @@ public struct Feed: Sendable {
   }
 
   /// Until when MediaMTX's list is to be asked often: this life's bytes are expected there.
+  @inline(__always)
   func expectsBytes(_ flow: StreamFlow?) -> Instant? {
     guard case .watching(let watch) = state, let workedAt = watch.workedAt,
       case .publish(let since) = order, !isFlowing(flow)
@@ -370,6 +374,7 @@ public struct Feed: Sendable {
   }
 
   /// Whether MediaMTX has seen bytes of this very life grow.
+  @inline(__always)
   func isFlowing(_ flow: StreamFlow?) -> Bool {
     guard case .watching(let watch) = state, let sentAt = watch.sentAt, let flow else {
       return false

@@ -98,6 +98,7 @@ extension Appliance {
   }
 
   /// How recordings find their surroundings; each looks at its own stream besides.
+  @inline(__always)
   var recordingSurroundings: RecordingSurroundings {
     RecordingSurroundings(
       isWritable: storage.isWritable, isCritical: storage.level == .critical,

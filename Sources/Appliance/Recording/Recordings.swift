@@ -11,13 +11,19 @@ public struct Recordings {
   private var isDirty = false
   /// Recordings in the table: mostly there are none, and every step asks.
   private var used = 0
+  /// From this place on there has never been one: the first free place is taken always.
+  private var firstUntouched = 0
 
   init(_ table: Table<Recording>) { self.table = table }
+
+  /// The places that may hold a recording.
+  @inline(__always)
+  private var places: Range<Int> { 0..<firstUntouched }
 
   /// Recordings that are asked for, those being closed aside.
   public var running: Int {
     var count = 0
-    for index in table.indices {
+    for index in places {
       switch table[index].state {
       case .free, .stopping: continue
       case .arming, .recording, .interrupted: count += 1
@@ -27,7 +33,7 @@ public struct Recordings {
   }
 
   private func index(of camera: Name) -> Int? {
-    for index in table.indices where !table[index].isFree && table[index].known.camera == camera {
+    for index in places where !table[index].isFree && table[index].known.camera == camera {
       return index
     }
     return nil
@@ -53,7 +59,7 @@ public struct Recordings {
     known.durationS = durationS
     known.remainingS = durationS
     table[index].start(known, now: now)
-    used += 1
+    took(index)
     isDirty = true
     effects.append(.tagRecording(camera, number: lastNumber))
   }
@@ -63,6 +69,11 @@ public struct Recordings {
     guard let index = index(of: camera) else { throw .notRecording }
     table[index].stop(.requested, now: now)
     isDirty = true
+  }
+
+  private mutating func took(_ index: Int) {
+    used += 1
+    firstUntouched = max(firstUntouched, index + 1)
   }
 
   private var free: Int? {
@@ -87,11 +98,11 @@ public struct Recordings {
         }
         self.lastNumber = max(self.lastNumber, recording.number)
         table[free].recall(recording, now: now)
-        used += 1
+        took(free)
       }
     }
     // This worker does not know yet which files belong to which recording.
-    for index in table.indices where !table[index].isFree {
+    for index in places where !table[index].isFree {
       effects.append(
         .tagRecording(table[index].known.camera, number: table[index].known.number))
     }
@@ -112,7 +123,7 @@ public struct Recordings {
     _ effects: inout Effects
   ) {
     guard used > 0 else { return }
-    for index in table.indices where !table[index].isFree {
+    for index in places where !table[index].isFree {
       let camera = table[index].known.camera
       var own = around
       let stream = streams.index(of: camera)
@@ -153,7 +164,7 @@ public struct Recordings {
   var nextDeadline: Instant {
     guard used > 0 else { return .never }
     var deadline = Instant.never
-    for index in table.indices { deadline = min(deadline, table[index].nextDeadline) }
+    for index in places { deadline = min(deadline, table[index].nextDeadline) }
     return deadline
   }
 
@@ -172,7 +183,7 @@ public struct Recordings {
   /// What is to be kept, the number that was given last first: `body` gets the recordings that are
   /// not being closed.
   public func keep(now: Instant, _ body: (KnownRecording) -> Void) -> UInt32 {
-    for index in table.indices {
+    for index in places {
       switch table[index].state {
       case .free, .stopping: continue
       case .arming, .recording, .interrupted:
@@ -187,7 +198,7 @@ public struct Recordings {
   var reasons: HealthReasons {
     var reasons = HealthReasons.none
     guard used > 0 else { return reasons }
-    for index in table.indices {
+    for index in places {
       guard case .interrupted(let reason, _) = table[index].state else { continue }
       // That there is nothing to record, the camera or MediaMTX says itself.
       if reason.state == .stalled { reasons.insert(.recordingStalled) }
@@ -203,9 +214,9 @@ public struct Recordings {
 
   func write(now: Instant, into writer: inout ByteWriter) {
     var count: UInt16 = 0
-    for index in table.indices where !table[index].isFree { count += 1 }
+    for index in places where !table[index].isFree { count += 1 }
     RecordingListHead(count: count).encode(into: &writer)
-    for index in table.indices where !table[index].isFree {
+    for index in places where !table[index].isFree {
       entry(index, now: now).encode(into: &writer)
     }
   }

@@ -101,7 +101,7 @@ extension Cameras {
     guard wanted == .device, !port.isEmpty, !table[slot].stopped, naming != .closed else {
       return .process
     }
-    for index in table.indices
+    for index in slots
     where index != slot && table[index].isPresent && table[index].device.port == port {
       return .process
     }
@@ -109,12 +109,14 @@ extension Cameras {
   }
 
   /// Steps at the USB that go on now, all cameras together.
+  @inline(__always)
   var stepsRunning: Int {
     var count = 0
-    for index in table.indices where table[index].recovery.isAlive { count += 1 }
+    for index in slots where table[index].recovery.isAlive { count += 1 }
     return count
   }
 
+  @inline(__always)
   func recoveryDeadline(_ index: Int) -> Instant {
     guard table[index].recovery.isBusy else { return .never }
     return table[index].recovery.nextDeadline(isVacant: !table[index].isHeld)

@@ -337,6 +337,8 @@ public struct MetricValues: Payload, Equatable {
   public func encode(into writer: inout ByteWriter) {
     writer.write(UInt16(Metric.count))
     writer.zero(6)
+    // Without the span each of them would be taken from a copy of all.
+    let values = values.span
     for index in values.indices { writer.write(values[index]) }
   }
 
