@@ -140,6 +140,14 @@ let package = Package(
     .testTarget(name: "EventLoopTests", dependencies: ["EventLoop", "Appliance", "Noise", "Wire"]),
     .testTarget(name: "SimulationTests", dependencies: ["Simulation"]),
     .testTarget(
+      name: "SessionTests",
+      dependencies: [
+        "ControlClient", "EventLoop", "Appliance", "Noise", "Wire",
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+        .product(name: "NIOEmbedded", package: "swift-nio"),
+      ]),
+    .testTarget(
       name: "AgentTests",
       dependencies: [
         "watchpost", "StandIn", "ControlClient", "Noise", "Wire", "StandInDriver",

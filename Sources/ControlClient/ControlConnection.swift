@@ -133,11 +133,8 @@ public final class ControlConnection: Sendable {
     let time = max(timeout, TimeAmount(least))
     let left = deadline.map { min(time, $0 - .now()) } ?? time
     let call = Call(kind: kind, body: body, timeout: left, terms: terms, answer: promise)
-    let (device, ending) = (device, ending)
-    channel.writeAndFlush(call).whenFailure { _ in
-      promise.fail(ending.withLockedValue { $0 } ?? ControlError.closed(device))
-    }
-    let answer = try await promise.futureResult.get()
+    let written: EventLoopFuture<Void> = channel.writeAndFlush(call)
+    let answer = try await call.answer(afterWriting: written, to: device, ending).get()
     guard answer.header.status == Status.ok.rawValue else {
       throw refusal(kind, answer)
     }
@@ -178,6 +175,20 @@ public final class ControlConnection: Sendable {
     return .refused(
       operation: kind, status: answer.header.status, detail: detail,
       message: refusal.message.string)
+  }
+}
+
+extension Call {
+  /// The answer; fails with the reason of the connection's end where that was too late for the call
+  /// to be `written`.
+  func answer(
+    afterWriting written: EventLoopFuture<Void>, to device: DeviceAddress,
+    _ ending: NIOLockedValueBox<ControlError?>
+  ) -> EventLoopFuture<Answer> {
+    written.whenFailure { [answer] _ in
+      answer.fail(ending.withLockedValue { $0 } ?? ControlError.closed(device))
+    }
+    return answer.futureResult
   }
 }
 

@@ -54,6 +54,8 @@ final class Exchange: ChannelDuplexHandler {
   /// Why the connection is over, for requests that come later.
   private let ending: NIOLockedValueBox<ControlError?>
   private var line = Line.plain
+  /// The connection has ended; a moment later this is no longer part of it.
+  private var isOver = false
   private var received = ByteBuffer()
   private var pending: [UInt32: Pending] = [:]
   private var nextID: UInt32 = 1
@@ -77,6 +79,12 @@ final class Exchange: ChannelDuplexHandler {
 
   func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
     let call = unwrapOutboundIn(data)
+    guard !isOver else {
+      // Nobody would end the waiting for it.
+      call.answer.fail(ending.withLockedValue { $0 } ?? ControlError.closed(device))
+      promise?.fail(ChannelError.ioOnClosedChannel)
+      return
+    }
     var body = call.body
     if let terms = call.terms {
       let session = SealedSession(terms)
@@ -94,7 +102,7 @@ final class Exchange: ChannelDuplexHandler {
     nextID = nextID == .max ? 1 : nextID + 1
     pending[id] = Pending(
       call: call, deadline: deadline(in: call.timeout, id, context.eventLoop),
-      parts: PartedAnswer(to: call.kind), progress: .now())
+      parts: PartedAnswer(to: call.kind), progress: context.eventLoop.now)
     context.write(wrapOutboundOut(frame(call.kind, body, id: id, context)), promise: promise)
   }
 
@@ -172,7 +180,7 @@ final class Exchange: ChannelDuplexHandler {
         waiting.call.kind.rawValue == answer.header.kind
       else { return }
       if waiting.parts != nil, answer.header.status == Status.ok.rawValue {
-        return takePart(answer)
+        return takePart(answer, context.eventLoop.now)
       }
       if case .greeting(let session) = line, waiting.call.terms != nil {
         line = .plain
@@ -194,13 +202,14 @@ final class Exchange: ChannelDuplexHandler {
   }
 
   /// Adds a part to its answer; the last one completes it. Each part has the whole time.
-  private func takePart(_ answer: Answer) {
+  private func takePart(_ answer: Answer, _ now: NIODeadline) {
     // Taken out of the table, so that what has come is not copied for each part.
     guard var waiting = pending.removeValue(forKey: answer.header.requestID) else { return }
     do {
-      guard try waiting.parts?.take(answer.payload) == true else {
-        waiting.progress = .now()
-        lastPart = waiting.progress
+      let isWhole = try waiting.parts?.take(answer.payload) == true
+      lastPart = now
+      guard isWhole else {
+        waiting.progress = now
         pending[answer.header.requestID] = waiting
         return
       }
@@ -255,7 +264,7 @@ final class Exchange: ChannelDuplexHandler {
   private func expire(_ id: UInt32, _ loop: any EventLoop) {
     guard let waiting = pending[id] else { return }
     let last = waiting.parts == nil ? waiting.progress : max(waiting.progress, lastPart)
-    let left = last + waiting.call.timeout - .now()
+    let left = last + waiting.call.timeout - loop.now
     guard left <= .nanoseconds(0) else {
       pending[id]?.deadline = deadline(in: left, id, loop)
       return
@@ -277,6 +286,7 @@ final class Exchange: ChannelDuplexHandler {
   }
 
   func channelInactive(context: ChannelHandlerContext) {
+    isOver = true
     let error = ending.withLockedValue { value -> ControlError in
       let error = value ?? .closed(device)
       value = error
