@@ -50,7 +50,8 @@ extension LoadGenerator {
     let granted = min(count, allowance)
     guard granted > 0, connections[index].descriptor >= 0 else { return }
     allowance -= granted
-    connections[index].due += granted
+    let due = connections[index].due + granted
+    connections[index].due = due
     transmit(index, now: now)
   }
 
@@ -80,7 +81,8 @@ extension LoadGenerator {
       while next < total, start + UInt64(Double(next) * period) <= now {
         let index = next % connections.count
         if connections[index].descriptor >= 0 {
-          connections[index].due += 1
+          let due = connections[index].due + 1
+          connections[index].due = due
           result.lateness.record(now - (start + UInt64(Double(next) * period)))
           transmit(index, now: now)
         } else {
