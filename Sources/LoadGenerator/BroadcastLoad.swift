@@ -253,9 +253,8 @@ public struct BroadcastLoad: ~Copyable {
       return lose(index, \.closed)
     }
     guard stream.take(scratch, count, at: subscriber.received) else { return lose(index, \.wrong) }
-    let received = subscriber.received + count
-    subscribers[index].received = received
-    guard received == stream.size else { return }
+    subscribers[index].received += count
+    guard subscribers[index].received == stream.size else { return }
     result.answers += 1
     lacking -= 1
     lastDeliveryNs = monotonicNs()

@@ -115,7 +115,7 @@ public struct LoadGenerator: ~Copyable {
       for request in connection.sent..<connection.sent + whole {
         sentAt[index * deepest + request % deepest] = now
       }
-      connections[index].sent = connection.sent + whole
+      connections[index].sent += whole
       connections[index].partial = written % dialect.requestSize
       awaited += whole
       if sent < size { return block(index) }

@@ -50,8 +50,7 @@ extension LoadGenerator {
     let granted = min(count, allowance)
     guard granted > 0, connections[index].descriptor >= 0 else { return }
     allowance -= granted
-    let due = connections[index].due + granted
-    connections[index].due = due
+    connections[index].due += granted
     transmit(index, now: now)
   }
 
@@ -81,8 +80,7 @@ extension LoadGenerator {
       while next < total, start + UInt64(Double(next) * period) <= now {
         let index = next % connections.count
         if connections[index].descriptor >= 0 {
-          let due = connections[index].due + 1
-          connections[index].due = due
+          connections[index].due += 1
           result.lateness.record(now - (start + UInt64(Double(next) * period)))
           transmit(index, now: now)
         } else {
