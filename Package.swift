@@ -98,7 +98,7 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
-    .target(name: "Simulation", dependencies: ["EventLoop", "Appliance", "Wire"]),
+    .target(name: "Simulation", dependencies: ["EventLoop", "Appliance", "Noise", "Wire"]),
     .executableTarget(
       name: "simulate",
       dependencies: [

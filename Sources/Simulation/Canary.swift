@@ -32,6 +32,8 @@ public enum Canary: String, CaseIterable, Sendable {
   case spinning
   /// A feed is started beside the one that runs.
   case doubleFeed
+  /// The keeper says that the keys lie on the card, and they do not.
+  case unkeptKeys
 
   /// The invariant that must catch it.
   public var caughtBy: String {
@@ -48,6 +50,7 @@ public enum Canary: String, CaseIterable, Sendable {
     case .lostExit: Converges.name
     case .spinning, .staleGeneration: NeverSpins.name
     case .doubleFeed: OneHolder.name
+    case .unkeptKeys: KeysHold.name
     }
   }
 }

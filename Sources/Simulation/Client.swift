@@ -5,8 +5,10 @@ import Wire
 enum ClientKind: Equatable {
   // Honest ones.
   case `operator`, poller, subscriber, pipeliner
+  /// With a key that may do everything.
+  case admin
   // Faults.
-  case flood, loris, slowReader, junk
+  case flood, loris, slowReader, junk, copier
 }
 
 /// One client of the control port, which notes what it has asked and checks what it is told.
@@ -20,9 +22,18 @@ final class Client {
     var camera = Name()
     /// Where the next part of an answer in parts must begin.
     var offset: UInt32 = 0
+    /// Whose key it is about, and what was asked for it.
+    var holder: KeyHolder?
+    var role: Role?
+    /// What the client may do, where that was told.
+    var askersRole: Role?
+    var newKey: [UInt8]?
+    var change: UInt32 = 0
+    /// Of a configuration that is handed in.
+    var text: [UInt8] = []
   }
 
-  let kind: ClientKind
+  private(set) var kind: ClientKind
   let address: IPv4
   var random: SplitMix
   /// Index in the world's sockets.
@@ -45,6 +56,12 @@ final class Client {
   var isPumping = false
   /// Acts planned for an earlier connection are void.
   var turn = 0
+  /// nil: it comes in plain.
+  var holder: KeyHolder?
+  /// Its end of the connection, where that is sealed or about to be.
+  var seal: SealedEnd?
+  /// Changes of the configuration as it was told of them last.
+  var changes: [ChangeEntry] = []
   /// When a client that a fault has brought leaves for good.
   var leavesUs: UInt64 = .max
 
@@ -56,10 +73,13 @@ final class Client {
 
   var isHonest: Bool {
     switch kind {
-    case .operator, .poller, .subscriber, .pipeliner: true
-    case .flood, .loris, .slowReader, .junk: false
+    case .operator, .poller, .subscriber, .pipeliner, .admin: true
+    case .flood, .loris, .slowReader, .junk, .copier: false
     }
   }
+
+  /// It has become an admin, and acts as one.
+  func promote() { kind = .admin }
 
   /// The connection is gone, and with it everything that was asked on it.
   func forget() {
@@ -67,6 +87,7 @@ final class Client {
     inbox.removeAll()
     outbox.removeAll()
     topics = .none
+    seal = nil
   }
 
   /// The agent has closed the connection; `rest` still arrives.
@@ -94,6 +115,7 @@ extension SimulatedWorld {
     for _ in 0..<options.operators { add(.operator, IPv4(127, 0, 0, 1)) }
     for _ in 0..<options.subscribers { add(.subscriber, IPv4(127, 0, 0, 2)) }
     for _ in 0..<options.pipeliners { add(.pipeliner, IPv4(127, 0, 0, 3)) }
+    inviteOwner()
     for index in 0..<options.pollers { add(.poller, IPv4(10, 0, 0, UInt8(index + 1))) }
   }
 
@@ -104,6 +126,7 @@ extension SimulatedWorld {
       case .strangerFlood: (.flood, 20 + Int(fault.subject % 80))
       case .slowLoris: (.loris, 5 + Int(fault.subject % 30))
       case .slowReaders: (.slowReader, options.slots >= 24 ? 3 : 1)
+      case .copiedHandshakes: (.copier, 4 + Int(fault.subject % 20))
       default: (.junk, 1 + Int(fault.subject % 5))
       }
     for index in 0..<count {
@@ -119,8 +142,9 @@ extension SimulatedWorld {
     }
   }
 
-  private func dismiss(_ client: Client) {
+  func dismiss(_ client: Client) {
     client.turn += 1
+    client.leavesUs = min(client.leavesUs, us)
     clients.removeAll { $0 === client }
     guard let index = client.connection, let socket = sockets[index] else { return }
     socket.clientEnded = true
@@ -137,9 +161,20 @@ extension SimulatedWorld {
     }
   }
 
+  /// It does not read now.
+  func isStalled(_ client: Client) -> Bool {
+    client.kind == .subscriber && isNow(.stalledSubscribers)
+  }
+
+  /// The stalled subscribers read again.
+  func wakeStalled() {
+    if isNow(.stalledSubscribers) { return }
+    for client in clients where client.kind == .subscriber { wake(client) }
+  }
+
   /// Something has come for a client.
   func wake(_ client: Client) {
-    guard !client.isReading, client.kind != .slowReader else { return }
+    guard !client.isReading, client.kind != .slowReader, !isStalled(client) else { return }
     client.isReading = true
     surely(client.random.between(0, 15)) { world in
       client.isReading = false

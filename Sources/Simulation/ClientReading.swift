@@ -17,6 +17,11 @@ extension Client {
   func read(_ world: SimulatedWorld) {
     var at = 0
     while at < inbox.count {
+      if let seal, seal.isOpen {
+        guard let size = open(seal, at, world) else { break }
+        at += size
+        continue
+      }
       let taken: Int? = inbox[at...].withUnsafeBytes { rest in
         switch Header.next(in: rest, ignoringReserved: true) {
         case .incomplete: return nil
@@ -31,7 +36,24 @@ extension Client {
       guard let taken else { break }
       at += taken
     }
-    inbox.removeFirst(at)
+    inbox.removeFirst(min(at, inbox.count))
+  }
+
+  /// Opens the sealed frame at the front and takes it; its size, nil: it is not whole.
+  private func open(_ seal: SealedEnd, _ at: Int, _ world: SimulatedWorld) -> Int? {
+    // What it says may lead to the end of the connection, and of the inbox.
+    var rest = Array(inbox[at...])
+    return rest.withUnsafeMutableBytes { rest in
+      switch seal.next(in: rest) {
+      case .incomplete: return nil
+      case .refused(let error, _, _):
+        world.broke(OneAnswer.self, "a sealed answer cannot be opened: \(error)")
+        return rest.count
+      case .opened(let header, let payload, let size):
+        took(header, UnsafeRawBufferPointer(payload), world)
+        return size
+      }
+    }
   }
 
   private func took(
@@ -40,7 +62,8 @@ extension Client {
     guard isHonest else { return }
     if header.kind == Kind.event.rawValue { return tookEvent(payload, world) }
     if header.kind == Kind.message.rawValue { return }
-    world.coverage.note("answer \(header.status)")
+    let asks = Kind(rawValue: header.kind).map { "\($0)" } ?? "?"
+    world.coverage.note("answer \(asks) \(header.status)")
     guard header.kind != Kind.connection.rawValue else {
       if kind == .operator && header.status == Status.busy.rawValue && !isServed {
         world.broke(OperatorServed.self, "an operator is told BUSY")
@@ -59,6 +82,13 @@ extension Client {
     let request = asked[place]
     let isWhole = header.status != Status.ok.rawValue || isLast(place, payload, world)
     if isWhole { asked.removeAll { $0.id == header.requestID } }
+    if header.status == Status.ok.rawValue, let before = request.askersRole,
+      let now = roleNow(world), max(before, now) < request.kind.leastRole
+    {
+      world.broke(KeysHold.self, "\(request.kind) is done for one who is \(now)")
+    }
+    if request.kind == .handshake { return welcomed(request, header.status, payload, world) }
+    if holder != nil { answeredOfKeys(request, header.status, payload, world) }
     if header.status == Status.ok.rawValue { answered(request, payload, world) }
   }
 

@@ -10,15 +10,17 @@ extension Client {
       return connect(world)
     }
     if socket.isBroken || socket.clientEnded { return }
+    // Before the welcome nothing can be asked.
+    if holder != nil, seal?.isOpen != true { return waitForWelcome(world) }
     switch kind {
-    case .operator, .poller: converse(world, socket)
+    case .operator, .poller, .admin: converse(world, socket)
     case .subscriber:
       ask(random.chance(50) ? .subscriptionStatistics : .ping, world)
       world.plan(self, random.between(10_000, 60_000))
     case .pipeliner:
       for _ in 0..<1 + random.below(20) { askSomething(world) }
       world.plan(self, random.between(5000, 60_000))
-    case .flood, .slowReader: return
+    case .flood, .slowReader, .copier: return
     case .loris:
       socket.input.append([0x57, 0x50, 0x4F, 0x53][min(Int(nextID) - 1, 3)])
       nextID += 1
@@ -28,7 +30,15 @@ extension Client {
     }
   }
 
+  private func waitForWelcome(_ world: SimulatedWorld) {
+    if world.us - connectedUs > 15_000_000 { return leave(world) }
+    world.plan(self, random.between(1000, 5000))
+  }
+
   private func connect(_ world: SimulatedWorld) {
+    if let holder, holder.waitsForCode, world.card.code == nil {
+      return world.plan(self, random.between(1000, 10_000))
+    }
     guard let index = world.connect(self, from: address) else {
       return world.plan(self, random.between(500, 3000))
     }
@@ -38,8 +48,12 @@ extension Client {
     isServed = false
     nextID = 1
     turn += 1
+    if let holder {
+      shakeHands(holder, world)
+      return world.plan(self, random.between(500, 5000))
+    }
     switch kind {
-    case .operator, .poller, .pipeliner:
+    case .operator, .poller, .pipeliner, .admin:
       ask(.ping, world)
       world.plan(self, random.between(100, 5000))
     case .subscriber:
@@ -51,8 +65,22 @@ extension Client {
       for _ in 0..<12 { ask(.logTail, world) }
       asked.removeAll()
     case .flood: return
+    case .copier:
+      if let hello = world.lastHello { socketOf(world)?.input += hello }
+      // Some go on with what is no frame of theirs.
+      if random.chance(30) { socketOf(world)?.input += random.bytes(1 + random.below(80)) }
     case .loris, .junk: world.plan(self, random.between(10, 200))
     }
+  }
+
+  private func socketOf(_ world: SimulatedWorld) -> Socket? {
+    connection.flatMap { world.sockets[$0] }
+  }
+
+  /// What it may do at the device, as far as anybody knows; nil: that is not sure.
+  func roleNow(_ world: SimulatedWorld) -> Role? {
+    if let holder { return holder.standing == .sure ? holder.role : nil }
+    return world.options.plain && address.isLoopback ? .admin : .anybody
   }
 
   private func converse(_ world: SimulatedWorld, _ socket: Socket) {
@@ -64,6 +92,8 @@ extension Client {
     }
     if kind == .operator {
       askSomething(world)
+    } else if kind == .admin, random.chance(80) {
+      askOfKeys(world)
     } else {
       ask(random.chance(70) ? .health : .ping, world)
     }
@@ -108,10 +138,15 @@ extension Client {
     let size = frame.withUnsafeMutableBytes { room in
       writeRequest(kind, id: id, camera, world, into: room)
     }
-    asked.append(
-      Asked(
-        id: id, kind: kind, atUs: world.us, starvedUs: world.starvedUs, camera: camera))
-    outbox += frame[..<size]
+    let request = Asked(
+      id: id, kind: kind, atUs: world.us, starvedUs: world.starvedUs, camera: camera)
+    send(Array(frame[..<size]), request, world)
+  }
+
+  func send(_ frame: [UInt8], _ request: Asked, _ world: SimulatedWorld) {
+    asked.append(request)
+    asked[asked.count - 1].askersRole = roleNow(world)
+    outbox += seal?.isOpen == true ? seal!.seal(frame) : frame
     pump(world)
   }
 
@@ -139,9 +174,9 @@ extension Client {
       // From now on nobody can say whether it is asked for.
       world.wanted.removeAll { $0.camera == camera }
       let name = String(camera)
-      world.mayStop.insertOnce(name)
-      // Its answer may never come.
-      world.surely(60_000) { world in world.mayStop.removeAll { $0 == name } }
+      world.mayStop.append(name)
+      // Its answer may never come. Each request has its own time.
+      world.surely(60_000) { world in world.mayNoLongerStop(name) }
       return Frame.request(kind, id: id, CameraRequest(name: camera), into: room)
     case .sourceAdd:
       let url = Text<160>("rtsp://192.168.1.20/stream")
@@ -150,8 +185,8 @@ extension Client {
       // From now on nobody can say whether it is there.
       world.wantedSources.removeAll { $0.camera == camera }
       let name = String(camera)
-      world.mayStop.insertOnce(name)
-      world.surely(60_000) { world in world.mayStop.removeAll { $0 == name } }
+      world.mayStop.append(name)
+      world.surely(60_000) { world in world.mayNoLongerStop(name) }
       return Frame.request(kind, id: id, CameraRequest(name: camera), into: room)
     case .fileList: return Frame.request(kind, id: id, FileListRequest(), into: room)
     default: return Frame.request(kind, id: id, Empty(), into: room)
@@ -162,7 +197,7 @@ extension Client {
   static func echo(_ id: UInt32) -> UInt64 { UInt64(id) &* 0x0101_0101_0101_0101 }
 
   /// Bytes leave in pieces, as a network carries them.
-  private func pump(_ world: SimulatedWorld) {
+  func pump(_ world: SimulatedWorld) {
     guard !isPumping, !outbox.isEmpty, let connection, let socket = world.sockets[connection],
       !socket.isBroken, !socket.clientEnded
     else { return }

@@ -16,6 +16,14 @@ public enum FaultKind: Int, CaseIterable, Sendable {
   case stopRequest, rebootRequest, hardHang
   /// A camera moves to another node, or to another port.
   case nodeMove, portMove
+  // Keys; only in runs that have a keeper.
+  case keeperCrash, keeperSlow, keeperHangs, keeperRefuses, keeperUnreadable, factoryReset
+  /// Subscribers that read nothing for a while, and then everything.
+  case stalledSubscribers
+  /// Somebody presses the button: to let one in, or to forget everything, or thinks better of it.
+  case shortPress, longPress
+  /// Strangers send again what a client has begun a connection with.
+  case copiedHandshakes
 }
 
 /// One entry of a schedule.
@@ -88,13 +96,17 @@ public struct Schedule: Equatable, Sendable {
     switch kind {
     case .connectionResets, .junkFrames, .udevOverflow, .feedCrash, .mediaExit, .mediaPoisoned,
       .clockJump, .powerCut, .agentCrash, .stopRequest, .rebootRequest, .hardHang, .nodeMove,
-      .portMove:
+      .portMove, .keeperCrash, .factoryReset:
       0
     case .starvation, .descriptorsExhausted, .spawnFails, .mediaNotStarted:
       random.between(200, 20_000)
     case .unplug: random.chance(50) ? random.between(5, 900) : random.between(1000, 120_000)
-    case .strangerFlood, .slowLoris, .slowReaders, .mediaHang, .mediaSlow, .mediaForgets:
+    case .strangerFlood, .slowLoris, .slowReaders, .copiedHandshakes, .mediaHang, .mediaSlow,
+      .mediaForgets, .keeperSlow, .keeperHangs, .keeperRefuses, .keeperUnreadable:
       random.between(500, 60_000)
+    case .stalledSubscribers: random.between(5000, 600_000)
+    case .shortPress: random.between(10, 2950)
+    case .longPress: random.chance(60) ? random.between(10_100, 20_000) : random.between(3050, 9900)
     case .probeHang, .probeCrash, .probeBusy, .probeOpenFails, .feedFrozen, .feedSilent,
       .feedBusy, .feedNoBandwidth, .feedDamaged, .feedUnkillable, .mediaUnkillable,
       .framesInError, .networkDown, .diskFull, .diskFails, .diskReadOnly, .diskMissing,

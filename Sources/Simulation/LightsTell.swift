@@ -35,6 +35,7 @@ struct LightsTell: Invariant {
     situation.linkUp = loop.appliance.linkUp
     situation.hasAddress = loop.appliance.address != .any
     situation.clients = loop.appliance.connections
+    situation.isPairing = loop.access.pairing.wasOpened
     look(.power, situation, restarts, world)
     look(.link, situation, restarts, world)
     guard world.us - camerasAtUs >= 1_000_000 else { return }

@@ -67,7 +67,18 @@ final class InputMemory {
     recordings.initialize(repeating: KnownRecording())
   }
 
+  private let message = UnsafeMutableRawBufferPointer.allocate(
+    byteCount: 2 * KeeperMessage.size, alignment: 16)
+
+  /// A message of the keeper's.
+  func keep(_ bytes: [UInt8]) -> UnsafeRawBufferPointer {
+    precondition(bytes.count <= message.count, "a message that is too long")
+    message.copyBytes(from: bytes)
+    return UnsafeRawBufferPointer(rebasing: message[..<bytes.count])
+  }
+
   deinit {
+    message.deallocate()
     report.deallocate()
     paths.deallocate()
     cameras.deallocate()

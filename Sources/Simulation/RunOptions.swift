@@ -22,6 +22,14 @@ public struct RunOptions: Sendable {
   /// MediaMTX's parts as the storage worker tells of them.
   public var partMs: UInt64
   public var portPowerWorks: Bool
+  /// There is a keeper, clients have keys, and change the configuration. Not in all runs: the real
+  /// cryptography takes its time.
+  public var keys: Bool
+  /// Clients of this machine may do without a key what does not have to do with keys.
+  public var plain: Bool
+  /// Who has staged a change cannot approve it; an approved change is applied at once.
+  public var needsAnotherKey: Bool
+  public var appliesAtOnce: Bool
 
   public init(seed: UInt64, hours: Double = 1) {
     var random = SplitMix(seed: seed, stream: 1)
@@ -39,6 +47,11 @@ public struct RunOptions: Sendable {
     reportMs = random.pick([250, 1000, 2000])
     partMs = random.pick([1000, 2000, 3000])
     portPowerWorks = random.chance(30)
+    keys = random.chance(40)
+    if keys { slots = max(slots, 64) }
+    needsAnotherKey = random.chance(30)
+    appliesAtOnce = random.chance(30)
+    plain = !keys || random.chance(70)
     var kinds = FaultKind.allCases
     random.shuffle(&kinds)
     let count = random.pick([3, 4, 6, 10, kinds.count])
@@ -52,15 +65,17 @@ public struct RunOptions: Sendable {
     return "hours \(hours), slots \(slots), cameras \(cameras), operators \(operators), "
       + "pollers \(pollers), subscribers \(subscribers), pipeliners \(pipeliners), "
       + "watchdog \(watchdogS) s, API every \(probeIntervalMs) ms, reports every \(reportMs) ms, "
-      + "parts every \(partMs) ms, faults \(faultsPerRun) of \(kinds)"
+      + "parts every \(partMs) ms, keys \(keys), plain \(plain), faults \(faultsPerRun) of \(kinds)"
   }
 
   /// The configuration of the device in this run.
   var configuration: Configuration {
     var configuration = Configuration()
     configuration.control.slots = slots
-    configuration.control.plain = true
-    configuration.control.publicSlots = slots / 2
+    configuration.control.plain = plain
+    configuration.access.approvals = needsAnotherKey ? 1 : 0
+    // Whoever has a key comes from an address that nobody trusts.
+    configuration.control.publicSlots = keys ? 24 : slots / 2
     configuration.watchdog.timeoutS = watchdogS
     configuration.mediaServer.probeIntervalMs = probeIntervalMs
     configuration.cameras.feedTimeoutMs = 4 * reportMs

@@ -57,7 +57,8 @@ public final class SimulatedWorld: OperatingSystem {
   /// The agent runs: only then anything can be told to it.
   var isAlive = false
   var clients: [Client] = []
-  /// Recordings whose start was answered, and cameras whose recording may have been stopped.
+  /// Recordings whose start was answered, and cameras whose recording may have been stopped, once
+  /// for each request.
   var wanted: [Wanted] = []
   var mayStop: [String] = []
   /// Sources on the network that were added.
@@ -70,6 +71,22 @@ public final class SimulatedWorld: OperatingSystem {
   var names: [String] = []
   var media = SimulatedMediaServer()
   var disk = SimulatedDisk()
+  var keeper = SimulatedKeeper()
+  var card = Card()
+  var holders: [KeyHolder] = []
+  var holdersMade = 0
+  var knownChanges: [KnownChange] = []
+  /// Short presses of the button, and who has come in with one.
+  var presses = 0
+  var guestsPaired = 0
+  /// The last handshake that somebody can have copied.
+  var lastHello: [UInt8]?
+  /// Since when the device knows its keys, in this life.
+  var keysLoadedUs: UInt64?
+  /// When subscribers last did not read.
+  var stalledUs: UInt64 = 0
+  /// When the keeper or its card was last not well.
+  var keeperTroubledUs: UInt64 = 0
   var pictures: [Int: Int] = [:]
   var jobs: [SimulatedJob] = []
   var jobsBegun = 0
@@ -180,11 +197,15 @@ public final class SimulatedWorld: OperatingSystem {
   /// The world goes on without the loop.
   private func starve() {
     let fromUs = us
-    while end == nil, agenda.nextUs <= starvedUntilUs {
+    // The watchdog does not wait for the loop.
+    let resetUs = board.pettedUs.map { $0 + UInt64(options.watchdogS) * 1_000_000 + 1000 }
+    let untilUs = min(starvedUntilUs, max(us, resetUs ?? .max))
+    while end == nil, agenda.nextUs <= untilUs {
       us = max(us, agenda.nextUs)
       happen()
     }
-    us = max(us, starvedUntilUs)
+    if end == nil { us = max(us, untilUs) }
+    starvedUntilUs = min(starvedUntilUs, us)
     starvedUs += us - fromUs
   }
 
@@ -206,6 +227,7 @@ public final class SimulatedWorld: OperatingSystem {
     collectSockets()
     if !pictures.isEmpty && hasPicture { list.append(.pictures) }
     if hasJobAnswer { list.append(.jobs) }
+    if hasKept { list.append(.keeper) }
     random.shuffle(&list, from: first)
   }
 
@@ -215,9 +237,11 @@ public final class SimulatedWorld: OperatingSystem {
 
   /// Everything that ends with the agent's process. `cut`: with the power as well.
   func endLife(cut: Bool) {
+    outliveAgent(cut: cut)
     epoch += 1
     isAlive = false
     end = nil
+    keysLoadedUs = nil
     for source in news.indices { news[source].removeAll() }
     closeAll(cut: cut)
     processes.removeAll()

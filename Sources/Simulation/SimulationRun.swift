@@ -47,10 +47,12 @@ public final class SimulationRun {
   private static func life(
     in world: SimulatedWorld, _ configuration: Configuration, _ memory: LifeMemory
   ) -> EventLoop<SimulatedWorld> {
-    EventLoop(
+    var loop = EventLoop(
       system: world,
       appliance: Appliance(configuration, tables: memory.machines()),
       configuration: configuration, memory: memory.loop(configuration), startUs: world.nowUs())
+    loop.access.changes.policy.appliesAtOnce = world.options.appliesAtOnce
+    return loop
   }
 
   // MARK: The run
@@ -102,6 +104,7 @@ public final class SimulationRun {
     guard streaming == options.cameras else {
       return "\(streaming) of \(options.cameras) cameras stream"
     }
+    if world.card.applied != 0 { return "change \(world.card.applied) is not settled" }
     guard world.media.life != nil else { return "MediaMTX does not run" }
     // One of a camera that is another one now waits for good.
     for recording in world.wanted
@@ -155,6 +158,7 @@ public final class SimulationRun {
     world.say("world: the life ends, \(end)")
     world.coverage.note("life ends \(end)")
     world.forgetUnkept()
+    if case .stopped = end { handOver() }
     switch end {
     case .crash, .stopped(.none), .stopped(.reload):
       world.endLife(cut: false)
@@ -170,8 +174,16 @@ public final class SimulationRun {
       world.endLife(cut: true)
       world.pass(ms: 4000)
     }
+    // What was answered last has come meanwhile.
+    world.forgetUnkept()
     loop = Self.life(in: world, configuration, memory)
     start()
+  }
+
+  /// At an orderly end the keeper is given what it has not been told yet.
+  private func handOver() {
+    world.end = nil
+    loop.handOver(until: world.instant + 700)
   }
 
   // MARK: Looking
@@ -192,6 +204,8 @@ public final class SimulationRun {
     OneAnswer.look(world)
     OperatorServed.look(world)
     world.lookAtDisk()
+    world.lookAtKeys()
+    world.lookAtButton(loop)
   }
 }
 

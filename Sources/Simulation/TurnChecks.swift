@@ -109,7 +109,8 @@ extension OneAnswer {
       else { continue }
       for asked in client.asked {
         let lost = world.starvedUs - asked.starvedUs
-        guard world.us - asked.atUs > longestUs + lost else { continue }
+        let sinceUs = max(asked.atUs, client.kind == .subscriber ? world.stalledUs : 0)
+        guard world.us - sinceUs > longestUs + lost else { continue }
         world.broke(Self.self, "request \(asked.kind) of a \(client.kind) is not answered")
         client.asked.removeAll()
         break

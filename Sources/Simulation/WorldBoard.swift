@@ -21,6 +21,21 @@ struct Board {
   var wallOffsetMs: UInt64 = 1_800_000_000_000
   /// LEDs show `identify` until then.
   var identifiesUntilUs: UInt64 = 0
+  var isButtonDown = false
+  /// Since when, and in which life; nil: it is not, or was so when the agent started.
+  var downUs: UInt64?
+  /// When it was held for so long last that everything is forgotten, in this life; and the newest
+  /// change then.
+  var heldUs: UInt64?
+  /// `starvedUs` of the world then.
+  var starvedAtHold: UInt64 = 0
+  var heldChange: UInt32 = 0
+  /// Names that nobody has a key for from then on.
+  var forgotten: [Name] = []
+  var forgottenDueUs: UInt64 = 0
+  /// When a short press must have opened pairing; nil: nothing is due.
+  var openDueUs: UInt64?
+  var starvedAtPress: UInt64 = 0
 
   struct LightChange {
     var on: Bool
@@ -41,6 +56,7 @@ struct Board {
       changedUs[led] = us
     }
     identifiesUntilUs = 0
+    (downUs, heldUs, openDueUs, forgotten) = (nil, nil, nil, [])
   }
 }
 
@@ -48,15 +64,20 @@ extension SimulatedWorld {
   /// What the agent finds at its start.
   func bootFacts() -> BootFacts {
     board.agentStarts += 1
-    if board.agentStarts == 1 { disk.bootCount += 1 }
+    if board.agentStarts == 1 {
+      disk.bootCount += 1
+      disk.boots += 1
+    }
     var facts = BootFacts()
     facts.reset = board.reset
     facts.agentStarts = board.agentStarts
     facts.version = Text("1.0")
+    for byte in 0..<4 { facts.bootID[byte] = UInt8(truncatingIfNeeded: disk.boots >> (8 * byte)) }
     facts.board = Text("simulated")
     facts.watchdogAvailable = true
     facts.udevAvailable = true
     facts.ledAvailable = [true, true, true]
+    facts.buttonIsDown = board.isButtonDown
     if board.reset == .watchdog {
       facts.recentWatchdogResets = 1
     }
@@ -71,6 +92,7 @@ extension SimulatedWorld {
     enumerate()
     tellNetwork()
     mountAtStart()
+    startKeeper()
     tellClock(random.between(500, 20_000))
   }
 

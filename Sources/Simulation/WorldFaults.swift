@@ -9,7 +9,7 @@ extension SimulatedWorld {
     let camera = Int(fault.subject) % cameras.count
     switch fault.kind {
     case .connectionResets: resetConnections(fault.subject)
-    case .strangerFlood, .slowLoris, .slowReaders, .junkFrames: invite(fault)
+    case .strangerFlood, .slowLoris, .slowReaders, .junkFrames, .copiedHandshakes: invite(fault)
     case .unplug:
       unplug(camera)
       surely(fault.durationMs) { $0.plug(camera) }
@@ -25,9 +25,20 @@ extension SimulatedWorld {
     case .mediaExit: exitMediaServer(fault.subject)
     case .mediaPoisoned: media.isPoisoned = media.life != nil
     case .feedUnkillable, .mediaHang, .mediaSlow, .mediaForgets, .mediaNotStarted,
-      .mediaUnkillable, .framesInError, .diskSlow, .descriptorsExhausted, .spawnFails:
+      .mediaUnkillable, .framesInError, .diskSlow, .descriptorsExhausted, .spawnFails,
+      .keeperUnreadable:
       hold(fault)
       if fault.kind == .mediaHang { hangMediaServer(fault.durationMs) }
+    case .keeperSlow, .keeperHangs, .keeperRefuses:
+      hold(fault)
+      // What was said meanwhile, and does not lie on the card, is lost with the power.
+      if fault.subject % 3 == 0, options.keys {
+        surely(fault.durationMs - 1) { $0.end = .powerCut }
+      }
+    case .keeperCrash: crashKeeper()
+    case .factoryReset: requestReset()
+    case .shortPress, .longPress: press(fault)
+    case .stalledSubscribers: hold(fault) { $0.wakeStalled() }
     case .diskFull:
       hold(fault) { $0.roomChanged() }
     case .diskFails, .diskReadOnly, .diskMissing, .diskHangs:

@@ -216,10 +216,6 @@ extension SimulatedWorld {
 
   // MARK: Memory and logs
 
-  // There is no keeper in this world: nobody has a key.
-  public func tellKeeper(_ message: UnsafeRawBufferPointer) -> Bool { false }
-  public func nextKept() -> KeeperNews? { nil }
-
   public func random(into bytes: UnsafeMutableRawBufferPointer) {
     for index in bytes.indices { bytes[index] = UInt8(truncatingIfNeeded: random.next()) }
   }

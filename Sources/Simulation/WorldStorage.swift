@@ -9,6 +9,8 @@ struct SimulatedDisk {
   var recordings: [KnownRecording] = []
   var lastNumber: UInt32 = 0
   var bootCount: UInt32 = 0
+  /// Boots of the board, whatever was kept.
+  var boots: UInt32 = 0
   /// Watchdog resets in a row, and whether this boot has lived long.
   var watchdogResets: UInt32 = 0
   var usedBytes: UInt64 = 20_000_000_000
@@ -120,6 +122,11 @@ extension SimulatedWorld {
   func forgetUnkept() {
     wanted.removeAll { !$0.isKept }
     wantedSources.removeAll { !$0.isKept }
+  }
+
+  /// The time of one request to stop or remove is over.
+  func mayNoLongerStop(_ name: String) {
+    if let index = mayStop.firstIndex(of: name) { mayStop.remove(at: index) }
   }
 
   // MARK: What is kept

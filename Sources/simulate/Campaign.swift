@@ -9,7 +9,8 @@ struct Campaign {
   let processes: Int
   /// Where results are kept; nil: nowhere.
   let file: String?
-  let shrinks: Bool
+  /// Of the failures, so many are shrunk.
+  let shrinks: Int
 
   /// One line of the file.
   struct Line: Codable {
@@ -48,8 +49,9 @@ struct Campaign {
     let simulatedHours = Double(simulatedMs) / 3_600_000
     print(
       "\(runs) runs, \(failed.count) failed; \(Int(Double(runs) / minutes)) runs/min, "
-        + "\(Int(simulatedHours / minutes)) simulated hours/min")
-    for line in failed.prefix(shrinks ? 10 : 0) {
+        + "\(Int(simulatedHours)) simulated hours in all, "
+        + "\(Int(simulatedHours / minutes)) hours/min")
+    for line in failed.prefix(shrinks) {
       let extra = canary.map { ["--canary", $0] } ?? []
       _ = try Child.run(["--seed", "\(line.seed)", "--hours", "\(hours)"] + extra, shows: true)
     }

@@ -56,6 +56,7 @@ struct OneRun {
   private func work(_ options: RunOptions, _ schedule: Schedule) throws -> Bool {
     var tell: ((String) -> Void)?
     if command.verbose { tell = { Self.show($0) } }
+    Bounds.begin()
     let canary = command.canary.flatMap { Canary(rawValue: $0) }
     let run = SimulationRun(options, schedule: schedule, canary: canary, tell: tell)
     let result = run.run()
@@ -95,7 +96,7 @@ struct Child {
     }
     process.waitUntilExit()
     let isGood = process.terminationReason == .exit && process.terminationStatus == 0
-    var failure = isGood ? "" : "the agent traps"
+    var failure = isGood ? "" : Bounds.failure(of: process)
     for line in String(decoding: text, as: UTF8.self).split(separator: "\n")
     where line.hasPrefix("violated: ") {
       failure = String(line.dropFirst(10).prefix { $0 != " " })

@@ -26,6 +26,8 @@ import Simulation
   var verbose = false
   @Flag(help: "Does not shrink what was found.")
   var noShrink = false
+  @Option(help: "Of the failures of --seeds, so many are shrunk.")
+  var shrinks: Int = 10
   @Option(help: "Results of --seeds, a line each; seeds that stand there already are skipped.")
   var json: String?
   @Option(help: "Processes of --seeds.")
@@ -53,7 +55,7 @@ import Simulation
     } else if let seeds {
       let campaign = Campaign(
         seeds: seeds.range, hours: hours, canary: canary, processes: processes, file: json,
-        shrinks: !noShrink)
+        shrinks: noShrink ? 0 : shrinks)
       guard try campaign.run() else { throw ExitCode(1) }
     } else if let seed {
       guard try OneRun(command: self, seed: seed).run() else { throw ExitCode(1) }
@@ -63,6 +65,7 @@ import Simulation
   /// Runs a batch; each result is one line.
   private func work(_ seeds: [UInt64]) {
     for seed in seeds {
+      Bounds.begin()
       let canary = canary.flatMap(Canary.init(rawValue:))
       let result = SimulationRun(RunOptions(seed: seed, hours: hours), canary: canary).run()
       FileHandle.standardOutput.write(Campaign.Line(result, hours: hours).bytes)

@@ -77,7 +77,7 @@ final class Workers {
     took(
       Campaign.Line(
         seed: seed, hours: hours, turns: 0, simulatedMs: 0, lives: 0, trace: "",
-        violated: ["trap"], what: ["the agent traps"]))
+        violated: ["trap"], what: [Bounds.failure(of: worker.process)]))
     waiting.insert(contentsOf: worker.open.dropFirst(), at: 0)
   }
 }

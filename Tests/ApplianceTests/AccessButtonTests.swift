@@ -77,14 +77,24 @@ import Wire
     #expect(button.deadline == Instant(ms: 40))
   }
 
-  /// The executor was busy: edges come late, but with their own times.
-  @Test func edgesTellTheirOwnTimes() {
+  /// The executor was busy, and nobody knows when the button was let go: that erases nothing,
+  /// whether the line or the time is looked at first.
+  @Test(arguments: [false, true]) func whatNobodyHasWatchedIsNotLong(looksFirst: Bool) {
     var button = Button(isDown: false)
     #expect(button.edge(isDown: true, now: Instant(ms: 100)) == nil)
     #expect(button.edge(isDown: false, now: Instant(ms: 400)) == nil)
     #expect(button.tick(now: Instant(ms: 5000)) == .short)
     #expect(button.edge(isDown: true, now: Instant(ms: 6000)) == nil)
-    #expect(button.edge(isDown: false, now: Instant(ms: 16_500)) == .long)
-    #expect(button.tick(now: Instant(ms: 20_000)) == nil)
+    #expect(button.tick(now: Instant(ms: 6500)) == nil)
+    let late = Instant(ms: 16_500)
+    if looksFirst { #expect(button.tick(now: late) == nil) }
+    #expect(button.edge(isDown: false, now: late) == nil)
+    #expect(button.tick(now: Instant(ms: 17_000)) == nil)
+    // The next one counts.
+    #expect(button.edge(isDown: true, now: Instant(ms: 20_000)) == nil)
+    for half in UInt64(1)...19 {
+      #expect(button.tick(now: Instant(ms: 20_000 + 500 * half)) == nil)
+    }
+    #expect(button.tick(now: Instant(ms: 30_000)) == .long)
   }
 }

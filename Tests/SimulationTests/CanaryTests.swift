@@ -8,6 +8,8 @@ import Testing
     var options = RunOptions(seed: seed, hours: 0.5)
     (options.cameras, options.operators, options.reportMs) = (1, 2, 2000)
     options.probeIntervalMs = 5000
+    options.keys = canary == .unkeptKeys
+    if options.keys { options.slots = 64 }
     let schedule = Schedule([
       Fault(kind: .networkDown, atMs: 70_000, durationMs: 30_000),
       Fault(kind: .connectionResets, atMs: 120_000),

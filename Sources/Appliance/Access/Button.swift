@@ -5,6 +5,9 @@
 //
 // Contacts bounce for some milliseconds (Ganssle, "A guide to debouncing", 2004: 6 ms at most for
 // good ones): a level counts once it has held for 30.
+//
+// An executor that was kept from looking learns of an edge late: while it is down somebody looks at
+// it twice a second, and a press that nobody has looked at for a second is no long one.
 
 /// Makes presses of the edges of one button.
 public struct Button {
@@ -14,6 +17,10 @@ public struct Button {
   public static let shortMs: UInt64 = 3000
   /// A press of so many milliseconds is a long one; it is told while the button is still down.
   public static let longMs: UInt64 = 10_000
+  /// Milliseconds between two looks at one that is down.
+  public static let lookMs: UInt64 = 500
+  /// Milliseconds without a look after which nobody knows how long a press was.
+  public static let unseenMs: UInt64 = 1000
 
   /// What somebody meant.
   public enum Press: Equatable, Sendable {
@@ -37,6 +44,9 @@ public struct Button {
   private var since = Instant(ms: 0)
   /// The level that has held last.
   private var isSteadyDown: Bool
+  /// When somebody looked last, and whether often enough since it is down.
+  private var seen = Instant(ms: 0)
+  private var isWatched = false
 
   /// - Parameter isDown: the line at the start.
   public init(isDown: Bool) {
@@ -51,12 +61,15 @@ public struct Button {
     if self.isDown != isDown {
       self.isDown = isDown
       since = now
+      if isDown, !isSteadyDown { isWatched = true }
     }
     return press
   }
 
   /// Time has passed.
   public mutating func tick(now: Instant) -> Press? {
+    if now.since(seen) > Button.unseenMs { isWatched = false }
+    seen = now
     if isDown != isSteadyDown, now.since(since) >= Button.steadyMs {
       isSteadyDown = isDown
       return isDown ? press(now) : release()
@@ -67,8 +80,9 @@ public struct Button {
   /// When `tick` has something to do.
   public var deadline: Instant {
     if isDown != isSteadyDown { return since + Button.steadyMs }
-    if case .pressed(let since) = state { return since + Button.longMs }
-    return .never
+    guard case .pressed(let start) = state else { return .never }
+    let end = start + Button.longMs
+    return isWatched ? min(end, seen + Button.lookMs) : end
   }
 
   private mutating func press(_ now: Instant) -> Press? {
@@ -80,7 +94,7 @@ public struct Button {
     defer { state = .up }
     guard case .pressed(let start) = state else { return nil }
     let length = since.since(start)
-    if length >= Button.longMs { return .long }
+    if length >= Button.longMs { return isWatched ? .long : nil }
     return length < Button.shortMs ? .short : nil
   }
 
@@ -89,6 +103,6 @@ public struct Button {
     guard case .pressed(let start) = state, isSteadyDown, isDown else { return nil }
     guard now.since(start) >= Button.longMs else { return nil }
     state = .spent
-    return .long
+    return isWatched ? .long : nil
   }
 }
