@@ -10,16 +10,16 @@ import Wire
 
 public struct Appliance: ~Copyable {
   public let configuration: Configuration
-  private(set) var boot = Boot()
+  package private(set) var boot = Boot()
   public private(set) var mediaServer: MediaServer
   public internal(set) var streams: Streams
   public internal(set) var sources: ExternalSources
   public internal(set) var cameras: Cameras
   public internal(set) var clock = Clock()
-  private var watchdog: Watchdog
+  package private(set) var watchdog: Watchdog
   public private(set) var alerts: Alerts
   private var leds = LEDs()
-  private var button = Button(isDown: false)
+  package private(set) var button = Button(isDown: false)
   /// A client without a key may come in, because somebody wants it.
   private var isPairing = false
   public private(set) var facts = BootFacts()

@@ -69,7 +69,7 @@ public struct Camera: Sendable {
   public internal(set) var device = DeviceFacts()
   private var nodeTable = InlineArray<8, DeviceNode>(repeating: DeviceNode())
   private(set) var nodeCount = 0
-  var probe = Child(.probe)
+  package internal(set) var probe = Child(.probe)
   public internal(set) var feed = Feed()
   /// What is done to get its pictures back.
   public internal(set) var recovery = Recovery()

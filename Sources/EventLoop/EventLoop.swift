@@ -286,6 +286,7 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
   /// Tells the machines and executes what they ask for.
   public mutating func step(_ input: Input) {
     effects.removeAll()
+    system.tells(input, to: appliance)
     appliance.step(input, now: now, effects: &effects)
     executeAll()
     if let line = system.nextLogLine() { log(line) }

@@ -88,6 +88,8 @@ public protocol OperatingSystem: ~Copyable {
   /// The next thing that `source` has to tell, nil when there is nothing (any more). What the input
   /// points to stays valid until the next call.
   mutating func nextInput(from source: Int, logs: inout LogRings) -> Input?
+  /// An input is about to be told to the machines. Only the simulator looks.
+  mutating func tells(_ input: borrowing Input, to appliance: borrowing Appliance)
   /// Executes an effect that concerns the world; `appliance` is asked for what the effect needs.
   mutating func execute(_ effect: Effect, for appliance: borrowing Appliance)
   /// A line that the system itself has to say for the agent's log, nil when there is none.
@@ -98,6 +100,11 @@ public protocol OperatingSystem: ~Copyable {
   mutating func keepLog(_ line: StampedLine)
   /// What the machine's own counters say now, for health and metrics.
   mutating func resources() -> Resources
+}
+
+extension OperatingSystem where Self: ~Copyable {
+  @inline(__always)
+  public mutating func tells(_ input: borrowing Input, to appliance: borrowing Appliance) {}
 }
 
 /// What a connection is watched for.

@@ -22,6 +22,8 @@ public struct RunOptions: Sendable {
   /// MediaMTX's parts as the storage worker tells of them.
   public var partMs: UInt64
   public var portPowerWorks: Bool
+  /// Counts in which states of the machines inputs come; not drawn.
+  public var notesPairs = false
   /// There is a keeper, clients have keys, and change the configuration. Not in all runs: the real
   /// cryptography takes its time.
   public var keys: Bool

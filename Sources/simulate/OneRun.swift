@@ -8,7 +8,8 @@ struct OneRun {
 
   /// False: something was found.
   func run() throws -> Bool {
-    let options = RunOptions(seed: seed, hours: command.hours)
+    var options = RunOptions(seed: seed, hours: command.hours)
+    options.notesPairs = command.verbose
     let schedule = command.schedule(options)
     if command.worker { return try work(options, schedule) }
     print("seed \(seed)")

@@ -118,4 +118,19 @@ import Wire
     schedule.failed(0, .denied, now: Instant(ms: 6000))
     #expect(schedule.server(of: 2) == nil)
   }
+
+  /// A server that has had enough is asked as rarely as can be, until there are other servers.
+  @Test func whoAsksForRestGetsIt() {
+    var schedule = SNTPSchedule()
+    schedule.failed(0, .rate, now: Instant(ms: 0))
+    #expect(schedule.next == Instant(ms: SNTPSchedule.lastRetryMs))
+    schedule.answered(now: schedule.next)
+    let rest = schedule.next.since(Instant(ms: SNTPSchedule.lastRetryMs))
+    #expect(rest == SNTPSchedule.lastPollMs)
+    schedule.reset(now: Instant(ms: 5_000_000))
+    #expect(schedule.next == Instant(ms: 5_000_000))
+    schedule.failed(0, nil, now: Instant(ms: 5_000_000))
+    #expect(schedule.next == Instant(ms: 5_002_000))
+    #expect(schedule.server(of: 1) == 0)
+  }
 }

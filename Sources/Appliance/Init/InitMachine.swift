@@ -27,7 +27,7 @@ public struct InitMachine {
     case unmounting(PowerAction)
   }
 
-  private enum JobState: Equatable {
+  enum JobState: Equatable {
     case idle
     case running(until: Instant)
     /// Out of time, and its child has not ended.
@@ -35,7 +35,7 @@ public struct InitMachine {
     case ended
   }
 
-  private enum ServiceState: Equatable {
+  enum ServiceState: Equatable {
     case off
     case running(since: Instant)
     /// Asked to end; killed when its time is over.
@@ -53,8 +53,8 @@ public struct InitMachine {
 
   private var phase = Phase.idle
   private var shellWanted = false
-  private var jobs = InlineArray<5, JobState>(repeating: .idle)
-  private var services = InlineArray<5, ServiceState>(repeating: .off)
+  private(set) var jobs = InlineArray<5, JobState>(repeating: .idle)
+  private(set) var services = InlineArray<5, ServiceState>(repeating: .off)
   private var failures = InlineArray<5, UInt32>(repeating: 0)
   private var lives = InlineArray<5, UInt32>(repeating: 0)
   private var configuration = KnownConfiguration.unread
