@@ -115,7 +115,9 @@ extension Walk {
   static let button = Walk(
     "Button", states: ["up", "pressed", "spent"], begin: { Timed(Button(isDown: false)) },
     state: { part($0.machine, "state") },
-    key: { "\(part($0.machine, "isDown")) \(part($0.machine, "isSteadyDown"))" },
+    key: { timed in
+      ["isDown", "isSteadyDown", "isWatched"].map { "\(part(timed.machine, $0))" }.joined()
+    },
     inputs: [
       ("line down", { _ = $0.machine.edge(isDown: true, now: $0.now) }),
       ("line up", { _ = $0.machine.edge(isDown: false, now: $0.now) }),
@@ -130,6 +132,22 @@ extension Walk {
         "tick when due",
         {
           $0.pass(to: $0.machine.deadline)
+          _ = $0.machine.tick(now: $0.now)
+        }
+      ),
+      (
+        "ticks for ten seconds",
+        {
+          for _ in 0...Button.longMs / Button.lookMs {
+            $0.now = $0.now + Button.lookMs
+            _ = $0.machine.tick(now: $0.now)
+          }
+        }
+      ),
+      (
+        "tick after ten seconds",
+        {
+          $0.now = $0.now + Button.longMs
           _ = $0.machine.tick(now: $0.now)
         }
       ),
