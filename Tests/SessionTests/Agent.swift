@@ -12,9 +12,8 @@ final class Agent {
   private let tables: UnsafeMutableRawBufferPointer
   private let messages: UnsafeMutableRawBufferPointer
   private let slots: Int
-  /// Generations of all slots together when the session began, and events published until then.
+  /// Generations of all slots together when the session began.
   private var generations: UInt64 = 0
-  private var published: UInt64 = 0
 
   /// How far one step of its time goes: two of them end an idle connection, one a lingering one.
   static let stepMs: UInt64 = 320
@@ -78,7 +77,6 @@ final class Agent {
     turn()
     turn()
     generations = generationSum
-    published = loop.events.next
   }
 
   // MARK: What happens to it
@@ -102,7 +100,7 @@ final class Agent {
 
   // MARK: What is to be seen of it
 
-  /// The events that its subscribers may get are those of the session alone.
+  /// Nothing that it would go on with by itself.
   var isQuiet: Bool { loop.sweep == nil && loop.jobs.used == 0 && loop.buffers.waiting == 0 }
 
   /// The connection subscribes.
@@ -147,7 +145,8 @@ final class Agent {
   }
 
   /// Everything of it that what comes next depends on. Times are told as they are from now; what
-  /// numbers an event or a slot got does not matter.
+  /// numbers an event or a slot got does not matter. Left out is what a session is too short for:
+  /// the time of a job, the rates of requests and handshakes.
   func hash(into hasher: inout Hasher) {
     network.hash(into: &hasher)
     hasher.combine(loop.sweep == nil)
