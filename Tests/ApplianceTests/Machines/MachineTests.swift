@@ -2,8 +2,8 @@ import Foundation
 import Testing
 
 /// What every machine does with every input in every state: `Tests/Fixtures/machines.md` holds it
-/// as tables. `WATCHPOST_REGENERATE=1 swift test --filter MachineTests` writes it anew; the difference
-/// is what has changed.
+/// as tables. `WATCHPOST_REGENERATE=1 swift test --filter MachineTests` writes it anew; the
+/// difference is what has changed.
 @Suite struct MachineTests {
   private static let tests = URL(filePath: #filePath).deletingLastPathComponent()
     .deletingLastPathComponent().deletingLastPathComponent()
@@ -69,8 +69,8 @@ import Testing
     var text = """
       # What each machine does with each input in each state
 
-      Written by `WATCHPOST_REGENERATE=1 swift test --filter MachineTests`, which walks through every
-      machine of `Sources/Appliance`: it begins with a fresh one and says everything in every
+      Written by `WATCHPOST_REGENERATE=1 swift test --filter MachineTests`, which walks through
+      every machine of `Sources/Appliance`: it begins with a fresh one and says everything in every
       situation that it comes to, until none is new. A cell holds the states that this has led to,
       `·` being the same one; what does not change the state may still have effects. `–` is
       impossible, for the reason below the table.
