@@ -137,6 +137,10 @@ extension SimulatedWorld {
     let heldUs = byButton ? board.heldUs ?? us : us
     let former = holders.filter { $0.sinceUs <= heldUs }
     for holder in former { holder.stand(.gone, self) }
+    // Who has come while it was held came before or after that.
+    for holder in holders where holder.standing == .unsure || holder.standing == .sure {
+      holder.stand(.unsure, self)
+    }
     knownChanges.removeAll { !byButton || $0.id <= board.heldChange }
     surely(2500) { world in
       for holder in former { world.dismissQuietly(holder) }

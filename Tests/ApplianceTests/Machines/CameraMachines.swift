@@ -94,7 +94,7 @@ private final class Slots {
   }
 
   func tick(when due: Bool) {
-    let deadline = cameras.nextDeadline
+    let deadline = cameras.nextDeadline()
     now = due && deadline != .never ? max(now + 1, deadline) : now + 1
     withEffects { cameras.tick(streams: &streams, now: now, &$0) }
   }
