@@ -54,7 +54,13 @@ final class Soak {
       try await soak.plug(index)
       soak.names.append(try await technician.events.first(.cameraConnected, from: from).subject)
     }
-    try await desk.setRetention(RetentionPolicy(maximumBytes: retention))
+    try await poll(within: .seconds(60)) {
+      // The card may still be examined.
+      let refusal = try await technician.refusal {
+        try await desk.setRetention(RetentionPolicy(maximumBytes: retention))
+      }
+      return refusal.map { .failure(BoardError("no retention can be set: \($0)")) } ?? .success(())
+    }
     try await technician.streaming(soak.names[1])
     try await technician.startRecording(soak.names[1])
     await technician.leave()
@@ -97,7 +103,7 @@ final class Soak {
     _ = try await board.shell(
       "count() { ls -l /proc/[0-9]*/exe 2>/dev/null | grep -c /bin/mediamtx; }; "
         + "(while busybox sleep 0.3; do set -- $(busybox pidof mediamtx); [ $# -lt 2 ] || "
-        + "[ $(count) -lt 2 ] || echo '\(Self.twoServers)' > /dev/console; done) &")
+        + "[ $(count) -lt 2 ] || echo '\(Self.twoServers)' > /dev/console; done) & true")
   }
 
   // MARK: Health

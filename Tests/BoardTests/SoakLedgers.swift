@@ -43,8 +43,10 @@ struct Violation: Sendable, CustomStringConvertible {
 final class Violations: Sendable {
   private let list = Mutex<[Violation]>([])
 
+  /// A line's worth of the words is kept.
   func add(_ rule: SoakRule, _ words: String) {
-    list.withLock { $0.append(Violation(rule: rule, words: words)) }
+    let short = words.count > 300 ? words.prefix(300) + "…" : words
+    list.withLock { $0.append(Violation(rule: rule, words: short)) }
   }
 
   func add(_ rule: SoakRule, _ many: [String]) { for words in many { add(rule, words) } }

@@ -23,18 +23,11 @@ extension OnTheBoard {
       }
       var progress = try SoakProgress(run)
       // A board that does not become healthy is put away; the next step has a new one.
-      while let step = progress.next {
+      while progress.next != nil {
         try await withBoard { board in
-          let violations = Violations()
-          do {
-            let soak = try await Soak.begin(on: board, violations, guestMs: progress.guestMs)
-            while let step = progress.next, try await take(step, soak, &progress) {}
-            await soak.end()
-          } catch {
-            violations.add(.benchWorks, "no board to soak: \(error)")
-            try progress.note(
-              step, hit: "", convergedMs: nil, violations.take(), guestMs: progress.guestMs)
-          }
+          let soak = try await Soak.begin(on: board, Violations(), guestMs: progress.guestMs)
+          while let step = progress.next, try await take(step, soak, &progress) {}
+          await soak.end()
         }
       }
       print("measured | \(progress.summary)")
