@@ -10,6 +10,8 @@ final class Soak {
   static let serials = ["SOAK00", "SOAK01"]
   /// Retention by size, bytes: the card is small, and a long soak records more.
   static let retention: UInt64 = 100 << 20
+  /// For so long all must be well.
+  static let steady = Duration.seconds(1)
   /// What the guest says of itself when two MediaMTX run at once.
   static let twoServers = "soak: two MediaMTX"
 
@@ -18,6 +20,8 @@ final class Soak {
   let weather = SoakWeather()
   let observers: SoakObservers
   private let footage: Footage
+  /// What each camera shows.
+  private let sources: [[VideoCodec: any FrameSource]]
   /// Of the camera with this index, the port that it is in.
   var ports = USBPort.allCases
   var names: [Name] = []
@@ -39,6 +43,9 @@ final class Soak {
     (self.board, self.desk, self.violations, self.guestMs) = (board, desk, violations, guestMs)
     observers = SoakObservers(board, weather, violations)
     footage = try Footage()
+    sources = [
+      try StreamingKind.motionJPEG.sources(footage), try StreamingKind.h264.sources(footage),
+    ]
   }
 
   /// Sets everything up and waits until it is well.
@@ -92,7 +99,7 @@ final class Soak {
     let kind = index == 0 ? StreamingKind.motionJPEG : .h264
     var model = kind.model(serial: Self.serials[index])
     model.fault = fault
-    try await board.plug(model, into: ports[index], sources: try kind.sources(footage))
+    try await board.plug(model, into: ports[index], sources: sources[index])
   }
 
   // MARK: The guest
@@ -147,13 +154,21 @@ final class Soak {
     }
   }
 
-  /// Waits until all is well; what is still wrong when the time is over.
+  /// Waits until all is well, and has been for a second; what is still wrong when the time is over.
   func converge(within limit: Duration) async throws -> String? {
     let deadline = ContinuousClock.now + limit
+    var wellSince: ContinuousClock.Instant?
     while true {
       let trouble = try await whatIsWrong()
-      guard let trouble else { return nil }
-      guard ContinuousClock.now < deadline else { return trouble }
+      let now = ContinuousClock.now
+      if let trouble {
+        wellSince = nil
+        guard now < deadline else { return trouble }
+      } else if let wellSince, now - wellSince >= Self.steady {
+        return nil
+      } else if wellSince == nil {
+        wellSince = now
+      }
       try await Task.sleep(for: .milliseconds(150))
     }
   }
@@ -189,11 +204,19 @@ final class Soak {
     let report = try await health()
     violations.add(.memoryStays, memory.take(report.memoryKiB))
     checkMachine()
+    if caused != (0, 0) {
+      violations.add(.noReset, "what was to end goes on: \(caused)")
+      caused = (0, 0)
+    }
     let servers = try await board.processes("/bin/mediamtx")
     if servers != [Int(report.mediaPid)] {
       violations.add(.oneMediaServer, "\(servers) run, health tells of \(report.mediaPid)")
     }
     let (pings, visits) = observers.take()
+    print(
+      "measured | \(pings.count) pings, 95 % within \(Int(PingBar.percentile95(pings))) ms, "
+        + "longest \(Int(pings.max() ?? 0)) ms; in within \(Int(visits.max() ?? 0)) ms; "
+        + "\(report.memoryKiB) KiB")
     violations.add(.promptPing, PingBar.complaints(pings, factor: factor))
     let longest = visits.max() ?? 0
     if longest > SoakObservers.visitLongestMs * factor {

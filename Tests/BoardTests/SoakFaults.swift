@@ -16,11 +16,8 @@ extension Soak {
     case .unplugged: return try await unplug(index, lasts)
     case .swapped: return try await swap(lasts)
     case .silent: return try await silence(index, lasts)
-    case .feedKilled, .feedStopped:
-      let feeds = try await board.feeds()
-      let feed = try #require(feeds.isEmpty ? nil : feeds[Int(step.subject % UInt64(feeds.count))])
-      _ = try await board.shell("kill -\(step.fault == .feedKilled ? "9" : "STOP") \(feed)")
-      return "feed \(feed)"
+    case .feedKilled: return try await signalFeed("9", step.subject)
+    case .feedStopped: return try await signalFeed("STOP", step.subject)
     case .mediaKilled: return try await signalServer("9")
     case .mediaStopped: return try await signalServer("STOP")
     case .mediaCrashes: return try await tellServer("crash", "USR1", lasts)
@@ -101,12 +98,36 @@ extension Soak {
     return names[index].string
   }
 
+  private func signalFeed(_ signal: String, _ subject: UInt64) async throws -> String {
+    let feeds = try await board.feeds()
+    let feed = try #require(feeds.isEmpty ? nil : feeds[Int(subject % UInt64(feeds.count))])
+    let starts = try await desk.metrics()[.feedStarts]
+    _ = try await board.shell("kill -\(signal) \(feed)")
+    let deadline = ContinuousClock.now + .seconds(15) * HostLoad.factor
+    while try await desk.metrics()[.feedStarts] == starts {
+      guard ContinuousClock.now < deadline else {
+        violations.add(.told, "feed \(feed) has got signal \(signal), and no successor")
+        break
+      }
+      try await Task.sleep(for: .milliseconds(100))
+    }
+    return "feed \(feed)"
+  }
+
   // MARK: MediaMTX
 
   private func signalServer(_ signal: String) async throws -> String {
     let server = try #require(try await board.processes("/bin/mediamtx").first)
     _ = try await board.shell("kill -\(signal) \(server)")
+    try await demandSuccessor(of: server)
     return "MediaMTX \(server)"
+  }
+
+  /// It takes some seconds to find out that it does not answer.
+  private func demandSuccessor(of server: Int) async throws {
+    try await demand("MediaMTX \(server) has a successor", within: .seconds(25)) {
+      $0.mediaPid != 0 && $0.mediaPid != UInt32(server)
+    }
   }
 
   /// Gives the stand-in a fault; it takes it at the signal, or in its next life.
@@ -123,6 +144,8 @@ extension Soak {
     try await Task.sleep(for: lasts)
     _ = try await board.shell(
       "rm -f \(Self.faultFile); set -- $(busybox pidof mediamtx); [ $# = 0 ] || kill -USR1 $*")
+    let isLasting = fault == "poison" || fault.hasPrefix("slow-api")
+    if !isLasting { try await demandSuccessor(of: server) }
     return "MediaMTX \(server)"
   }
 

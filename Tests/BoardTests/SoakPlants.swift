@@ -47,8 +47,9 @@ extension Soak {
     case .secondServer:
       // Without a listener it does not get into the other's way, and ends by itself.
       _ = try await board.shell(
-        "mkdir -p /run/other && cd /run/other && echo hang > standin.faults && "
-          + "(busybox timeout 6 /bin/mediamtx < /dev/null > /dev/null 2>&1 &); cd /")
+        "mkdir -p /run/other && cd /run/other && echo no-listen > standin.faults && "
+          + "(busybox timeout 6 /bin/mediamtx /run/watchpost/mediamtx/mediamtx.yml "
+          + "< /dev/null > /dev/null 2>&1 &); cd /")
       try await Task.sleep(for: .seconds(2))
     case .agentStopped: try await stopAgent()
     case .lightsChanged: try await desk.identify(durationMs: 20_000)
