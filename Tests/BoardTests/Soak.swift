@@ -251,7 +251,7 @@ final class Soak {
     lines = board.console.count
   }
 
-  private func checkRecordings(verifying count: Int) async throws {
+  func checkRecordings(verifying count: Int) async throws {
     let files = try await listFiles()
     violations.add(.recordingsStay, recordings.compare(files))
     let complete = files.filter { [.complete, .repaired].contains($0.state.known) }

@@ -47,7 +47,10 @@ enum SoakFault: String, CaseIterable, Sendable {
     case .mediaDeaf: Terms(weight: 3, lastsMs: 1000...8000, usualMs: 10_000, longestMs: 60_000)
     case .mediaSlow: Terms(weight: 3, lastsMs: 1000...8000, usualMs: 5000, longestMs: 60_000)
     case .diskFull: Terms(weight: 4, lastsMs: 0...5000, usualMs: 8000, longestMs: 120_000)
-    case .diskFails: Terms(weight: 3, lastsMs: 0...8000, usualMs: 22_000, longestMs: 150_000)
+    case .diskFails:
+      // One that fails again within ten minutes is mounted at growing intervals, up to 600 s
+      // (`DataPartition.longestRemountMs`): nothing can be said sooner.
+      Terms(weight: 2, lastsMs: 0...8000, usualMs: 22_000, longestMs: 660_000)
     case .diskHangs: Terms(weight: 3, lastsMs: 500...10_000, usualMs: 15_000, longestMs: 150_000)
     case .diskSlow: Terms(weight: 3, lastsMs: 1000...10_000, usualMs: 10_000, longestMs: 120_000)
     case .agentKilled: Terms(weight: 5, usualMs: 8000, longestMs: 45_000, isRough: true)
@@ -83,16 +86,21 @@ struct SoakStep: Equatable, Sendable {
 struct SoakPlan: Sequence, IteratorProtocol {
   /// So many other kinds come before one comes again.
   static let apart = 3
+  /// A kind that has not come in so many steps is the next one.
+  static let longestAbsence = 100
 
   private var generator: SplitMix
   private var number = 0
   private var latest: [SoakFault] = []
+  /// The step in which each kind came last.
+  private var seen: [SoakFault: Int] = [:]
 
   init(seed: UInt64) { generator = SplitMix(seed: seed) }
 
   mutating func next() -> SoakStep? {
     let fault = draw()
     latest = latest.suffix(Self.apart - 1) + [fault]
+    seen[fault] = number
     defer { number += 1 }
     return SoakStep(
       number: number, pauseMs: .random(in: 0...2500, using: &generator), fault: fault,
@@ -101,6 +109,9 @@ struct SoakPlan: Sequence, IteratorProtocol {
 
   private mutating func draw() -> SoakFault {
     let kinds = SoakFault.allCases.filter { !latest.contains($0) }
+    if let missing = kinds.first(where: { number - (seen[$0] ?? 0) > Self.longestAbsence }) {
+      return missing
+    }
     var ticket = Int.random(
       in: 0..<kinds.reduce(0) { $0 + $1.terms.weight }, using: &generator)
     for kind in kinds {

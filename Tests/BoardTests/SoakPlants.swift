@@ -92,6 +92,8 @@ extension Soak {
       return last.map { isOpen ? .failure(BoardError("a file is open")) : .success($0) }
         ?? .failure(BoardError("no recording is complete"))
     }
+    // Now it is known.
+    try await checkRecordings(verifying: 1)
     _ = try await board.shell("rm /data/recordings/\(names[1].string)/\(file.name.string)")
     _ = try await desk.startRecording(names[1])
   }
