@@ -29,7 +29,8 @@ final class Soak {
   var desk: ControlConnection
   /// Guest milliseconds of all lives, that of lives before this soak included.
   private(set) var guestMs: UInt64
-  private var lastReport = HealthReport()
+  /// What health told last.
+  private(set) var lastReport = HealthReport()
   /// Lives that the soak has brought about itself since they were compared last.
   var caused = (boots: 0, agents: 0)
   private var recordings = RecordingsLedger(limit: Soak.retention)

@@ -166,6 +166,7 @@ extension Soak {
   // MARK: The board
 
   private func cutPower(_ lasts: Duration) async throws -> String {
+    let uptimeS = lastReport.uptimeMs / 1000
     caused.boots += 1
     await board.powerCut()
     let cut = board.console.count
@@ -174,10 +175,11 @@ extension Soak {
     try await board.waitForLine(
       containing: Bench.readyLine, from: cut, within: .seconds(60) * HostLoad.factor)
     try await watchInside()
-    return "boot \(try await health().bootCount)"
+    return "after \(uptimeS) s"
   }
 
   private func reboot() async throws -> String {
+    let uptimeS = lastReport.uptimeMs / 1000
     caused.boots += 1
     let (lines, events) = (board.console.count, board.machineEvents.count)
     try await desk.reboot()
@@ -187,7 +189,7 @@ extension Soak {
     try await board.waitForLine(
       containing: Bench.readyLine, from: lines, within: .seconds(60) * HostLoad.factor)
     try await watchInside()
-    return "boot \(try await health().bootCount)"
+    return "after \(uptimeS) s"
   }
 
   /// Up to ten years into the past or the future, and back.

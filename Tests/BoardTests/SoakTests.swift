@@ -55,10 +55,15 @@ extension OnTheBoard {
         if let trouble {
           soak.violations.add(.converges, "not within \(terms.longestMs) ms: \(trouble)")
         } else {
-          // A life that has just begun has no time before.
-          let told = Int(soak.guestMs - before) - Int(Soak.steady.milliseconds)
-          let passed = Int((ContinuousClock.now - over - Soak.steady).milliseconds)
-          convergedMs = max(0, terms.isRough ? passed : told)
+          let passed =
+            switch step.fault {
+            // The whole life.
+            case .powerCut, .rebooted: Int(soak.lastReport.uptimeMs)
+            // The device cannot be asked for its time when this begins.
+            case .agentKilled, .linkDown: Int((ContinuousClock.now - over).milliseconds)
+            default: Int(soak.guestMs - before)
+            }
+          convergedMs = max(0, passed - Int(Soak.steady.milliseconds))
           try await soak.check(
             factor: max(factor, HostLoad.factor), isHard: step.fault.meddlesWithCard)
         }
