@@ -33,7 +33,7 @@ enum SoakRule: String, CaseIterable, Sendable {
 }
 
 /// One rule that did not hold.
-struct Violation: Sendable, CustomStringConvertible {
+struct Violation: Equatable, Sendable, CustomStringConvertible {
   var rule: SoakRule
   var words: String
   var description: String { "\(rule.rawValue): \(words)" }
@@ -45,8 +45,12 @@ final class Violations: Sendable {
 
   /// A line's worth of the words is kept.
   func add(_ rule: SoakRule, _ words: String) {
-    let short = words.count > 300 ? words.prefix(300) + "…" : words
-    list.withLock { $0.append(Violation(rule: rule, words: short)) }
+    let violation = Violation(
+      rule: rule, words: words.count > 300 ? words.prefix(300) + "…" : words)
+    list.withLock { list in
+      // What goes on for long is told once.
+      if !list.contains(violation) { list.append(violation) }
+    }
   }
 
   func add(_ rule: SoakRule, _ many: [String]) { for words in many { add(rule, words) } }

@@ -23,11 +23,12 @@ final class SoakWeather: Sendable {
 
 /// How busy the host is. The board's processors are threads of it.
 enum HostLoad {
-  /// By what bounds are longer now: 2 while twice as much wants to run as there are processors.
+  /// By what bounds are longer now: 2 while half as much again wants to run as there are
+  /// processors.
   static var factor: Double {
     let text = try? String(contentsOfFile: "/proc/loadavg", encoding: .utf8)
     let load = text?.split(separator: " ").first.flatMap { Double($0) } ?? 0
-    return load > 2 * Double(ProcessInfo.processInfo.activeProcessorCount) ? 2 : 1
+    return load > 1.5 * Double(ProcessInfo.processInfo.activeProcessorCount) ? 2 : 1
   }
 }
 

@@ -21,6 +21,8 @@ enum SoakPlant: String, CaseIterable, Sendable {
   case faultNotThere
   /// The agent is killed, and it was not the soak.
   case agentKilled
+  /// The agent is stopped until the watchdog bites, and it was not the soak.
+  case agentHung
   /// A camera is unplugged and stays so.
   case cameraMissing
 
@@ -34,7 +36,7 @@ enum SoakPlant: String, CaseIterable, Sendable {
     case .eventLost: [.eventsCounted]
     case .memoryGrown: [.memoryStays]
     case .faultNotThere: [.told]
-    case .agentKilled: [.noReset, .promptPing]
+    case .agentKilled, .agentHung: [.noReset, .promptPing]
     case .cameraMissing: [.converges]
     }
   }
@@ -63,9 +65,15 @@ extension Soak {
     case .faultNotThere:
       try await demand("nothing is well", within: .seconds(1)) { $0.state.known == .failed }
     case .agentKilled: _ = try await board.shell("kill -9 \(board.agent())")
+    case .agentHung:
+      let bites = board.machineEvents.count
+      _ = try await board.shell("kill -STOP \(board.agent())")
+      _ = try await board.machineEvents.first(
+        "watchdog's bite", from: bites, within: .seconds(60)
+      ) { $0.name == "WATCHDOG" }
     case .cameraMissing: await board.unplug(ports[0])
     }
-    if let trouble = try await converge(within: .seconds(plant == .cameraMissing ? 5 : 40)) {
+    if let trouble = try await converge(within: .seconds(plant == .cameraMissing ? 5 : 60)) {
       return violations.add(.converges, trouble)
     }
     try await check(factor: 1, isHard: true)
