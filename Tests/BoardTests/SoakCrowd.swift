@@ -79,9 +79,9 @@ struct SoakCrowd: Sendable {
     }
   }
 
-  /// One after the other, each as soon as the one before is noticed: behind QEMU's forwards only one
-  /// connection may wait (libslirp listens with a backlog of 1), and further ones would wait for
-  /// seconds without the board's having heard of them.
+  /// One after the other, each as soon as the one before is noticed: behind QEMU's forwards only
+  /// one connection may wait (libslirp listens with a backlog of 1), and further ones would wait
+  /// for seconds without the board's having heard of them.
   private func open(
     isDeaf: Bool = false, until isNoticed: (RawClient) -> Bool, _ bytes: () -> [UInt8]
   ) -> [RawClient] {

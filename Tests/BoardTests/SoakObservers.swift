@@ -37,8 +37,8 @@ enum HostLoad {
 final class SoakObservers: Sendable {
   static let pingMs = 100
   static let visitMs = 1000
-  /// The longest that a client with a key may have to wait until it is in and has an answer; that of
-  /// the simulator (`OperatorServed`). REQ-PERF 003 wants a connection within 1 s.
+  /// The longest that a client with a key may have to wait until it is in and has an answer; that
+  /// of the simulator (`OperatorServed`). REQ-PERF 003 wants a connection within 1 s.
   static let visitLongestMs = 3000.0
   /// The longest silence after which a request counts as forgotten while its connection stays open.
   static let answerLimit = Duration.seconds(10)
@@ -172,11 +172,17 @@ final class SoakObservers: Sendable {
 
   /// Compares what has come with the device's books; complains where they do not meet.
   func settleEvents(within limit: Duration) async throws -> [String] {
-    let listening = try await poll(within: limit) {
-      let now = listener.withLock { $0 }
-      return now.map { .success($0) } ?? .failure(BoardError("the listener is not connected"))
+    typealias Books = (Listening, SubscriptionStatistics)
+    let (listening, told) = try await poll(within: limit) { () -> Result<Books, BoardError> in
+      guard let now = listener.withLock({ $0 }) else {
+        return .failure(BoardError("the listener is not connected"))
+      }
+      do { return .success((now, try await now.connection.subscriptionStatistics())) } catch {
+        // A device that was reset has not said goodbye: the listener finds out now.
+        await now.connection.close()
+        return .failure(BoardError("\(error)"))
+      }
     }
-    let told = try await listening.connection.subscriptionStatistics()
     let complaints = EventLedger.complaints(told, first: listening.first)
     // Events that were sent before this answer may lie behind it in our own queue.
     let deadline = ContinuousClock.now + .seconds(3)

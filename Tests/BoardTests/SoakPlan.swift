@@ -1,7 +1,7 @@
 import EmulatedBoard
 
-/// What a soak does to a board. Each of them is over at the end of its step: what was done is undone
-/// where it does not pass by itself.
+/// What a soak does to a board. Each of them is over at the end of its step: what was done is
+/// undone where it does not pass by itself.
 enum SoakFault: String, CaseIterable, Sendable {
   // Cameras.
   case unplugged, swapped, silent

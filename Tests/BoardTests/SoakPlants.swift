@@ -85,7 +85,7 @@ extension Soak {
     let port = UInt16(try await Reception.address(of: board).port)
     _ = try await board.shell("kill -STOP \(agent)")
     let outcome = await SoakCrowd(port: port, connections: 2).ask(
-      requests: 4, lasts: .zero, within: .seconds(7))
+      requests: 4, lasts: .zero, within: .seconds(3))
     violations.add(.oneAnswer, outcome.complaints)
     _ = try await board.shell("kill -CONT \(agent)")
   }
