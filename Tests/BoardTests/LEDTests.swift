@@ -32,7 +32,7 @@ struct Rhythm {
 }
 
 /// The GPIO lines of board/qemu-arm64.
-private let ledLines: [LED: Int] = [.power: 0, .camera: 1, .link: 2]
+let ledLines: [LED: Int] = [.power: 0, .camera: 1, .link: 2]
 
 /// Waits until the line of a code shows it: its rhythm, or its level without an edge for 2.5 s
 /// (longer than any dark or light time of a code).
@@ -42,6 +42,16 @@ func see(
   sourceLocation: SourceLocation = #_sourceLocation
 ) async throws {
   let line = try line ?? #require(code.led.flatMap { ledLines[$0] })
+  if let seen = try await look(for: code, on: board, line: line, within: limit) {
+    Issue.record(
+      "code \(code) was not seen on line \(line); times: \(seen)", sourceLocation: sourceLocation)
+  }
+}
+
+/// The same without an issue: what was seen instead of the code, or nil.
+func look(
+  for code: LEDCode, on board: EmulatedBoard, line: Int, within limit: Duration
+) async throws -> String? {
   let from = board.pins.count
   let deadline = ContinuousClock.now + limit
   var quietSince = ContinuousClock.now
@@ -50,7 +60,7 @@ func see(
     try await Task.sleep(for: .milliseconds(100))
     let edges = board.pins.entries(from: from)
     if code.pattern.count > 0 {
-      if Rhythm(edges, line: line).shows(code.pattern) { return }
+      if Rhythm(edges, line: line).shows(code.pattern) { return nil }
       continue
     }
     if let last = edges.last(where: { $0.value.line == line }), last.index >= known {
@@ -59,12 +69,10 @@ func see(
     }
     guard ContinuousClock.now - quietSince > .milliseconds(2500) else { continue }
     let isHigh = try await board.pinLevels() & (1 << UInt8(line)) != 0
-    if isHigh == code.pattern.level(elapsedMs: 0).on { return }
+    if isHigh == code.pattern.level(elapsedMs: 0).on { return nil }
   }
-  let seen = Rhythm(board.pins.entries(from: from), line: line).times.suffix(12)
+  return Rhythm(board.pins.entries(from: from), line: line).times.suffix(12)
     .map { "\($0.on ? "on" : "off") \(Int($0.ms))" }.joined(separator: ", ")
-  Issue.record(
-    "code \(code) was not seen on line \(line); times: \(seen)", sourceLocation: sourceLocation)
 }
 
 extension OnTheBoard {

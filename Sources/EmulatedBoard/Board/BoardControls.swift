@@ -16,13 +16,22 @@ extension EmulatedBoard {
   /// one that comes right now – or work again; what had been hanging then completes.
   public func setCardHanging(_ hanging: Bool) async throws {
     try await limitCard("bps-total", to: hanging ? 1 : 0)
-    if !hanging {
-      // New limits do not wake requests that sleep under the old ones; stopping the machine does,
-      // because it drains the block layer first.
-      let monitor = try running().monitor
-      try await monitor.execute("stop")
-      try await monitor.execute("cont")
-    }
+    if !hanging { try await wakeCard() }
+  }
+
+  /// Lets the card read and write together so many bytes a second; nil: as many as it can.
+  public func slowCard(to bytesPerSecond: Int?) async throws {
+    let rate = Int64(bytesPerSecond ?? 0)
+    try await setLimits(["bps-total": .integer(rate)])
+    if bytesPerSecond == nil { try await wakeCard() }
+  }
+
+  /// New limits do not wake requests that sleep under the old ones; stopping the machine does,
+  /// because it drains the block layer first.
+  private func wakeCard() async throws {
+    let monitor = try running().monitor
+    try await monitor.execute("stop")
+    try await monitor.execute("cont")
   }
 
   /// Lets the card take about so many bytes more and makes it hang then, in the middle of whatever
@@ -50,6 +59,10 @@ extension EmulatedBoard {
       limits[name] = .integer(min(1, Int64(bytes)))
       limits[name + "-max"] = .integer(Int64(bytes))
     }
+    try await setLimits(limits)
+  }
+
+  private func setLimits(_ limits: [String: JSONValue]) async throws {
     try await running().monitor.execute(
       "qom-set",
       [
