@@ -33,13 +33,14 @@ public struct SessionMemory {
 /// The one place that decides who gets a connection slot, and how fast a client may ask.
 ///
 /// Who comes from an address that is known may take every slot. All others are strangers until they
-/// have shown a key: they share `publicSlots`, each address at most `publicSlotsPerAddress`, and
-/// the last `reservedSlots` are never theirs.
+/// have shown a key: they share `publicSlots`, each address at most `publicSlotsPerAddress`, and of
+/// the last `reservedSlots` they get a few, in which to show it.
 ///
 /// Where a stranger finds none, another one makes room: the one that has waited longest without
 /// having sent a whole request; and while such ones have less than a quarter of the public slots,
-/// the oldest of those who ask without a key. So whoever has a key gets in, however many strangers
-/// ping; and whoever pings stays, however many only connect.
+/// or of what an address gets, the oldest of those who ask without a key. So whoever has a key gets
+/// in, however many strangers ping, also from its own address; and whoever pings stays, however
+/// many only connect.
 extension SessionTable {
   /// Why a connection gets no slot.
   public enum Refusal: Equatable, Sendable {
@@ -61,11 +62,15 @@ extension SessionTable {
   }
 
   /// Gives an accepted connection a slot. Only called while `canAdmit`.
-  public mutating func admit(descriptor: Int32, from address: IPv4, now: Instant) -> Admission {
+  ///
+  /// - Parameter inPlace: another one has just been closed to make room for it.
+  public mutating func admit(
+    descriptor: Int32, from address: IPv4, inPlace: Bool = false, now: Instant
+  ) -> Admission {
     let standing = limits.standing(of: address)
     let trusted = standing != .stranger
     let peer = peers.enter(address, rate: limits.rate(trusted: trusted), now: now)
-    let refusal = trusted ? (hasOrdinary ? nil : .full) : refusal(ofStranger: peer)
+    let refusal = refusal(standing, peer, inPlace)
     if refusal != nil { peers.leave(peer) }
     if let refusal, !hasRefusal { return .drop(refusal) }
     let index = takeSlot(refusal: refusal != nil)
@@ -82,38 +87,58 @@ extension SessionTable {
     rearm(index)
     if let refusal { return .refuse(index, refusal) }
     if !trusted {
-      usedByPublic += 1
-      silent += 1
+      count(index, strangers: 1, silent: 1)
       newcomers.append(index, slots)
     }
     return .open(index)
   }
 
-  /// Why a stranger, who is counted already, gets no slot; nil: it gets one.
-  private func refusal(ofStranger peer: Int) -> Refusal? {
-    if peers.connections(peer) > limits.publicSlotsPerAddress { return .addressFull }
+  /// Why a connection gets no slot; nil: it gets one.
+  private func refusal(_ standing: Standing, _ peer: Int, _ inPlace: Bool) -> Refusal? {
+    guard standing == .stranger else { return hasOrdinary ? nil : .full }
+    if peers.strangers(peer) >= limits.publicSlotsPerAddress { return .addressFull }
     if usedByPublic >= limits.publicSlots { return .publicFull }
+    return (inPlace ? hasOrdinary : hasStrangersSlot) ? nil : .full
+  }
+
+  /// One may come in that has to show a key yet: a few always may, to be able to.
+  private var hasStrangersSlot: Bool {
     // A small table keeps half of its slots for everybody.
-    let reserved = min(limits.reservedSlots, ordinary / 2)
-    return used >= ordinary - reserved ? .full : nil
+    let reserve = min(limits.reservedSlots, ordinary / 2)
+    return hasOrdinary && (used < ordinary - reserve || usedByPublic < max(reserve / 4, 1))
   }
 
   /// The stranger that makes room for one at `address`; nil: none is needed, or none does. The
-  /// caller closes it, and admits the newcomer then.
+  /// caller closes it, and admits the newcomer in its place then.
   public mutating func displaced(by address: IPv4, now: Instant) -> Int? {
     guard limits.standing(of: address) == .stranger, usedByPublic > 0 else { return nil }
-    if let peer = peers.find(address), peers.connections(peer) >= limits.publicSlotsPerAddress {
-      return nil
+    if let peer = peers.find(address), peers.strangers(peer) >= limits.publicSlotsPerAddress {
+      let (silent, most) = (peers.silent(peer), limits.publicSlotsPerAddress)
+      return oldest(silent: silent, of: most, now) { $0.peer == UInt16(peer) }
     }
-    let reserved = min(limits.reservedSlots, ordinary / 2)
-    guard usedByPublic >= limits.publicSlots || used >= ordinary - reserved else { return nil }
-    if let oldest = newcomers.oldest(slots),
+    guard usedByPublic >= limits.publicSlots || !hasStrangersSlot else { return nil }
+    return oldest(silent: silent, of: limits.publicSlots, now) { _ in true }
+  }
+
+  /// Of those that `isMeant` the one that makes room. `silent` of them have shown nothing, and
+  /// `most` there may be.
+  private mutating func oldest(
+    silent: Int, of most: Int, _ now: Instant, _ isMeant: (Session) -> Bool
+  ) -> Int? {
+    if let oldest = newcomers.oldest(slots, where: isMeant),
       // Its request may lie unread in the socket: many come with one turn.
       now.since(slots[oldest].since) >= SessionLimits.graceMs
     {
       return oldest
     }
-    return silent < limits.publicSlots / 4 ? guests.oldest(slots) : nil
+    return silent < most / 4 ? guests.oldest(slots, where: isMeant) : nil
+  }
+
+  /// Counts strangers, and silent ones of them: each by 1, 0 or -1.
+  mutating func count(_ index: Int, strangers change: Int, silent quiet: Int) {
+    silent += quiet
+    usedByPublic += change
+    peers.count(Int(slots[index].peer), strangers: change, silent: quiet)
   }
 
   /// A connection has sent a whole request.
@@ -127,7 +152,7 @@ extension SessionTable {
     slots[index].since = now
     // A refusal's slot is no stranger's.
     guard index < ordinary else { return }
-    silent -= 1
+    count(index, strangers: 0, silent: -1)
     guests.append(index, slots)
   }
 
@@ -135,9 +160,8 @@ extension SessionTable {
   public mutating func belongs(_ index: Int) {
     slots[index].sealing.remove(.unproven)
     guard slots[index].proof != .belonging else { return }
-    if slots[index].proof == .nothing { silent -= 1 }
+    count(index, strangers: -1, silent: slots[index].proof == .nothing ? -1 : 0)
     slots[index].proof = .belonging
-    usedByPublic -= 1
   }
 
   /// Counts a request against its address's rate; false: it has made too many.

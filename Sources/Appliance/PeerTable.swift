@@ -17,6 +17,9 @@ public struct PeerTable: ~Copyable {
     /// Milliseconds of the last refill, modulo 2^32.
     var refilledMs: UInt32 = 0
     var connections: UInt16 = 0
+    /// Of them, those of strangers, and of these the ones that have shown nothing yet.
+    var strangers: UInt16 = 0
+    var silent: UInt16 = 0
     /// The next entry with the same hash.
     var next = PeerTable.none
     /// Neighbours in the line of unused entries.
@@ -59,6 +62,15 @@ public struct PeerTable: ~Copyable {
 
   public func address(_ index: Int) -> IPv4 { peers[index].address }
   public func connections(_ index: Int) -> Int { Int(peers[index].connections) }
+
+  public func strangers(_ index: Int) -> Int { Int(peers[index].strangers) }
+  public func silent(_ index: Int) -> Int { Int(peers[index].silent) }
+
+  /// Counts connections of strangers, and silent ones of them: each by 1, 0 or -1.
+  mutating func count(_ index: Int, strangers change: Int, silent: Int) {
+    peers[index].strangers = UInt16(Int(peers[index].strangers) + change)
+    peers[index].silent = UInt16(Int(peers[index].silent) + silent)
+  }
 
   /// The entry of an address, nil where it is not known.
   public func find(_ address: IPv4) -> Int? {

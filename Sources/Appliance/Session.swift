@@ -205,14 +205,15 @@ public struct SessionTable: ~Copyable {
       slots[index].heldPlace == .own && slots[index].restPlace == .own, "a buffer would leak")
     setTopics(index, .none, cursor: 0, now: slots[index].since)
     unlink(index)
-    if slots[index].peer != PeerTable.none { peers.leave(Int(slots[index].peer)) }
     if index < ordinary {
       used -= 1
-      if slots[index].proof != .belonging { usedByPublic -= 1 }
-      if slots[index].proof == .nothing { silent -= 1 }
+      if slots[index].proof != .belonging {
+        count(index, strangers: -1, silent: slots[index].proof == .nothing ? -1 : 0)
+      }
     } else {
       refusing -= 1
     }
+    if slots[index].peer != PeerTable.none { peers.leave(Int(slots[index].peer)) }
     release(index)
   }
 

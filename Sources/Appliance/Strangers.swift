@@ -26,13 +26,16 @@ public struct Strangers: ~Copyable {
     count += 1
   }
 
-  /// The slot of the one that came first.
-  mutating func oldest(_ slots: Table<Session>) -> Int? {
-    while count > 0 {
-      let entry = ring[start]
-      if isHere(entry, slots) { return Int(entry.slot) }
+  /// The slot of the first one that `isMeant`. Looks at all that came before it:
+  /// only where somebody is to make room.
+  mutating func oldest(_ slots: Table<Session>, where isMeant: (Session) -> Bool) -> Int? {
+    while count > 0, !isHere(ring[start], slots) {
       start = (start + 1) % ring.count
       count -= 1
+    }
+    for place in 0..<count {
+      let entry = ring[(start + place) % ring.count]
+      if isHere(entry, slots), isMeant(slots[Int(entry.slot)]) { return Int(entry.slot) }
     }
     return nil
   }

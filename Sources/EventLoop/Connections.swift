@@ -21,11 +21,13 @@ extension EventLoop where System: ~Copyable {
   }
 
   private mutating func admit(_ descriptor: Int32, from address: IPv4) {
-    if let oldest = sessions.displaced(by: address, now: now) {
+    let displaced = sessions.displaced(by: address, now: now)
+    if let displaced {
       counters[.closedDisplaced] &+= 1
-      close(oldest)
+      close(displaced)
     }
-    switch sessions.admit(descriptor: descriptor, from: address, now: now) {
+    let inPlace = displaced != nil
+    switch sessions.admit(descriptor: descriptor, from: address, inPlace: inPlace, now: now) {
     case .open(let index):
       let open = UInt64(sessions.used)
       if open > counters[.connectionsPeak] { counters[.connectionsPeak] = open }

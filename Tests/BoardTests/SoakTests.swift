@@ -13,7 +13,7 @@ extension OnTheBoard {
       [control]
       slots = 128
       public_slots = 64
-      public_slots_per_address = 128
+      public_slots_per_address = 48
       trusted = 127.0.0.0/8
 
       """

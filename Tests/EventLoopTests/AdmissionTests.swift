@@ -110,6 +110,50 @@ import Wire
     expect(fixture.loop.sessions.usedByPublic, 8)
   }
 
+  /// The same behind one address, which has as many connections as it gets.
+  @Test func whoHasAKeyGetsInBehindTheAddressOfThoseWhoPing() throws {
+    var fixture = try Fixture.withKeys(slots: 64) { $0.control.publicSlotsPerAddress = 8 }
+    let gateway = Self.stranger(1)
+    let elsewhere = fixture.loop.system.connect(from: Self.stranger(2), ping(id: 1))
+    let guests = (0..<8).map { _ in fixture.loop.system.connect(from: gateway, ping(id: 1)) }
+    fixture.turns(2)
+    let keyed = try fixture.client(2, from: gateway)
+    keyed.send(&fixture, ping(id: 1))
+    fixture.turns(2)
+    for _ in 0..<100 {
+      _ = fixture.loop.system.connect(from: gateway, ping(id: 1))
+      fixture.turns(2)
+    }
+    keyed.send(&fixture, request(.cameraList))
+    fixture.turns(2)
+    expect(try keyed.answers(&fixture).map(\.status), [0, 0])
+    #expect(guests.allSatisfy { fixture.loop.system.peers[$0]!.closed })
+    // Nobody else has made room; and who has a key does not count for its address.
+    #expect(fixture.loop.system.peers[elsewhere]!.closed == false)
+    expect(fixture.loop.sessions.usedByPublic, 9)
+    expect(fixture.loop.sessions.used, 10)
+  }
+
+  /// Clients of known addresses have all slots but those that are kept: whoever has a key gets in
+  /// from elsewhere, too.
+  @Test func whoHasAKeyGetsInAmongThoseWhoAreKnown() throws {
+    var fixture = try Fixture.withKeys(slots: 64)
+    for _ in 0..<48 { _ = fixture.loop.system.connect(ping(id: 1)) }
+    fixture.turns(2)
+    for number in 1...3 as ClosedRange<UInt8> {
+      for stranger in 20..<40 as Range<UInt8> {
+        _ = fixture.loop.system.connect(from: Self.stranger(stranger), ping(id: 1))
+        fixture.turns(2)
+      }
+      let keyed = try fixture.client(number, from: Self.stranger(number))
+      keyed.send(&fixture, ping(id: 1))
+      fixture.turns(2)
+      expect(try keyed.answers(&fixture).map(\.status), [0])
+    }
+    // Of the 16 that are kept, strangers have a quarter; one of them has made room for the last.
+    expect(fixture.loop.sessions.usedByPublic, 3)
+  }
+
   /// Whoever only connects takes no place from those who ask, but for a quarter.
   @Test func thoseWhoAskStayAmongThoseWhoOnlyConnect() throws {
     var fixture = Fixture(slots: 64) { $0.control.publicSlots = 16 }

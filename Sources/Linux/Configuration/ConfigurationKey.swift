@@ -150,7 +150,7 @@ public enum ConfigurationKey: Int, CaseIterable, Sendable {
     case .controlReserved:
       Self.row(
         "control.reserved_slots", .integer(0...8192), "16",
-        "of the slots, those that only trusted peers get; never more than half")
+        "of the slots, those of which strangers get a quarter at most; never more than half")
     case .controlPublic:
       Self.row(
         "control.public_slots", .integer(0...16_384), "256",
