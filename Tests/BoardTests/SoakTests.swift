@@ -7,8 +7,8 @@ extension OnTheBoard {
   /// Everything that the other tests do to a board, in an order that nobody has thought of.
   @Suite(.serialized) struct SoakTests {
     /// Few slots, so that a crowd of this machine's size fills all that strangers get; and this
-    /// machine is a stranger, so that keys alone open the door. Everybody on it has one address:
-    /// its bound is out of the way, since nobody with a key is let in beyond it either.
+    /// machine is a stranger, so that keys alone open the door. Everybody on it has one address,
+    /// which is full before that: who has a key gets in all the same.
     private static let control = """
       [control]
       slots = 128
