@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # The simulator as it is run in numbers: optimised, apart from what tests are built into.
 
 # build_simulate LOG [TREE]: builds it of TREE (default: here) and sets `simulate` to the program.

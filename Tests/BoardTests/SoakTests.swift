@@ -26,7 +26,7 @@ extension OnTheBoard {
     @Test(.timeLimit(.minutes(720)))
     func faultsAreSurvived() async throws {
       let run = SoakRun()
-      print("seed | soak: WATCHPOST_SEED=\(run.seed)")
+      print("seed \(run.seed): the soak, repeated with WATCHPOST_SEED=\(run.seed)")
       if ProcessInfo.processInfo.environment["WATCHPOST_SOAK_PLANTS"] != nil {
         return try await tellOfPlants()
       }
