@@ -315,4 +315,26 @@ import Wire
     world.run(30_000)
     #expect(try #require(world.recording(name)).state == .recording)
   }
+
+  /// The one that is due first wakes the device.
+  @Test func theFirstDeadlineOfAllCounts() throws {
+    let memory = UnsafeMutableBufferPointer<Recording>.allocate(capacity: 4)
+    let room = UnsafeMutableBufferPointer<Effect>.allocate(capacity: Effects.capacity)
+    defer {
+      memory.deallocate()
+      room.deallocate()
+    }
+    var recordings = Recordings(Table(memory, repeating: Recording()))
+    var effects = Effects(room)
+    let now = Instant(ms: 1000)
+    recordings.loaded(UnsafeBufferPointer(start: nil, count: 0), lastNumber: 0, now: now, &effects)
+    #expect(recordings.nextDeadline == .never)
+    try recordings.start("a", durationS: 0, now: now + 500, &effects)
+    let first = recordings.nextDeadline
+    #expect(first > now + 500 && first < now + 60_000)
+    try recordings.start("b", durationS: 0, now: now, &effects)
+    #expect(recordings.nextDeadline.ms == first.ms - 500)
+    try recordings.start("c", durationS: 0, now: now + 900, &effects)
+    #expect(recordings.nextDeadline.ms == first.ms - 500)
+  }
 }

@@ -145,7 +145,9 @@ extension Soak {
     _ = try await board.shell(
       "rm -f \(Self.faultFile); set -- $(busybox pidof mediamtx); [ $# = 0 ] || kill -USR1 $*")
     let isLasting = fault == "poison" || fault.hasPrefix("slow-api")
-    if !isLasting { try await demandSuccessor(of: server) }
+    // One that hangs is given two time-outs of two seconds, and may come back before they are over.
+    let isShort = fault == "hang" && lasts < .seconds(8)
+    if !isLasting, !isShort { try await demandSuccessor(of: server) }
     return "MediaMTX \(server)"
   }
 

@@ -120,6 +120,22 @@ import Wire
     #expect(fixture.loop.jobs.used == 0 && fixture.loop.jobs.waiting == 0)
   }
 
+  /// Nobody waits until the time of the job is over.
+  @Test(arguments: [Status.notFound, .storageUnavailable, .invalidArgument])
+  func whatAWorkerRefusesIsToldAtOnce(status: Status) throws {
+    var fixture = fixture()
+    let client = fixture.loop.system.connect(Self.info(id: 5))
+    fixture.turns(3)
+    let entry = try #require(fixture.loop.system.jobs.keys.first)
+    fixture.loop.system.answerJob(entry, status)
+    fixture.turns(3)
+    let answers = try #require(replies(fixture.loop.system.peers[client]!.received))
+    #expect(answers.map(\.id) == [5] && answers.map(\.status) == [status.rawValue])
+    #expect(fixture.loop.jobs.used == 0 && fixture.loop.system.hungJobs.isEmpty)
+    // It has worked, although it has refused.
+    #expect(fixture.loop.counters[.jobsDone] == 1 && fixture.loop.counters[.jobsFailed] == 0)
+  }
+
   @Test func timeIsBounded() throws {
     var fixture = fixture()
     fixture.loop.system.jobWorkers = 1
