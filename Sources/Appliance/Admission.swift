@@ -41,6 +41,10 @@ public struct SessionMemory {
 /// or of what an address gets, the oldest of those who ask without a key. So whoever has a key gets
 /// in, however many strangers ping, also from its own address; and whoever pings stays, however
 /// many only connect.
+///
+/// Who would have to be told BUSY all the same may show a key first, as long as there is a place on
+/// trial. Who does gets in; where this is one more than there are slots, one without a key makes
+/// room.
 extension SessionTable {
   /// Why a connection gets no slot.
   public enum Refusal: Equatable, Sendable {
@@ -70,7 +74,9 @@ extension SessionTable {
     let standing = limits.standing(of: address)
     let trusted = standing != .stranger
     let peer = peers.enter(address, rate: limits.rate(trusted: trusted), now: now)
-    let refusal = refusal(standing, peer, inPlace)
+    let reason = refusal(standing, peer, inPlace)
+    let tries = reason != nil && hasTrial
+    let refusal = tries ? nil : reason
     if refusal != nil { peers.leave(peer) }
     if let refusal, !hasRefusal { return .drop(refusal) }
     let index = takeSlot(refusal: refusal != nil)
@@ -79,14 +85,18 @@ extension SessionTable {
     session.generation = (slots[index].generation &+ 1) & 0x3FFF_FFFF
     session.phase = refusal == nil ? .open : .lingering
     session.standing = standing
-    session.proof = trusted ? .belonging : .nothing
+    session.proof = tries ? .trial : trusted ? .belonging : .nothing
+    session.sealing.set(.publicFull, reason == .publicFull)
+    session.sealing.set(.addressFull, reason == .addressFull)
     session.peer = refusal == nil ? UInt16(peer) : PeerTable.none
     session.descriptor = descriptor
     session.since = now
     slots[index] = session
     rearm(index)
     if let refusal { return .refuse(index, refusal) }
-    if !trusted {
+    if tries {
+      trials.append(index)
+    } else if !trusted {
       count(index, strangers: 1, silent: 1)
       newcomers.append(index, slots)
     }
@@ -105,7 +115,7 @@ extension SessionTable {
   private var hasStrangersSlot: Bool {
     // A small table keeps half of its slots for everybody.
     let reserve = min(limits.reservedSlots, ordinary / 2)
-    return hasOrdinary && (used < ordinary - reserve || usedByPublic < max(reserve / 4, 1))
+    return hasOrdinary && (placed < ordinary - reserve || usedByPublic < max(reserve / 4, 1))
   }
 
   /// The stranger that makes room for one at `address`; nil: none is needed, or none does. The
@@ -141,27 +151,71 @@ extension SessionTable {
     peers.count(Int(slots[index].peer), strangers: change, silent: quiet)
   }
 
-  /// A connection has sent a whole request.
+  /// A connection has sent a whole request. False: it is on trial, and this is no handshake.
   @inline(__always)
-  public mutating func prove(_ index: Int, now: Instant) {
-    if slots[index].proof == .nothing { greet(index, now: now) }
+  public mutating func prove(_ index: Int, by kind: UInt16, now: Instant) -> Bool {
+    slots[index].isUnknown ? greet(index, by: kind, now: now) : true
   }
 
-  private mutating func greet(_ index: Int, now: Instant) {
+  @inline(never)
+  private mutating func greet(_ index: Int, by kind: UInt16, now: Instant) -> Bool {
+    if slots[index].proof == .trial { return kind == Kind.handshake.rawValue }
     slots[index].proof = .request
     slots[index].since = now
     // A refusal's slot is no stranger's.
-    guard index < ordinary else { return }
+    guard index < served else { return true }
     count(index, strangers: 0, silent: -1)
     guests.append(index, slots)
+    return true
   }
 
   /// The peer of an open connection has shown that it has a key.
   public mutating func belongs(_ index: Int) {
     slots[index].sealing.remove(.unproven)
-    guard slots[index].proof != .belonging else { return }
-    count(index, strangers: -1, silent: slots[index].proof == .nothing ? -1 : 0)
+    switch slots[index].proof {
+    case .belonging: return
+    case .trial: trials.remove(index)
+    case .nothing: count(index, strangers: -1, silent: -1)
+    case .request: count(index, strangers: -1, silent: 0)
+    }
     slots[index].proof = .belonging
+  }
+
+  // MARK: Trials
+
+  /// The one on trial that has taken longest, where its place is wanted. The caller ends it.
+  public func overdue(now: Instant) -> Int? {
+    guard trials.isFull, let oldest = trials.oldest, slots[oldest].isOnTrial,
+      slots[oldest].phase == .open,
+      now.since(slots[oldest].since) >= SessionLimits.graceMs
+    else { return nil }
+    return oldest
+  }
+
+  /// The connection without a key that makes room where keys have taken more slots than there are:
+  /// the one at rest for longest, of another machine if there is one. nil: all have keys.
+  public func keyless() -> Int? {
+    guard placed > ordinary else { return nil }
+    var found: Int?
+    for index in 0..<served where slots[index].phase == .open && !slots[index].isSealed {
+      guard slots[index].proof != .trial else { continue }
+      guard let known = found else {
+        found = index
+        continue
+      }
+      let (one, other) = (slots[index], slots[known])
+      if one.standing != .local && other.standing == .local { found = index }
+      if (one.standing == .local) == (other.standing == .local), one.since < other.since {
+        found = index
+      }
+    }
+    return found
+  }
+
+  /// Why a connection is on trial.
+  public func reason(ofTrial index: Int) -> Refusal {
+    if slots[index].sealing.contains(.addressFull) { return .addressFull }
+    return slots[index].sealing.contains(.publicFull) ? .publicFull : .full
   }
 
   /// Counts a request against its address's rate; false: it has made too many.

@@ -28,6 +28,8 @@ public struct Session: Sendable {
 
   /// What a peer has shown of itself.
   public enum Proof: UInt8, Sendable {
+    /// Nothing, and there is no slot for it: what it shows first must be a key.
+    case trial
     case nothing
     /// A whole request: somebody who knows the protocol.
     case request
@@ -54,6 +56,9 @@ public struct Session: Sendable {
     var rawValue: UInt8
     static let unproven = bit(0)
     static let opened = bit(1)
+    /// Why it is on trial, if not because all slots are taken.
+    static let publicFull = bit(2)
+    static let addressFull = bit(3)
   }
 
   // Widest first: 64 bytes in all, a cache line.
@@ -92,6 +97,9 @@ public struct Session: Sendable {
   public var trusted: Bool { standing != .stranger }
   /// What the peer has shown.
   public internal(set) var proof = Proof.nothing
+  /// It has not sent a whole request.
+  @inline(__always)
+  public var isUnknown: Bool { proof == .nothing || proof == .trial }
   /// What the peer may do in plain frames.
   public var role: Role { standing == .local ? .admin : .anybody }
   /// It stands in the queue for a pool buffer and is not read from.
@@ -105,6 +113,8 @@ public struct Session: Sendable {
   public var isOpened: Bool { sealing.contains(.opened) }
   /// It is sealed, and nothing that has come since has shown whose it is.
   public var isUnproven: Bool { sealing.contains(.unproven) }
+  /// It may show a key, and has not begun to.
+  public var isOnTrial: Bool { proof == .trial && !isSealed }
   /// The wheel bucket it lies in.
   var bucket = SessionTable.noBucket
 
@@ -113,8 +123,13 @@ public struct Session: Sendable {
 
 /// The bounds of the control port that are not configuration.
 public enum SessionLimits {
-  /// Slots beyond the ordinary ones, for telling BUSY.
+  /// Slots beyond the ordinary ones: for telling BUSY, and for showing a key where nothing else is
+  /// left.
   public static let refusals = 64
+  public static let trials = 16
+  public static let beyond = refusals + trials
+  /// How long somebody on trial may take to begin.
+  public static let trialMs: UInt64 = 500
   /// How long a connection that was told its end may keep its side open.
   public static let lingerMs: UInt64 = 250
   /// What a refused client is told to wait.
@@ -132,9 +147,12 @@ public struct SessionTable: ~Copyable {
   static let none = UInt16.max
   static let noBucket = UInt8.max
 
-  /// Ordinary slots first, then the refusal slots.
+  /// Slots that are served first, then the refusal slots.
   public let slots: Table<Session>
+  /// Connections that get a slot without a key, at most.
   public let ordinary: Int
+  /// Slots that are served: some more, for trials.
+  public var served: Int { slots.count - SessionLimits.refusals }
   public private(set) var used = 0
   public private(set) var refusing = 0
   /// Connections that got an ordinary slot, and those that were told BUSY.
@@ -149,6 +167,8 @@ public struct SessionTable: ~Copyable {
   public internal(set) var usedByPublic = 0
   /// Of them, those that have shown nothing yet.
   var silent = 0
+  /// Those that are on trial, in the order in which they came.
+  var trials = Trials()
   var peers: PeerTable
   /// Strangers that have shown nothing yet.
   var newcomers: Strangers
@@ -162,13 +182,13 @@ public struct SessionTable: ~Copyable {
   var wheel: DeadlineWheel
   let limits: Configuration.Control
 
-  /// Slots over memory for `ordinary + SessionLimits.refusals` sessions and subscribers.
+  /// Slots over memory for `ordinary + SessionLimits.beyond` sessions and subscribers.
   public init(
     _ memory: SessionMemory, limits: Configuration.Control, seed: UInt32, now: Instant
   ) {
     precondition(MemoryLayout<Session>.stride <= 64, "a session outgrew its cache line")
     let count = memory.slots.count
-    ordinary = count - SessionLimits.refusals
+    ordinary = count - SessionLimits.beyond
     precondition(ordinary > 0 && count < Int(SessionTable.none), "bad number of slots")
     precondition(memory.subscribers.count == count, "one subscriber entry a slot")
     precondition(memory.peers.count >= PeerTable.entries(count), "too few entries for peers")
@@ -185,9 +205,12 @@ public struct SessionTable: ~Copyable {
   }
 
   /// True when a connection could be taken now, to serve it or to tell it BUSY.
-  public var canAdmit: Bool { hasOrdinary || hasRefusal }
+  public var canAdmit: Bool { hasOrdinary || hasTrial || hasRefusal }
 
-  var hasOrdinary: Bool { freeOrdinary != SessionTable.none }
+  /// Connections with a slot of their own: those on trial have none yet.
+  public var placed: Int { used - trials.count }
+  var hasOrdinary: Bool { placed < ordinary && freeOrdinary != SessionTable.none }
+  var hasTrial: Bool { !trials.isFull && freeOrdinary != SessionTable.none }
   var hasRefusal: Bool { freeRefusal != SessionTable.none }
 
   /// The slot of an event, or nil when the connection it speaks of is gone.
@@ -205,10 +228,13 @@ public struct SessionTable: ~Copyable {
       slots[index].heldPlace == .own && slots[index].restPlace == .own, "a buffer would leak")
     setTopics(index, .none, cursor: 0, now: slots[index].since)
     unlink(index)
-    if index < ordinary {
+    if index < served {
       used -= 1
-      if slots[index].proof != .belonging {
-        count(index, strangers: -1, silent: slots[index].proof == .nothing ? -1 : 0)
+      switch slots[index].proof {
+      case .trial: trials.remove(index)
+      case .nothing: count(index, strangers: -1, silent: -1)
+      case .request: count(index, strangers: -1, silent: 0)
+      case .belonging: break
       }
     } else {
       refusing -= 1
@@ -228,7 +254,7 @@ public struct SessionTable: ~Copyable {
     slots[index].held = UInt16(count)
     if before > 0 && count > 0 && consumed == 0 { return }
     // Until its first request, a stranger's time runs from the start.
-    if slots[index].proof == .nothing { return }
+    if slots[index].isUnknown { return }
     slots[index].since = now
     if count > 0 { rearm(index) }
   }
@@ -349,7 +375,7 @@ public struct SessionTable: ~Copyable {
   private mutating func release(_ index: Int) {
     var session = Session()
     session.generation = slots[index].generation
-    if index < ordinary {
+    if index < served {
       session.next = freeOrdinary
       freeOrdinary = UInt16(index)
     } else {

@@ -51,7 +51,8 @@ extension SessionTable {
     case .ending: return session.since + limits.writeTimeoutMs
     case .open:
       if session.rest > 0 { return session.since + limits.writeTimeoutMs }
-      if session.proof == .nothing || session.isUnproven {
+      if session.isOnTrial { return session.since + SessionLimits.trialMs }
+      if session.isUnknown || session.isUnproven {
         return session.since + limits.handshakeTimeoutMs
       }
       if session.held > 0 { return session.since + limits.frameTimeoutMs }

@@ -60,3 +60,28 @@ public struct Strangers: ~Copyable {
     count = kept
   }
 }
+
+/// Slots of connections on trial, in the order in which they came.
+struct Trials {
+  private var slots = InlineArray<16, UInt16>(repeating: 0)
+  private(set) var count = 0
+
+  var isFull: Bool { count == SessionLimits.trials }
+  var oldest: Int? { count == 0 ? nil : Int(slots[0]) }
+
+  mutating func append(_ slot: Int) {
+    precondition(!isFull, "more trials than places")
+    slots[count] = UInt16(slot)
+    count += 1
+  }
+
+  mutating func remove(_ slot: Int) {
+    var kept = 0
+    for place in 0..<count where slots[place] != UInt16(slot) {
+      slots[kept] = slots[place]
+      kept += 1
+    }
+    precondition(kept == count - 1, "a trial that is none")
+    count = kept
+  }
+}

@@ -21,6 +21,7 @@ extension EventLoop where System: ~Copyable {
   }
 
   private mutating func admit(_ descriptor: Int32, from address: IPv4) {
+    if let overdue = sessions.overdue(now: now) { turnAway(overdue) }
     let displaced = sessions.displaced(by: address, now: now)
     if let displaced {
       counters[.closedDisplaced] &+= 1
@@ -47,7 +48,25 @@ extension EventLoop where System: ~Copyable {
     }
   }
 
-  private mutating func count(_ refusal: SessionTable.Refusal) {
+  /// Somebody without a key is told BUSY after all.
+  mutating func turnAway(_ index: Int) {
+    if sessions.slots[index].isOnTrial { count(sessions.reason(ofTrial: index)) }
+    let size = Frame.refusal(
+      to: nil, .busy, retryAfterMs: SessionLimits.retryAfterMs, into: buffers.output)
+    guard let unsent = send(index, size) else { return }
+    // Whoever does not even take this much is not told.
+    if unsent > 0 { close(index) } else { end(index) }
+  }
+
+  /// Where keys have taken more slots than there are, one without a key makes room.
+  mutating func makeRoomForKey() {
+    mustMakeRoom = false
+    guard let index = sessions.keyless() else { return }
+    counters[.closedDisplaced] &+= 1
+    turnAway(index)
+  }
+
+  mutating func count(_ refusal: SessionTable.Refusal) {
     switch refusal {
     case .full: counters[.refusedBusy] &+= 1
     case .publicFull: counters[.refusedPublic] &+= 1
@@ -265,10 +284,12 @@ extension EventLoop where System: ~Copyable {
       sessions.setWaiting(index, false)
       status = .busy
     } else {
-      status = .timeout
+      status = session.isOnTrial ? .busy : .timeout
     }
     noteCutOff(index)
-    if session.proof == .nothing || session.isUnproven {
+    if session.isOnTrial {
+      count(sessions.reason(ofTrial: index))
+    } else if session.isUnknown || session.isUnproven {
       counters[.closedHandshake] &+= 1
     } else if session.held > 0 {
       counters[.closedFrameTimeout] &+= 1

@@ -65,6 +65,8 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
   var backlogWatched = true
   /// When to look at a backlog again that could not be served for want of descriptors.
   var backlogRetry = Instant.never
+  /// Keys have taken more slots than there are.
+  var mustMakeRoom = false
   /// What has checked in during this turn.
   var vitals = Vitals.none
   private var turnToldAt: Instant
@@ -144,7 +146,7 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
       defaults: KeyLimits(rate: KeyDefaults.rate, slots: KeyDefaults.slots),
       policy: ChangePolicy(needsAnotherKey: configuration.access.approvals > 0),
       seed: UInt32(truncatingIfNeeded: startUs))
-    sealed = SealedSlots(memory.sealed, slots: configuration.control.slots)
+    sealed = SealedSlots(memory.sealed, slots: configuration.control.slots + SessionLimits.trials)
     keeping = Keeping(memory.keeping, held: memory.heldEffects)
     decisions = Decisions(memory.decisions)
     health = UnsafeMutableRawBufferPointer(memory.health)
@@ -241,6 +243,7 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
   /// Everything that a turn does besides serving what was ready.
   private mutating func finishTurn(startUs: UInt64) {
     resumeWaiting()
+    if mustMakeRoom { makeRoomForKey() }
     expireSessions()
     if now >= backlogRetry {
       backlogRetry = .never

@@ -34,7 +34,7 @@ public struct LoopMemory {
     messages: UnsafeMutableRawBufferPointer
   ) {
     self.messages = messages
-    let slots = configuration.control.slots + SessionLimits.refusals
+    let slots = configuration.control.slots + SessionLimits.beyond
     sessions = SessionMemory(
       slots: arena.claim("connection slots: state", slots, of: Session.self),
       subscribers: arena.claim("connection slots: subscriber list", slots, of: UInt16.self),
@@ -81,6 +81,7 @@ public struct LoopMemory {
     decisions = arena.claim(
       "access: requests that wait", Decisions.capacity, of: Decisions.Entry.self)
     sealed = arena.claim(
-      "connection slots: keys", SealedSlots.bytes(configuration.control.slots), of: UInt8.self)
+      "connection slots: keys",
+      SealedSlots.bytes(configuration.control.slots + SessionLimits.trials), of: UInt8.self)
   }
 }

@@ -52,7 +52,12 @@ extension EventLoop where System: ~Copyable {
       }
       return Frame.refusal(to: header, status, detail: error.detail, into: room)
     case .frame(let header, let payload, _):
-      sessions.prove(index, now: now)
+      guard sessions.prove(index, by: header.kind, now: now) else {
+        count(sessions.reason(ofTrial: index))
+        ends = true
+        return Frame.refusal(
+          to: nil, .busy, retryAfterMs: SessionLimits.retryAfterMs, into: room)
+      }
       guard spend(index) else { return refuseUnpaid(index, header, into: room) }
       return answer(index, header, payload, into: room)
     }

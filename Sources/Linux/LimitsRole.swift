@@ -24,7 +24,9 @@ public enum LimitsRole {
     line(MessageRing.memory, "more at most, while messages are on their way")
     var slots = Text<64>()
     slots.append(decimal: UInt64(configuration.control.slots))
-    slots.append(" connection slots and ")
+    slots.append(" connection slots, ")
+    slots.append(decimal: UInt64(SessionLimits.trials))
+    slots.append(" for showing a key beyond them, and ")
     slots.append(decimal: UInt64(SessionLimits.refusals))
     slots.append(" for telling BUSY\n")
     slots.withBytes { _ = lx_write_all(1, $0.baseAddress!, $0.count) }

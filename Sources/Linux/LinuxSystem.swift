@@ -63,7 +63,7 @@ public struct LinuxSystem: ~Copyable {
   public init(_ configuration: Configuration, memory: LinuxMemory) throws(SystemError) {
     let control = configuration.control
     // A slot more than the slots: children, devices, files.
-    _ = lx_raise_descriptor_limit(UInt64(control.slots + SessionLimits.refusals + 256))
+    _ = lx_raise_descriptor_limit(UInt64(control.slots + SessionLimits.beyond + 256))
     let poller = try Descriptor(lx_poller_open())
     let listener = try Descriptor(
       lx_listen(control.address.value, control.port, 4096, control.sharesPort ? 1 : 0))

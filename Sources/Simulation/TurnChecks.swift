@@ -20,7 +20,7 @@ struct SlotsConserved: Invariant {
     var refusals = 0
     var subscribers = 0
     for index in loop.sessions.slots.indices where loop.sessions.slots[index].phase != .free {
-      if index < loop.sessions.ordinary { ordinary += 1 } else { refusals += 1 }
+      if index < loop.sessions.served { ordinary += 1 } else { refusals += 1 }
       if loop.sessions.slots[index].isSubscribed { subscribers += 1 }
     }
     if ordinary != used || refusals != refusing || subscribers != loop.sessions.subscribers {

@@ -7,7 +7,7 @@ import Wire
   /// Thousands come and go while one sits there and says nothing: it is still the one that makes
   /// room, although nobody had to until then.
   @Test func whoCameFirstIsKnownHoweverManyHaveLeft() {
-    let count = 3 + SessionLimits.refusals
+    let count = 3 + SessionLimits.beyond
     let memory = SessionMemory(
       slots: .allocate(capacity: count), subscribers: .allocate(capacity: count),
       peers: .allocate(capacity: PeerTable.entries(count)),

@@ -53,7 +53,7 @@ import Wire
       fixture.turns(2)
       #expect(try lastStatus(fixture, technician) == 0)
     }
-    #expect(fixture.loop.sessions.used == 8)
+    #expect(fixture.loop.sessions.placed == 8)
   }
 
   /// A flood that says nothing: each newcomer takes the place of the silent one before it, while
@@ -152,6 +152,71 @@ import Wire
     }
     // Of the 16 that are kept, strangers have a quarter; one of them has made room for the last.
     expect(fixture.loop.sessions.usedByPublic, 3)
+  }
+
+  /// Whoever is known has every slot, and comes again at once: a key gets in all the same. Who has
+  /// been at rest for longest makes room, and is told.
+  @Test func whoHasAKeyGetsInWhereNoSlotIsLeft() throws {
+    var fixture = try Fixture.withKeys(slots: 3)
+    let crowd = (0..<3).map { _ in fixture.loop.system.connect(ping(id: 1)) }
+    fixture.turns(2)
+    fixture.pass(ms: 10)
+    fixture.loop.system.peers[crowd[0]]!.chunks.append(ping(id: 2))
+    fixture.turns(2)
+    var keyed: [SealedClient] = []
+    for number in 1...3 as ClosedRange<UInt8> {
+      for _ in 0..<5 {
+        let another = fixture.loop.system.connect(ping(id: 1))
+        fixture.turns(2)
+        #expect(try lastStatus(fixture, another) == Status.busy.rawValue)
+      }
+      let address = number == 1 ? Self.stranger(9) : IPv4(127, 0, 0, 1)
+      let client = try fixture.client(number, from: address)
+      client.send(&fixture, ping(id: 1))
+      fixture.turns(3)
+      keyed.append(client)
+      let told = try crowd.map { try lastStatus(fixture, $0) == Status.busy.rawValue }
+      #expect(told == [number > 2, number > 0, number > 1])
+      fixture.pass(ms: SessionLimits.lingerMs + 50)
+      expect(fixture.loop.sessions.placed, 3)
+    }
+    // Nobody is left who could make room: whoever has a key has a place beyond.
+    let fourth = try fixture.client(2)
+    fourth.send(&fixture, ping(id: 1))
+    fixture.turns(3)
+    for client in keyed + [fourth] {
+      client.send(&fixture, ping(id: 2))
+      fixture.turns(2)
+      expect(try client.answers(&fixture).map(\.status), [0, 0])
+    }
+    expect(fixture.loop.sessions.placed, 4)
+  }
+
+  /// On trial nobody stays for long: who says nothing is told BUSY, and sooner where its place is
+  /// wanted.
+  @Test func whoShowsNoKeyIsToldBusy() throws {
+    var fixture = try Fixture.withKeys(slots: 1)
+    let first = fixture.loop.system.connect(ping(id: 1))
+    fixture.turns(2)
+    let silent = (0..<SessionLimits.trials).map { _ in fixture.loop.system.connect() }
+    fixture.turns(2)
+    #expect(try silent.allSatisfy { try lastStatus(fixture, $0) == nil })
+    let busy = Status.busy.rawValue
+    // All places are taken, and nobody has had its time.
+    let late = fixture.loop.system.connect()
+    fixture.turns(2)
+    #expect(try lastStatus(fixture, late) == busy)
+    fixture.pass(ms: SessionLimits.graceMs)
+    let later = fixture.loop.system.connect()
+    fixture.turns(2)
+    #expect(try lastStatus(fixture, silent[0]) == busy && lastStatus(fixture, silent[1]) == nil)
+    fixture.pass(ms: 2 * SessionLimits.trialMs)
+    #expect(try (silent + [later]).allSatisfy { try lastStatus(fixture, $0) == busy })
+    fixture.loop.system.peers[first]!.chunks.append(ping(id: 2))
+    fixture.turns(2)
+    #expect(try lastStatus(fixture, first) == 0)
+    expect(fixture.loop.sessions.used, 1)
+    #expect(fixture.loop.counters[.refusedBusy] == UInt64(SessionLimits.trials + 2))
   }
 
   /// Whoever only connects takes no place from those who ask, but for a quarter.

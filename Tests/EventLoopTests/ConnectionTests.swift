@@ -5,17 +5,19 @@ import Wire
 @testable import EventLoop
 
 @Suite struct ConnectionTests {
-  /// Beyond the slots everybody is told BUSY, and beyond the places for that the backlog waits.
+  /// Beyond the slots everybody is told BUSY, the first ones as soon as they show that they have no
+  /// key, and beyond the places for that the backlog waits.
   @Test func busyArrivesAndTheRestWaits() throws {
     var fixture = Fixture(slots: 4)
     var clients: [Int32] = []
     for id in 0..<100 { clients.append(fixture.loop.system.connect(ping(id: UInt32(id)))) }
     fixture.turns(4)
-    #expect(fixture.loop.sessions.used == 4)
+    #expect(fixture.loop.sessions.placed == 4)
+    #expect(fixture.loop.sessions.used == 4 + SessionLimits.trials)
     #expect(fixture.loop.sessions.refusing == SessionLimits.refusals)
-    #expect(fixture.loop.system.backlog.count == 100 - 4 - SessionLimits.refusals)
+    #expect(fixture.loop.system.backlog.count == 100 - 4 - SessionLimits.beyond)
     #expect(fixture.loop.system.backlogWatched == false)
-    for client in clients[4..<(4 + SessionLimits.refusals)] {
+    for client in clients[4..<(4 + SessionLimits.beyond)] {
       let peer = fixture.loop.system.peers[client]!
       let answers = try #require(replies(peer.received))
       #expect(answers.map(\.status) == [Status.busy.rawValue])

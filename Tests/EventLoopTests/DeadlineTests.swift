@@ -7,7 +7,7 @@ import Wire
   @Test(arguments: [1, 2, 3, 4, 5, 6, 7, 8])
   func agreesWithAList(seed: UInt64) {
     var random = SplitMix(state: seed)
-    let count = 40 + SessionLimits.refusals
+    let count = 40 + SessionLimits.beyond
     let memory = SessionMemory(
       slots: .allocate(capacity: count), subscribers: .allocate(capacity: count),
       peers: .allocate(capacity: PeerTable.entries(count)),

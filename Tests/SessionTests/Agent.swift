@@ -6,12 +6,21 @@ import Wire
 
 /// The agent's loop at one end of a network, with its memory.
 final class Agent {
+  /// One connection of one slot.
+  private struct Place: Hashable {
+    let slot: Int
+    let generation: UInt32
+
+    init(_ line: Line) { (slot, generation) = (line.slot, line.generation) }
+  }
+
   private(set) var loop: EventLoop<NetworkSystem>
   let network: Network
   private let memory: UnsafeMutableRawBufferPointer
   private let tables: UnsafeMutableRawBufferPointer
   private let messages: UnsafeMutableRawBufferPointer
-  private let slots: Int
+  /// Connections that were on trial to their end.
+  private var onTrial: Set<Place> = []
   /// Generations of all slots together when the session began.
   private var generations: UInt64 = 0
 
@@ -20,7 +29,6 @@ final class Agent {
 
   init(slots: Int, _ network: Network) {
     self.network = network
-    self.slots = slots
     var configuration = Configuration()
     configuration.control.slots = slots
     configuration.control.plain = true
@@ -77,12 +85,23 @@ final class Agent {
     turn()
     turn()
     generations = generationSum
+    onTrial = []
   }
 
   // MARK: What happens to it
 
   /// One turn, in which no time passes.
-  func turn() { loop.turn(noLaterThan: Instant(ms: network.timeUs / 1000)) }
+  func turn() {
+    loop.turn(noLaterThan: Instant(ms: network.timeUs / 1000))
+    for line in network.lines where line.generation > 0 {
+      guard let index = loop.sessions.find(line.slot, generation: line.generation) else { continue }
+      if loop.sessions.slots[index].isOnTrial {
+        onTrial.insert(Place(line))
+      } else {
+        onTrial.remove(Place(line))
+      }
+    }
+  }
 
   func pass() {
     network.timeUs += Self.stepMs * 1000
@@ -111,8 +130,10 @@ final class Agent {
     return loop.sessions.slots[index].isSubscribed
   }
 
-  /// It has a slot in which to be told BUSY.
-  func isRefused(_ line: Line) -> Bool { line.slot >= slots }
+  /// It has a slot in which to be told BUSY, or to show a key, and shows none.
+  func isRefused(_ line: Line) -> Bool {
+    line.slot >= loop.sessions.served || onTrial.contains(Place(line))
+  }
 
   private var generationSum: UInt64 {
     var sum: UInt64 = 0
@@ -156,7 +177,7 @@ final class Agent {
         continue
       }
       let session = loop.sessions.slots[index]
-      hasher.combine(index < slots)
+      hasher.combine(index < loop.sessions.served)
       hasher.combine(session.phase)
       hasher.combine(session.held)
       hasher.combine(session.rest)

@@ -9,7 +9,7 @@ private final class Port {
   var now = Instant(ms: 1000)
 
   init() {
-    let count = 1 + SessionLimits.refusals
+    let count = 1 + SessionLimits.beyond
     memory = SessionMemory(
       slots: .allocate(capacity: count), subscribers: .allocate(capacity: count),
       peers: .allocate(capacity: PeerTable.entries(count)),
@@ -74,7 +74,7 @@ extension Walk {
     },
     inputs: [
       ("a connection comes", { $0.admit() }),
-      ("a whole request", { $0.table.prove(0, now: $0.now) }),
+      ("a whole request", { _ = $0.table.prove(0, by: Kind.ping.rawValue, now: $0.now) }),
       ("a key is proven", { $0.table.belongs(0) }),
       ("an unfinished frame", { $0.table.hold(0, 9, consumed: 0, now: $0.now) }),
       ("no unfinished frame", { $0.table.hold(0, 0, consumed: 9, now: $0.now) }),
