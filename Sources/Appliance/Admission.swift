@@ -40,7 +40,7 @@ public struct SessionMemory {
 /// having sent a whole request; and while such ones have less than a quarter of the public slots,
 /// or of what an address gets, the oldest of those who ask without a key. So whoever has a key gets
 /// in, however many strangers ping, also from its own address; and whoever pings stays, however
-/// many only connect.
+/// many only connect. Who has made a handshake has a second to show the key, whoever comes.
 ///
 /// Who would have to be told BUSY all the same may show a key first, as long as there is a place on
 /// trial. Who does gets in; where this is one more than there are slots, one without a key makes
@@ -141,7 +141,8 @@ extension SessionTable {
     {
       return oldest
     }
-    return silent < most / 4 ? guests.oldest(slots, where: isMeant) : nil
+    guard silent < most / 4 else { return nil }
+    return guests.oldest(slots) { isMeant($0) && !$0.isProving(now) }
   }
 
   /// Counts strangers, and silent ones of them: each by 1, 0 or -1.

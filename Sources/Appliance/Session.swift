@@ -113,6 +113,10 @@ public struct Session: Sendable {
   public var isOpened: Bool { sealing.contains(.opened) }
   /// It is sealed, and nothing that has come since has shown whose it is.
   public var isUnproven: Bool { sealing.contains(.unproven) }
+  /// Its handshake has just succeeded: the frame that shows the key may be on its way.
+  func isProving(_ now: Instant) -> Bool {
+    isUnproven && now.since(since) < SessionLimits.provingMs
+  }
   /// It may show a key, and has not begun to.
   public var isOnTrial: Bool { proof == .trial && !isSealed }
   /// The wheel bucket it lies in.
@@ -136,6 +140,8 @@ public enum SessionLimits {
   public static let retryAfterMs: UInt32 = 1000
   /// How long a stranger without a request keeps its place at least.
   public static let graceMs: UInt64 = 100
+  /// How long a stranger whose handshake has succeeded makes no room for others.
+  public static let provingMs: UInt64 = 1000
   /// What a client that asks too fast is told to wait.
   public static let rateRetryMs: UInt32 = 100
   /// The most ordinary slots a configuration may ask for.

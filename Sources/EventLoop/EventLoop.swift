@@ -183,9 +183,10 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
     let startUs = system.nowUs()
     now = Instant(ms: startUs / 1000)
     var sources = 0
+    var hasBacklog = false
     for index in 0..<ready {
       switch system.ready(index) {
-      case .backlog: acceptBatch()
+      case .backlog: hasBacklog = true
       case .connection(let slot, let generation, let readiness):
         serve(slot, generation, readiness)
       case .source: sources += 1
@@ -194,6 +195,8 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
       case .keeper: takeKept()
       }
     }
+    // Whose bytes have come before keeps its place when somebody must make room.
+    if hasBacklog { acceptBatch() }
     if sources > 0 || !spawns.isEmpty { drainSources(ready) }
     finishTurn(startUs: startUs)
   }

@@ -134,6 +134,45 @@ import Wire
     expect(fixture.loop.sessions.used, 10)
   }
 
+  /// A crowd comes between a handshake and the frame that shows the key: it does not make room for
+  /// them. Who shows nothing for longer than a second does.
+  @Test func whoIsAboutToShowItsKeyMakesNoRoom() throws {
+    var fixture = try Fixture.withKeys(slots: 64) { $0.control.publicSlotsPerAddress = 4 }
+    let gateway = Self.stranger(1)
+    let keyed = try fixture.client(2, from: gateway)
+    let idle = try fixture.client(1, from: gateway)
+    func crowd(_ fixture: inout Fixture) {
+      for _ in 0..<20 {
+        _ = fixture.loop.system.connect(from: gateway, ping(id: 1))
+        fixture.turns(2)
+      }
+    }
+    crowd(&fixture)
+    keyed.send(&fixture, ping(id: 1))
+    fixture.turns(2)
+    expect(try keyed.answers(&fixture).map(\.status), [0])
+    expect(idle.isClosed(fixture), false)
+    fixture.pass(ms: SessionLimits.provingMs)
+    crowd(&fixture)
+    expect(idle.isClosed(fixture), true)
+    expect(keyed.isClosed(fixture), false)
+  }
+
+  /// The loop has slept: what a silent one has sent meanwhile is read before others come.
+  @Test func whatHasComeIsReadBeforeAnybodyMakesRoom() throws {
+    var fixture = Fixture(slots: 16) { $0.control.publicSlots = 2 }
+    let clients = (1...2 as ClosedRange<UInt8>).map {
+      fixture.loop.system.connect(from: Self.stranger($0))
+    }
+    fixture.turns(2)
+    fixture.loop.system.timeUs += 1000 * SessionLimits.graceMs
+    for client in clients { fixture.loop.system.peers[client]!.chunks.append(ping(id: 1)) }
+    let late = fixture.loop.system.connect(from: Self.stranger(9), ping(id: 1))
+    fixture.turns(2)
+    #expect(try lastStatus(fixture, clients[1]) == 0)
+    #expect(try lastStatus(fixture, late) == Status.busy.rawValue)
+  }
+
   /// Clients of known addresses have all slots but those that are kept: whoever has a key gets in
   /// from elsewhere, too.
   @Test func whoHasAKeyGetsInAmongThoseWhoAreKnown() throws {
