@@ -4,28 +4,11 @@ import Wire
 
 /// One ordinary connection slot, and those for refusals.
 private final class Port {
-  private let memory: SessionMemory
-  var table: SessionTable
+  private let slots = ConnectionSlots(1, now: Instant(ms: 1000))
   var now = Instant(ms: 1000)
-
-  init() {
-    let count = 1 + SessionLimits.beyond
-    memory = SessionMemory(
-      slots: .allocate(capacity: count), subscribers: .allocate(capacity: count),
-      peers: .allocate(capacity: PeerTable.entries(count)),
-      peerHeads: .allocate(capacity: PeerTable.hashes(count)),
-      newcomers: .allocate(capacity: Strangers.entries(count)),
-      guests: .allocate(capacity: Strangers.entries(count)))
-    table = SessionTable(memory, limits: Configuration.Control(), seed: 7, now: now)
-  }
-
-  deinit {
-    memory.slots.deallocate()
-    memory.subscribers.deallocate()
-    memory.peers.deallocate()
-    memory.peerHeads.deallocate()
-    memory.newcomers.deallocate()
-    memory.guests.deallocate()
+  var table: SessionTable {
+    _read { yield slots.table }
+    _modify { yield &slots.table }
   }
 
   /// A stranger comes; the executor lets it in only where there is a place.

@@ -1,49 +1,35 @@
-import Appliance
 import Testing
 import Wire
+
+@testable import Appliance
 
 @Suite struct DeadlineTests {
   /// The wheel against a plain list of deadlines, over random lives of connections.
   @Test(arguments: [1, 2, 3, 4, 5, 6, 7, 8])
   func agreesWithAList(seed: UInt64) {
     var random = SplitMix(state: seed)
-    let count = 40 + SessionLimits.beyond
-    let memory = SessionMemory(
-      slots: .allocate(capacity: count), subscribers: .allocate(capacity: count),
-      peers: .allocate(capacity: PeerTable.entries(count)),
-      peerHeads: .allocate(capacity: PeerTable.hashes(count)),
-      newcomers: .allocate(capacity: Strangers.entries(count)),
-      guests: .allocate(capacity: Strangers.entries(count)))
-    defer {
-      memory.slots.deallocate()
-      memory.subscribers.deallocate()
-      memory.peers.deallocate()
-      memory.peerHeads.deallocate()
-      memory.newcomers.deallocate()
-      memory.guests.deallocate()
-    }
     var limits = Configuration.Control()
     limits.idleTimeoutMs = 70_000
     limits.frameTimeoutMs = 3000
     limits.writeTimeoutMs = 900
     var now = Instant(ms: random.next() % 10_000_000)
-    var table = SessionTable(memory, limits: limits, seed: 7, now: now)
+    let slots = ConnectionSlots(40, limits: limits, now: now)
     var (late, early, forgotten) = (0, 0, 0)
     for _ in 0..<5000 {
-      act(&table, now, &random)
+      act(&slots.table, now, &random)
       // The next deadline is never announced too late.
-      let earliest = earliestDeadline(table)
-      if table.nextDeadline > earliest + 15 { late += 1 }
+      let earliest = earliestDeadline(slots.table)
+      if slots.table.nextDeadline > earliest + 15 { late += 1 }
       now =
         random.next() % 4 == 0
-        ? max(now, min(table.nextDeadline, now + 200_000))
+        ? max(now, min(slots.table.nextDeadline, now + 200_000))
         : now + random.next() % 120
-      while let index = table.expired(now: now) {
-        if table.deadline(index) > now { early += 1 }
-        table.free(index)
+      while let index = slots.table.expired(now: now) {
+        if slots.table.deadline(index) > now { early += 1 }
+        slots.table.free(index)
       }
-      for index in table.slots.indices where table.slots[index].phase != .free {
-        if table.deadline(index) + 16 <= now { forgotten += 1 }
+      for index in slots.table.slots.indices where slots.table.slots[index].phase != .free {
+        if slots.table.deadline(index) + 16 <= now { forgotten += 1 }
       }
     }
     #expect(late == 0)
@@ -75,17 +61,5 @@ import Wire
     case 6: _ = table.end(index, now: now)
     default: table.free(index)
     }
-  }
-}
-
-/// Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014.
-struct SplitMix {
-  var state: UInt64
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
   }
 }
