@@ -252,7 +252,7 @@ extension EventLoop where System: ~Copyable {
     if keeping.held.hasRoom { wake = min(wake, access.changes.nextDeadline) }
     guard keeping.isThere else { return wake }
     wake = min(wake, min(keeping.clients.deadline, keeping.changes.deadline))
-    wake = min(wake, keeping.forgetting.deadline)
+    wake = min(wake, min(keeping.forgetting.deadline, keeping.left.deadline(keeping.changes)))
     if keeping.pairingIsNews { wake = min(wake, keeping.showAt) }
     if !keeping.isAppending { wake = min(wake, access.audit.deadline) }
     return min(wake, keeping.retryAt)
@@ -272,6 +272,8 @@ extension EventLoop where System: ~Copyable {
         keeping.hasData = hasData
       }
     }
+    // Before everything is forgotten, which goes the way back that is still there.
+    dropLeft()
     // Before the keys of whoever has come in since.
     if keeping.forgetting.isDue(at: now) {
       let number = ask(.forget) { _ in }

@@ -133,7 +133,7 @@ extension EventLoop where System: ~Copyable {
     case .check(let id): askAbout(.check, id, for: held.peer)
     case .apply(let id): askAbout(.apply, id, for: held.peer)
     case .rollBack(let id): askAbout(.rollBack, id)
-    case .forget(let id): askAbout(.drop, id)
+    case .forget(let id): leave(id, after: held.revision)
     case .tell(let news): tell(news, by: held.peer)
     }
   }
@@ -146,10 +146,40 @@ extension EventLoop where System: ~Copyable {
     case .apply(let id): access.changes.applied(id, succeeded: false, at: changeTime, &effects)
     case .rollBack(let id):
       access.changes.rolledBack(id, succeeded: false, at: changeTime, &effects)
-    case .forget: return
+    // It has ended all the same, and the image is tried again.
+    case .forget(let id): return leave(id, after: held.revision)
     case .tell(let news): tell(news, by: held.peer)
     }
     hold(effects, by: held.peer)
+  }
+
+  /// The card is to forget a change as soon as it has the image of this revision.
+  private mutating func leave(_ id: UInt32, after revision: UInt32) {
+    keeping.left.add(id, after: revision, sparing: access.changes.inForce?.id ?? 0)
+    accessWake = now
+  }
+
+  /// The texts that the card has: those of open changes, and what requests that were lost, or
+  /// changes that nobody knows any more, have left.
+  mutating func hearStaged(_ reader: inout ByteReader) {
+    guard access.changes.isRunning else { return }
+    while reader.remaining >= 8 {
+      let id = reader.read(UInt32.self)
+      reader.skip(4)
+      if !isOpen(id) { leave(id, after: keeping.changes.revision) }
+    }
+  }
+
+  private func isOpen(_ id: UInt32) -> Bool { access.changes.digest(of: id) != nil }
+
+  /// Has the card forget the next change that has ended.
+  mutating func dropLeft() {
+    guard keeping.left.isDue(at: now, keeping.changes) else { return }
+    let id = keeping.left.next
+    // An id is given twice when the image was lost that knew of it.
+    guard !isOpen(id) else { return keeping.left.removeNext() }
+    let number = ask(.drop) { $0.write(id) }
+    keeping.left.ask(number, now: now)
   }
 
   /// A request that gets no answer is asked for again by the machine, or has failed for it.

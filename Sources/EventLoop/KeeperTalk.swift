@@ -69,8 +69,7 @@ extension EventLoop where System: ~Copyable {
     case .facts: hearFacts(&reader)
     case .blob: hearBlob(&reader)
     case .audit: hearAudit(&reader)
-    // Texts of changes that are no more are dropped with the first change that ends.
-    case .staged: break
+    case .staged: hearStaged(&reader)
     case .text: hearText(&reader)
     case .done: hearDone(&reader)
     case nil: break
@@ -250,7 +249,7 @@ extension EventLoop where System: ~Copyable {
       keepAudit(all: true)
       let isDone =
         !keeping.isAppending && keeping.clients.isKept && keeping.changes.isKept
-        && keeping.forgetting.isKept
+        && keeping.forgetting.isKept && keeping.left.count == 0
       guard !isDone, now < deadline else { return }
       let answer = min(deadline, now + KeptImage.fullMs)
       _ = system.wait(until: answer)
@@ -286,6 +285,7 @@ extension EventLoop where System: ~Copyable {
       if access.pairing.code != nil { keeping.pairingIsNews = true }
       return
     }
+    if done.number == keeping.left.asked { return keeping.left.done(isKept, now: now) }
     for lane in keeping.appending.indices where keeping.appending[lane] == done.number {
       keeping.appending[lane] = 0
       if !isKept { keeping.appendFailed = true }

@@ -96,6 +96,8 @@ struct Keeping: ~Copyable {
   var changes = KeptImage()
   /// That everything was forgotten.
   var forgetting = KeptImage()
+  /// What the card has of changes that have ended.
+  var left = LeftOnCard()
   /// Whether the card keeps the device's key.
   var deviceStoring = KeeperOutcome.done
   /// Lanes of the audit that were told to their end, a bit each.
@@ -161,6 +163,7 @@ struct Keeping: ~Copyable {
     clients.lose()
     changes.lose()
     forgetting.lose()
+    left.lose()
     pairingIsNews = true
     // The machine asks again for what it was not told.
     underWay = InlineArray(repeating: ChangeStep())

@@ -66,6 +66,7 @@ struct Card {
       replies = [facts(canWrite ? .carriedOut : .failed, repair)]
       replies.append(device(condition, canWrite, &random))
       replies += [blob(.clients, clients, condition), blob(.changes, changes, condition)]
+      replies.append(staged())
     case .pairing: if canWrite { note = String(decoding: body, as: UTF8.self) }
     case .stage: if canWrite { done.outcome = stage(id, Array(body[4...])) }
     case .check: done = check(id, Array(body[4...]))
@@ -96,6 +97,7 @@ struct Card {
     }
     var replies = [facts(reset, repair), device(condition, canWrite, &random)]
     replies += [blob(.clients, clients, condition), blob(.changes, changes, condition)]
+    replies.append(staged())
     isMissing = condition.isUnreadable
     for lane in lanes.indices {
       var news = AuditNews()
@@ -139,6 +141,15 @@ struct Card {
     return Self.encoded(.blob) { news.encode(into: &$0) } + told
   }
 
+  private func staged() -> [UInt8] {
+    Self.encoded(.staged) { writer in
+      for (id, text) in texts {
+        writer.write(id)
+        writer.write(UInt32(text.count))
+      }
+    }
+  }
+
   // MARK: What is kept
 
   private mutating func append(_ body: [UInt8]) {
@@ -166,6 +177,9 @@ struct Card {
     texts.append((id, text))
     return .done
   }
+
+  /// Changes whose texts it has.
+  var stagedIDs: [UInt32] { texts.map(\.id) }
 
   func text(_ id: UInt32) -> [UInt8]? { texts.first { $0.id == id }?.text }
 

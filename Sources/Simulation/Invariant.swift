@@ -1,3 +1,5 @@
+import Appliance
+
 /// Something that holds in every world, after every turn. A small type each, which keeps what it
 /// must remember between two looks.
 protocol Invariant {
@@ -51,6 +53,9 @@ enum Converges: Invariant {
   static let longestMs: UInt64 = 25 * 60_000
   /// For so long everything must be well.
   static let steadyMs: UInt64 = 20_000
+  /// No change is in force for longer without being so for good: the time to confirm it, and some
+  /// to keep that on the card.
+  static let changeMs = ChangeTiming.confirmMs + 10_000
 }
 
 /// A camera keeps its name over replug and reboot, and no two have the same.

@@ -231,6 +231,7 @@ extension SimulatedWorld {
   /// Another configuration is in force.
   func changeApplied(from former: UInt32) {
     let id = card.applied
+    changedUs = us
     say("keeper: change \(id) is in force, \(former) was")
     coverage.note(id > 0 ? "change applied" : "change settled")
     guard id > 0 else {

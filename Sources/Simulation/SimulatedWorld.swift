@@ -78,6 +78,8 @@ public final class SimulatedWorld: OperatingSystem {
   var holders: [KeyHolder] = []
   var holdersMade = 0
   var knownChanges: [KnownChange] = []
+  /// When the card was last given a change, or had one taken.
+  var changedUs: UInt64 = 0
   /// Short presses of the button, and who has come in with one.
   var presses = 0
   var guestsPaired = 0

@@ -20,6 +20,8 @@ public final class SimulationRun {
   private var startedUs: UInt64 = 0
   private var stoppingSinceUs: UInt64?
   private var starvedAtStopUs: UInt64 = 0
+  /// The change that was in force without being so for good when the faults were over; 0: none.
+  private var lastChange: UInt32 = 0
 
   public init(
     _ options: RunOptions, schedule: Schedule? = nil, canary: Canary? = nil,
@@ -75,6 +77,7 @@ public final class SimulationRun {
   private func converge() {
     world.say("world: no more faults")
     let fromUs = world.us
+    lastChange = world.card.applied
     var wellSinceUs = world.us
     while world.violations.isEmpty {
       turn()
@@ -104,7 +107,7 @@ public final class SimulationRun {
     guard streaming == options.cameras else {
       return "\(streaming) of \(options.cameras) cameras stream"
     }
-    if world.card.applied != 0 { return "change \(world.card.applied) is not settled" }
+    if let troubleOfChanges { return troubleOfChanges }
     guard world.media.life != nil else { return "MediaMTX does not run" }
     // One of a camera that is another one now waits for good.
     for recording in world.wanted
@@ -113,6 +116,20 @@ public final class SimulationRun {
       guard world.us - grownUs < 20_000_000 + options.partMs * 2000 else {
         return "the recording of \(String(recording.camera)) does not grow"
       }
+    }
+    return nil
+  }
+
+  /// Admins go on, and a device that applies what they approve at once has always one in force:
+  /// each is confirmed or goes back in time, and nothing of it stays.
+  private var troubleOfChanges: String? {
+    let applied = world.card.applied
+    if applied != 0 {
+      let isLate = world.us - world.changedUs > Converges.changeMs * 1000
+      if applied == lastChange || isLate { return "change \(applied) is not settled" }
+    }
+    for id in world.card.stagedIDs where loop.access.changes.digest(of: id) == nil {
+      return "the card still has the text of change \(id), which has ended"
     }
     return nil
   }

@@ -26,6 +26,8 @@ final class FakeCard {
   var isUnreadable = false
   /// Nothing can be written.
   var isReadOnly = false
+  /// Requests of this kind fail.
+  var refuses: KeeperRequest?
   /// Requests are taken, and not answered before this is false again.
   var hangs = false
   /// What was asked, in order.
@@ -67,6 +69,7 @@ final class FakeCard {
     let body = Array(message[8...])
     guard let request = KeeperRequest(rawValue: message[0]) else { return [] }
     log.append(request)
+    guard request != refuses else { return [done(number, .failing)] }
     var replies: [[UInt8]] = []
     var outcome = isReadOnly ? KeeperOutcome.readOnly : .done
     let id = body.count >= 4 ? body[..<4].reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) } : 0
@@ -74,7 +77,7 @@ final class FakeCard {
     case .hello:
       outcome = .done
       replies = [
-        device(), blob(.clients, clients), blob(.changes, changes),
+        device(), blob(.clients, clients), blob(.changes, changes), staged(),
       ]
       for lane in 0..<4 { replies.append(audit(lane)) }
     case .retry:
@@ -132,6 +135,15 @@ final class FakeCard {
     var news = BlobNews(blob)
     news.state = isUnreadable ? .unreadable : bytes == nil ? .none : .loaded
     return encoded(.blob) { news.encode(into: &$0) } + (bytes ?? [])
+  }
+
+  private func staged() -> [UInt8] {
+    encoded(.staged) { writer in
+      for (id, text) in texts {
+        writer.write(id)
+        writer.write(UInt32(text.count))
+      }
+    }
   }
 
   private func audit(_ lane: Int) -> [UInt8] {
