@@ -17,6 +17,7 @@ struct Board {
   var agentStarts: UInt32 = 0
   /// The agent has read what earlier boots have left, in this life.
   var historyRead = false
+  /// The agent ends in order; a next life does not.
   var stopsInOrder = false
   /// Wall clock minus world clock.
   var wallOffsetMs: UInt64 = 1_800_000_000_000
@@ -47,7 +48,6 @@ struct Board {
   mutating func powerCame(_ us: UInt64) {
     lights = [false, false, false]
     agentStarts = 0
-    stopsInOrder = false
   }
 
   mutating func agentEnded(_ us: UInt64) {
@@ -56,7 +56,7 @@ struct Board {
       changedUs[led] = us
     }
     identifiesUntilUs = 0
-    historyRead = false
+    (historyRead, stopsInOrder) = (false, false)
     (downUs, heldUs, openDueUs, forgotten) = (nil, nil, nil, [])
   }
 }
