@@ -111,6 +111,7 @@ extension SimulatedWorld {
     switch item {
     case .plain(let input):
       note(input)
+      if case .historyLoaded = input { board.historyRead = true }
       return input
     case .probe(let slot, let life, let report):
       coverage.note("probeAnswered \(report.outcome)")
@@ -151,6 +152,9 @@ extension SimulatedWorld {
       coverage.note("storageChanged \(facts.state)")
     case .networkChanged(_, let linkUp): say("told: link \(linkUp ? "up" : "down")")
     case .clockTrusted: coverage.note("clockTrusted")
+    case .historyLoaded(let history):
+      say("told: history, \(history.recentWatchdogResets) watchdog resets in a row")
+      coverage.note("historyLoaded")
     case .childSpawnFailed(let kind, _, _): coverage.note("childSpawnFailed \(kind.word)")
     case .segment(let news): coverage.note("segment \(news.what)")
     default: return
@@ -163,6 +167,7 @@ extension SimulatedWorld {
   func noteStates(_ loop: borrowing EventLoop<SimulatedWorld>) {
     coverage.note(.health(loop.appliance.health.state))
     coverage.note(.mediaServer(loop.appliance.mediaServer.wireState))
+    if loop.appliance.isSafeMode { coverage.note("state safe mode") }
     for index in loop.appliance.cameras.slots.prefix(8)
     where loop.appliance.cameras[index].isAnnounced {
       coverage.note(.camera(loop.appliance.cameras[index].wireState))

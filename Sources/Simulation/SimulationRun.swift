@@ -17,7 +17,6 @@ public final class SimulationRun {
   private var recordings = RecordingsKept()
   private var lookedAtUs: UInt64 = 0
   private var hasStarted = false
-  private var startedUs: UInt64 = 0
   private var stoppingSinceUs: UInt64?
   private var starvedAtStopUs: UInt64 = 0
   /// The change that was in force without being so for good when the faults were over; 0: none.
@@ -144,20 +143,19 @@ public final class SimulationRun {
     world.greet()
     if facts.reset == .watchdog {
       awaitHistory()
-      facts.recentWatchdogResets = world.board.historyTold ? world.disk.watchdogResets : 1
+      facts.recentWatchdogResets = world.board.historyRead ? world.disk.watchdogResets : 1
     }
     hasStarted = true
     world.say("world: the agent starts, reset \(facts.reset)")
     loop.start(facts)
     if world.hangsLeft > 0 { world.hang(world.random.between(1000, 60_000)) }
     stoppingSinceUs = nil
-    startedUs = world.us
   }
 
   /// After a watchdog reset the start waits for the history of earlier boots, but not for ever.
   private func awaitHistory() {
     let untilUs = world.us + 6_000_000
-    while world.us < untilUs, !world.board.historyTold, world.end == nil {
+    while world.us < untilUs, !world.board.historyRead, world.end == nil {
       loop.turn(noLaterThan: world.instant + 500)
       world.board.pettedUs = world.us
       world.board.openedUs = world.us
@@ -246,9 +244,10 @@ extension SimulationRun {
       guard world.nowUs() < 600_000_000 else { return }
       world.broke(SafeModeRight.self, "safe mode after \(resets) resets in a row")
     }
-    // A history that comes late still counts, but not for a boot that has lived long.
-    if wanted, !loop.appliance.isSafeMode, world.board.historyTold, world.nowUs() < 500_000_000,
-      world.us - startedUs > 2_000_000
+    // A history that comes late still counts, but not for a boot that has lived long, and not
+    // before it is read: a loop that gets no processor time does not know of it yet.
+    if wanted, !loop.appliance.isSafeMode, world.board.historyRead, !world.isStopping,
+      world.nowUs() < 500_000_000
     {
       world.broke(SafeModeRight.self, "no safe mode after \(resets) resets in a row")
     }

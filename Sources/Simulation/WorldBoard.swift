@@ -15,7 +15,9 @@ struct Board {
   var turnAtPet: UInt64 = 0
   var reset = ResetReason.powerOn
   var agentStarts: UInt32 = 0
-  var historyTold = false
+  /// The agent has read what earlier boots have left, in this life.
+  var historyRead = false
+  /// The agent ends in order; a next life does not.
   var stopsInOrder = false
   /// Wall clock minus world clock.
   var wallOffsetMs: UInt64 = 1_800_000_000_000
@@ -46,8 +48,6 @@ struct Board {
   mutating func powerCame(_ us: UInt64) {
     lights = [false, false, false]
     agentStarts = 0
-    historyTold = false
-    stopsInOrder = false
   }
 
   mutating func agentEnded(_ us: UInt64) {
@@ -56,6 +56,7 @@ struct Board {
       changedUs[led] = us
     }
     identifiesUntilUs = 0
+    (historyRead, stopsInOrder) = (false, false)
     (downUs, heldUs, openDueUs, forgotten) = (nil, nil, nil, [])
   }
 }

@@ -58,20 +58,19 @@ extension SimulatedWorld {
     later(random.between(10, 400)) { $0.tellMemory() }
   }
 
-  private func tellMemory() {
+  private func tellMemory(behindHistory: Bool = false) {
     // Of a card that hangs, or fails, nothing is heard.
     guard disk.state != .missing, disk.state != .failing, !isNow(.diskHangs) else {
-      return later(1000) { $0.tellMemory() }
+      return later(1000) { $0.tellMemory(behindHistory: behindHistory) }
     }
-    if !board.historyTold {
-      board.historyTold = true
+    if !behindHistory {
       post(
         .storage,
         .historyLoaded(
           BootHistory(
             reset: .powerOn, bootCount: disk.bootCount, recentWatchdogResets: disk.watchdogResets)))
       // What comes behind it is told later: a start may wait for it.
-      return later(20) { $0.tellMemory() }
+      return later(20) { $0.tellMemory(behindHistory: true) }
     }
     post(.storage, .cameras(disk.cameras))
     post(.storage, .sources(disk.sources))

@@ -24,6 +24,26 @@ import Testing
     #expect(result.turns > 500)
   }
 
+  /// The history of resets is told late, of a card that hung, to a loop that gets no processor time:
+  /// safe mode comes when it is read, and cannot come before (seed 24420497256316178).
+  @Test func safeModeComesWithTheHistory() {
+    let faults = [
+      Fault(kind: .diskHangs, atMs: 60_000, durationMs: 220_000),
+      Fault(kind: .hardHang, atMs: 61_000, subject: 3),
+      Fault(kind: .starvation, atMs: 270_000, durationMs: 20_000, subject: 1),
+    ]
+    var visited: [String] = []
+    for seed in UInt64(1)...12 {
+      var options = RunOptions(seed: seed, hours: 0.1)
+      (options.keys, options.cameras, options.reportMs) = (false, 1, 2000)
+      (options.probeIntervalMs, options.watchdogS) = (5000, 8)
+      let result = SimulationRun(options, schedule: Schedule(faults)).run()
+      for violation in result.violations { Issue.record("seed \(seed): \(violation.text)") }
+      visited += result.coverage.lines.map(\.name)
+    }
+    #expect(visited.contains("state safe mode"))
+  }
+
   @Test(arguments: UInt64(1)...200)
   func aRunHasAtLeastThreeKindsOfFaults(seed: UInt64) {
     let options = RunOptions(seed: seed)
