@@ -19,7 +19,8 @@ public struct Appliance: ~Copyable {
   package private(set) var watchdog: Watchdog
   public private(set) var alerts: Alerts
   private var leds = LEDs()
-  package private(set) var button = Button(isDown: false)
+  /// nil: nobody has told of it yet.
+  package private(set) var button: Button?
   /// A client without a key may come in, because somebody wants it.
   private var isPairing = false
   public private(set) var facts = BootFacts()
@@ -68,7 +69,7 @@ public struct Appliance: ~Copyable {
       min(boot.nextDeadline, mediaServer.nextDeadline(streams: streams)),
       min(
         min(cameras.nextDeadline(), min(recordings.nextDeadline, storage.nextDeadline)),
-        min(watchdog.nextDeadline, min(leds.nextDeadline, button.deadline))))
+        min(watchdog.nextDeadline, min(leds.nextDeadline, button?.deadline ?? .never))))
   }
 
   public var isSafeMode: Bool { watchdog.mode == .safe }
@@ -160,7 +161,9 @@ public struct Appliance: ~Copyable {
     case .ledFailed(let led, _): facts.ledAvailable[led.rawValue] = false
     case .connectionsChanged(let used): connections = used
     case .button(let isDown):
-      if let press = button.edge(isDown: isDown, now: now) { pressed(press, now: now, &effects) }
+      // The start may wait, and its facts are older than what is read meanwhile.
+      if button == nil { button = Button(isDown: !isDown) }
+      if let press = button?.edge(isDown: isDown, now: now) { pressed(press, now: now, &effects) }
     case .pairing(let isOpen): isPairing = isOpen
     case .stopRequested: _ = stopInOrder(.none, now: now, &effects)
     }
@@ -169,7 +172,7 @@ public struct Appliance: ~Copyable {
   private mutating func start(_ facts: BootFacts, now: Instant, _ effects: inout Effects) {
     guard boot.state == .idle else { return }
     self.facts = facts
-    button = Button(isDown: facts.buttonIsDown)
+    if button == nil { button = Button(isDown: facts.buttonIsDown) }
     boot.started(now: now)
     alerts.start(now: now)
     watchdog.start(facts, now: now)
@@ -280,7 +283,7 @@ public struct Appliance: ~Copyable {
       mediaServer.isGone && cameras.probesRunning == 0 && cameras.feedsRunning == 0
       && cameras.stepsRunning == 0
     let power = boot.finish(childrenGone: childrenGone, now: now)
-    if let press = button.tick(now: now) { pressed(press, now: now, &effects) }
+    if let press = button?.tick(now: now) { pressed(press, now: now, &effects) }
     leds.update(situation(), now: now, &effects)
     if let power { effects.append(.stop(power)) }
     findDeadline()

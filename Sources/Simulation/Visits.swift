@@ -13,7 +13,7 @@ extension SimulatedWorld {
     visit("boot", appliance.boot, input.word)
     visit("clock", appliance.clock, input.word)
     visit("watchdog", appliance.watchdog, input.word)
-    visit("button", appliance.button, input.word)
+    if let button = appliance.button { visit("button", button, input.word) }
     visit("MediaMTX", appliance.mediaServer, input.word)
     visit("MediaMTX's process", appliance.mediaServer.child, input.word)
     coverage.note("pair: data partition, \(appliance.storage.facts.state), \(input.word)")

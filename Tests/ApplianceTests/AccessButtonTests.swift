@@ -69,6 +69,39 @@ import Wire
     #expect(presses([200, 1000], startsDown: true) == ["long 11000"])
   }
 
+  /// What the line was like when it was opened; edges before the start, which waits for seconds
+  /// after a watchdog reset, and how many presses they are.
+  @Test(arguments: [
+    (true, [1500], 0), (true, [1500, 2000, 2300], 1), (false, [1500], 0),
+    (false, [1500, 2000], 1), (true, [], 0), (false, [], 0),
+  ] as [(Bool, [UInt64], Int)])
+  func anEdgeBeforeTheStartIsNewerThanItsFacts(wasDown: Bool, edges: [UInt64], before: Int) {
+    let world = World(start: false)
+    var isDown = wasDown
+    func turn(at ms: UInt64) {
+      world.run(ms - world.now)
+      isDown.toggle()
+      world.send(.button(isDown: isDown))
+    }
+    func presses() -> Int {
+      world.log.count { if case .press(.short) = $0.effect { true } else { false } }
+    }
+    for edge in edges { turn(at: edge) }
+    world.run(5000 - world.now)
+    var facts = World.facts
+    facts.buttonIsDown = wasDown
+    world.send(.started(facts))
+    #expect(presses() == before)
+    if isDown { turn(at: 6000) }
+    world.run(1000)
+    let sum = presses()
+    // One that is down since before the device looked at it counts for nothing.
+    turn(at: 8000)
+    turn(at: 8500)
+    world.run(1000)
+    #expect(presses() == sum + 1)
+  }
+
   @Test func anEdgeThatChangesNothingIsIgnored() {
     var button = Button(isDown: false)
     #expect(button.edge(isDown: false, now: Instant(ms: 5)) == nil && button.deadline == .never)
