@@ -71,10 +71,11 @@ import Wire
 
   /// What the line was like when it was opened; edges before the start, which waits for seconds
   /// after a watchdog reset, and how many presses they are.
-  @Test(arguments: [
-    (true, [1500], 0), (true, [1500, 2000, 2300], 1), (false, [1500], 0),
-    (false, [1500, 2000], 1), (true, [], 0), (false, [], 0),
-  ] as [(Bool, [UInt64], Int)])
+  @Test(
+    arguments: [
+      (true, [1500], 0), (true, [1500, 2000, 2300], 1), (false, [1500], 0),
+      (false, [1500, 2000], 1), (true, [], 0), (false, [], 0),
+    ] as [(Bool, [UInt64], Int)])
   func anEdgeBeforeTheStartIsNewerThanItsFacts(wasDown: Bool, edges: [UInt64], before: Int) {
     let world = World(start: false)
     var isDown = wasDown
