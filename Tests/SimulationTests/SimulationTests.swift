@@ -24,8 +24,8 @@ import Testing
     #expect(result.turns > 500)
   }
 
-  /// A card that hung tells its history late, to a loop that gets no processor time: safe mode comes
-  /// when it is read, and cannot come before (seed 24420497256316178).
+  /// A card that hung tells its history late, to a loop that gets no processor time: safe mode
+  /// comes when it is read, and cannot come before (seed 24420497256316178).
   @Test func safeModeComesWithTheHistory() {
     let faults = [
       Fault(kind: .diskHangs, atMs: 60_000, durationMs: 220_000),
