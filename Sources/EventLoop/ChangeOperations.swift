@@ -163,9 +163,8 @@ extension EventLoop where System: ~Copyable {
   /// changes that nobody knows any more, have left.
   mutating func hearStaged(_ reader: inout ByteReader) {
     guard access.changes.isRunning else { return }
-    while reader.remaining >= 8 {
+    while reader.remaining >= 4 {
       let id = reader.read(UInt32.self)
-      reader.skip(4)
       if !isOpen(id) { leave(id, after: keeping.changes.revision) }
     }
   }

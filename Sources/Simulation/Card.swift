@@ -143,10 +143,7 @@ struct Card {
 
   private func staged() -> [UInt8] {
     Self.encoded(.staged) { writer in
-      for (id, text) in texts {
-        writer.write(id)
-        writer.write(UInt32(text.count))
-      }
+      for id in stagedIDs { writer.write(id) }
     }
   }
 

@@ -139,10 +139,7 @@ final class FakeCard {
 
   private func staged() -> [UInt8] {
     encoded(.staged) { writer in
-      for (id, text) in texts {
-        writer.write(id)
-        writer.write(UInt32(text.count))
-      }
+      for id in texts.keys { writer.write(id) }
     }
   }
 

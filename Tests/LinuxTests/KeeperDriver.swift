@@ -234,10 +234,10 @@ final class Keeper {
     throw Failure(text: "nothing of lane \(lane) was told")
   }
 
-  /// Ids of what is staged.
+  /// Ids of what is staged, whole or not.
   func staged() -> [UInt32] {
     for (reply, bytes) in replies where reply == .staged {
-      return stride(from: 0, to: bytes.count, by: 8).map { start in
+      return stride(from: 0, to: bytes.count, by: 4).map { start in
         (0..<4).reduce(0) { $0 | UInt32(bytes[start + $1]) << (8 * $1) }
       }.sorted()
     }

@@ -306,8 +306,12 @@ import Wire
     keeper.kill()
     try place.write([0], "access/staged/7")
     try place.write([0], "access/staged/readme")
-    let whole = [1, 3, 4, 5, 6] + Array(8...16) + [UInt32.max]
-    #expect(try Keeper(place).staged() == whole)
+    // A torn one takes a place like any other until it is dropped.
+    let later = try Keeper(place)
+    #expect(later.staged() == [1] + Array(3...16) + [UInt32.max])
+    #expect(try later.ask(.stage, id: 17, "#").outcome == .tooMany)
+    #expect(try later.ask(.drop, id: 7).outcome == .done)
+    #expect(try later.ask(.stage, id: 17, "#").outcome == .done)
   }
 
   // MARK: Whatever comes

@@ -48,7 +48,7 @@ public enum KeeperReply: UInt8, Sendable {
   case blob = 2
   /// `AuditNews`, then records, the oldest first. The last message of a lane says so.
   case audit = 3
-  /// Id and length (UInt32 each) of each change whose text is staged and whole.
+  /// Id (UInt32) of each change that has a text on the card, whole or not.
   case staged = 4
   /// `KeeperDone`.
   case done = 5

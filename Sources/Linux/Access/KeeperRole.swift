@@ -203,10 +203,7 @@ public struct KeeperRole {
   private func tellStaged() {
     agent.tell(.staged) { writer in
       texts.visit { id in
-        let copy = texts.read(id)
-        guard copy.state == .right, writer.remaining >= 8 else { return }
-        writer.write(id)
-        writer.write(UInt32(copy.bytes.count))
+        if writer.remaining >= 4 { writer.write(id) }
       }
     }
   }
