@@ -54,7 +54,7 @@ func wpctl(
   process.terminationHandler = { _ in ended.continuation.finish() }
   try process.run()
   if let until {
-    let deadline = ContinuousClock.now + .seconds(20)
+    let deadline = ContinuousClock.now + .seconds(20 * slowness)
     while process.isRunning, ContinuousClock.now < deadline {
       if until(try String(contentsOf: files[0], encoding: .utf8)) { break }
       try await Task.sleep(for: .milliseconds(20))
