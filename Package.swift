@@ -190,15 +190,3 @@ if Context.environment["WATCHPOST_FUZZERS"] != nil {
       ]),
   ]
 }
-
-// Tests/sanitize thread: the compiler of Swift 6.3.1 crashes on `table[index].count += 1` in a
-// struct that cannot be copied when it tells ThreadSanitizer of it. These modules are left out:
-// they have no threads, and what others do at once is done outside of them. Of two kinds the last
-// one holds.
-if Context.environment["WATCHPOST_SANITIZER"] == "thread" {
-  for target in package.targets where ["Appliance", "Linux", "LoadGenerator"].contains(target.name)
-  {
-    target.swiftSettings =
-      (target.swiftSettings ?? []) + [.unsafeFlags(["-Xfrontend", "-sanitize=undefined"])]
-  }
-}

@@ -54,8 +54,9 @@ public struct MessageRing: ~Copyable {
   }
 
   private let bytes: UnsafeMutableRawBufferPointer
-  private let places: Table<Place>
-  private let entries: Table<Entry>
+  // Not `let`: Tests/README.md, Sanitizers.
+  private var places: Table<Place>
+  private var entries: Table<Entry>
   private var upload: Upload?
   /// The oldest message that is there, and the number the next one will have.
   public private(set) var oldest: UInt64 = 1

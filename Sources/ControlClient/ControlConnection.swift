@@ -150,6 +150,8 @@ public final class ControlConnection: Sendable {
   func call<Body: Payload>(_ kind: Kind, sending body: Body, atLeast least: Duration = .zero)
     async throws -> [UInt8]
   {
+    // With a capacity of zero it would write its count into the storage that all empty ones share.
+    guard Body.size > 0 else { return try await call(kind, [], atLeast: least) }
     let bytes = [UInt8](unsafeUninitializedCapacity: Body.size) { buffer, count in
       var writer = ByteWriter(UnsafeMutableRawBufferPointer(buffer))
       body.encode(into: &writer)

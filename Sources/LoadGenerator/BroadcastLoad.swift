@@ -31,7 +31,8 @@ public struct BroadcastLoad: ~Copyable {
   private let target: Endpoint
   private let origins: Origins
   private let poller: Poller
-  private let subscribers: UnsafeMutableBufferPointer<Subscriber>
+  // Not `let`: Tests/README.md, Sanitizers.
+  private var subscribers: UnsafeMutableBufferPointer<Subscriber>
   private let publications: [Publication]
   private let scratch: UnsafeMutableRawPointer
   private var stream: DeliveryStream

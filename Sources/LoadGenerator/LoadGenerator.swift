@@ -31,7 +31,8 @@ public struct LoadGenerator: ~Copyable {
 
   let poller: Poller
   let reader: AnswerReader
-  let connections: UnsafeMutableBufferPointer<Connection>
+  // Not `let`: Tests/README.md, Sanitizers.
+  var connections: UnsafeMutableBufferPointer<Connection>
   private let requests: UnsafeMutableRawPointer
   private let scratch: UnsafeMutableRawPointer
   /// Where incomplete answers wait, `dialect.answerSize` bytes for each connection.

@@ -7,7 +7,7 @@ import Testing
 @testable import ControlClient
 @testable import Wire
 
-@Suite(.serialized, .timeLimit(.minutes(2))) struct ExporterTests {
+@Suite(.serialized, .timeLimit(.minutes(2 * slowness))) struct ExporterTests {
   @Test func aDevice() async throws {
     try await with { exporter in
       let device = try await FakeDevice(.golden)
@@ -232,14 +232,14 @@ import Testing
     patience: TimeAmount = .seconds(60), _ body: (Exporter) async throws -> Void
   ) async throws {
     let exporter = try await Exporter.start(
-      on: ListenAddress(port: 0), limit: .seconds(30), patience: patience)
+      on: ListenAddress(port: 0), limit: .seconds(30 * slowness), patience: patience)
     try await body(exporter)
     await exporter.stop()
   }
 
   /// Waits for something that happens soon.
   private func eventually(_ condition: () async throws -> Bool) async throws {
-    let deadline = ContinuousClock.now + .seconds(20)
+    let deadline = ContinuousClock.now + .seconds(20 * slowness)
     while ContinuousClock.now < deadline {
       if try await condition() { return }
       try await Task.sleep(for: .milliseconds(10))

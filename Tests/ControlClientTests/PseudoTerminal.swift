@@ -43,7 +43,7 @@ final class PseudoTerminal: Sendable {
 
   /// Waits until the condition holds for what was written; false: it did not within 20 s.
   func waits(_ condition: (String) -> Bool) async throws -> Bool {
-    let deadline = ContinuousClock.now + .seconds(20)
+    let deadline = ContinuousClock.now + .seconds(20 * slowness)
     while ContinuousClock.now < deadline {
       if condition(text) { return true }
       try await Task.sleep(for: .milliseconds(20))

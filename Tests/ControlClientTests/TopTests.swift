@@ -115,7 +115,7 @@ import Testing
     let process = Process()
     process.executableURL = wpctlProgram
     process.arguments = ["top", "--device", device.name]
-    process.environment = ["TERM": "xterm"]
+    process.environment = ["TERM": "xterm"].merging(sanitizerOptions) { $1 }
     let handle = FileHandle(fileDescriptor: terminal.slave, closeOnDealloc: false)
     process.standardInput = handle
     process.standardOutput = handle
@@ -156,7 +156,7 @@ import Testing
     let process = Process()
     process.executableURL = wpctlProgram
     process.arguments = ["top", "--device", name, "--timeout", "10"]
-    process.environment = ["TERM": "xterm"]
+    process.environment = ["TERM": "xterm"].merging(sanitizerOptions) { $1 }
     let handle = FileHandle(fileDescriptor: terminal.slave, closeOnDealloc: false)
     (process.standardInput, process.standardOutput) = (handle, handle)
     process.standardError = FileHandle.nullDevice

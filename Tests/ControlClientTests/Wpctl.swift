@@ -9,6 +9,11 @@ struct WpctlRun {
   var lines: [String] { output.split(separator: "\n").map(String.init) }
 }
 
+/// `ASAN_OPTIONS` and `TSAN_OPTIONS`, where they are set.
+let sanitizerOptions = ProcessInfo.processInfo.environment.filter {
+  $0.key.hasSuffix("SAN_OPTIONS")
+}
+
 /// Runs `wpctl`; `until` interrupts it with `signal` as soon as its output satisfies the condition.
 func wpctl(
   _ arguments: String..., environment: [String: String] = [:], input: String? = nil,
@@ -33,8 +38,9 @@ func wpctl(
   let process = Process()
   process.executableURL = wpctlProgram
   process.arguments = arguments
-  // Nobody's own keys.
+  // Nobody's own keys; what Tests/sanitize says of reports holds here, too.
   process.environment = ["PATH": "/usr/bin:/bin", "WATCHPOST_KEYS": folder.path + "/keys"]
+    .merging(sanitizerOptions) { $1 }
     .merging(environment) { $1 }
   process.standardInput = FileHandle.nullDevice
   if let input {
@@ -48,7 +54,7 @@ func wpctl(
   process.terminationHandler = { _ in ended.continuation.finish() }
   try process.run()
   if let until {
-    let deadline = ContinuousClock.now + .seconds(20)
+    let deadline = ContinuousClock.now + .seconds(20 * slowness)
     while process.isRunning, ContinuousClock.now < deadline {
       if until(try String(contentsOf: files[0], encoding: .utf8)) { break }
       try await Task.sleep(for: .milliseconds(20))

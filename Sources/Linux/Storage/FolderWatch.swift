@@ -33,7 +33,7 @@ struct FolderWatch: ~Copyable {
 
   subscript(place: Int) -> CameraFolder {
     unsafeAddress { UnsafePointer(folders.baseAddress! + place) }
-    nonmutating unsafeMutableAddress { folders.baseAddress! + place }
+    unsafeMutableAddress { folders.baseAddress! + place }
   }
 
   var indices: Range<Int> { 0..<used }

@@ -45,7 +45,7 @@ struct OpenSegments: ~Copyable {
 
   subscript(place: Int) -> OpenSegment {
     unsafeAddress { UnsafePointer(places.baseAddress! + place) }
-    nonmutating unsafeMutableAddress { places.baseAddress! + place }
+    unsafeMutableAddress { places.baseAddress! + place }
   }
 
   /// Places that may be taken.

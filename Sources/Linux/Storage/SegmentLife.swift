@@ -146,7 +146,9 @@ extension FileArchive {
       // What is walked over now need not be when it is closed.
       var facts = lx_file_facts()
       guard lx_file_facts_of(file, &facts) == 0 else { return true }
-      walk(&segments[open].film, file, facts.bytes)
+      var film = segments[open].film
+      walk(&film, file, facts.bytes)
+      segments[open].film = film
       return true
     }
     return false
@@ -209,7 +211,7 @@ extension FileArchive {
     return lx_file_is_written(file) == 1 ? nil : facts.bytes
   }
 
-  private func closeLater(_ open: Int, nowMs: UInt64) {
+  private mutating func closeLater(_ open: Int, nowMs: UInt64) {
     guard segments[open].closings < OpenSegments.closings else {
       // Another writer has it: its own close will be told.
       segments[open].closings = 0
