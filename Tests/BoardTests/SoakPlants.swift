@@ -36,7 +36,9 @@ enum SoakPlant: String, CaseIterable, Sendable {
     case .eventLost: [.eventsCounted]
     case .memoryGrown: [.memoryStays]
     case .faultNotThere: [.told]
-    case .agentKilled, .agentHung: [.noReset, .promptPing]
+    case .agentKilled: [.noReset, .promptPing]
+    // Its connections stay open without an answer.
+    case .agentHung: [.noReset, .oneAnswer]
     case .cameraMissing: [.converges]
     }
   }
