@@ -30,8 +30,7 @@ extension EventLoop where System: ~Copyable {
     let inPlace = displaced != nil
     switch sessions.admit(descriptor: descriptor, from: address, inPlace: inPlace, now: now) {
     case .open(let index):
-      let open = UInt64(sessions.used)
-      if open > counters[.connectionsPeak] { counters[.connectionsPeak] = open }
+      countPeak()
       watch(index)
     case .refuse(let index, let reason):
       count(reason)
@@ -46,6 +45,12 @@ extension EventLoop where System: ~Copyable {
       counters[.refusedSilently] &+= 1
       system.close(descriptor)
     }
+  }
+
+  /// Somebody has got a slot.
+  mutating func countPeak() {
+    let open = UInt64(sessions.placed)
+    if open > counters[.connectionsPeak] { counters[.connectionsPeak] = open }
   }
 
   /// Somebody without a key is told BUSY after all.

@@ -253,8 +253,8 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
       acceptBatch()
     }
     vitals.insert(.deadlines)
-    if sessions.used != connectionsTold {
-      connectionsTold = sessions.used
+    if sessions.placed != connectionsTold {
+      connectionsTold = sessions.placed
       step(.connectionsChanged(used: connectionsTold))
     } else if appliance.nextDeadline <= now {
       step(.tick)

@@ -268,11 +268,11 @@ extension EventLoop where System: ~Copyable {
   /// The answer to `health`, made anew whenever something has happened or a millisecond is over:
   /// whole fleets ask for it.
   private mutating func freshHealth() -> UnsafeRawBufferPointer {
-    if healthAt != now || healthConnections != sessions.used {
+    if healthAt != now || healthConnections != sessions.placed {
       var writer = ByteWriter(health)
       healthReport().encode(into: &writer)
       healthAt = now
-      healthConnections = sessions.used
+      healthConnections = sessions.placed
     }
     return UnsafeRawBufferPointer(health)
   }
@@ -280,7 +280,7 @@ extension EventLoop where System: ~Copyable {
   private mutating func healthReport() -> HealthReport {
     var report = appliance.healthReport(now: now)
     report.slotsTotal = UInt32(sessions.ordinary)
-    report.slotsUsed = UInt32(sessions.used)
+    report.slotsUsed = UInt32(sessions.placed)
     report.slotsPeak = UInt32(clamping: counters[.connectionsPeak])
     report.refused =
       counters[.refusedBusy] &+ counters[.refusedPublic] &+ counters[.refusedAddress]
@@ -302,7 +302,7 @@ extension EventLoop where System: ~Copyable {
   private mutating func metrics() -> MetricValues {
     var values = counters
     appliance.fillMetrics(&values, now: now)
-    values[.connectionsOpen] = UInt64(sessions.used)
+    values[.connectionsOpen] = UInt64(sessions.placed)
     values[.connectionsAccepted] = sessions.acceptedTotal
     values[.subscribers] = UInt64(sessions.subscribers)
     values[.eventsDelivered] = events.deliveredTotal

@@ -221,6 +221,7 @@ extension EventLoop where System: ~Copyable {
     sealed[index].name = name
     sealed[index].role = access.keys.role(of: handle) ?? .anybody
     sessions.belongs(index)
+    countPeak()
     mustMakeRoom = sessions.placed > sessions.ordinary
     if access.keys.used(handle, now: now) { record(AuditNote(.keyRetired, subject: name)) }
     access.admission.opened(from: sessions.address(index), now: now)

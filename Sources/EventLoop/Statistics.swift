@@ -176,7 +176,7 @@ extension EventLoop where System: ~Copyable {
       of: resources.deviceMemoryKiB)
     second.connections = Self.permille(came.connectionsFailed, of: came.connections)
     second.queue = UInt32((Buffers.pooled - buffers.free) * 1000 / Buffers.pooled)
-    second.slots = UInt32(sessions.used * 1000 / sessions.ordinary)
+    second.slots = UInt32(sessions.placed * 1000 / sessions.ordinary)
     second.throughput = UInt32(clamping: came.requests * 1000 / elapsed)
     acceptedPerSecond = came.accepted * 1000 / elapsed
     step(.sampled(second))

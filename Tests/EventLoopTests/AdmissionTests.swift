@@ -229,6 +229,7 @@ import Wire
       expect(try client.answers(&fixture).map(\.status), [0, 0])
     }
     expect(fixture.loop.sessions.placed, 4)
+    #expect(fixture.loop.counters[.connectionsPeak] == 4)
   }
 
   /// On trial nobody stays for long: who says nothing is told BUSY, and sooner where its place is

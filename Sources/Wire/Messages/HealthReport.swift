@@ -25,7 +25,7 @@
 ///     60    4 mediaRestarts             starts of MediaMTX after the first
 ///     64    4 mediaPid                  0: not running
 ///     68    4 slotsTotal                connection slots
-///     72    4 slotsUsed                 this connection included
+///     72    4 slotsUsed                 this connection included; more where all have keys
 ///     76    4 slotsPeak                 most in use at once in this life
 ///     80    8 refused                   connections told BUSY in this life
 ///     88    8 requests                  requests answered in this life
