@@ -80,7 +80,7 @@ public final class StandInProcess {
   }
 
   /// How it ended: the exit code, or the negative signal. Nil if it still runs after the time.
-  public func exit(within limit: Duration = .seconds(5)) -> Int32? {
+  public func exit(within limit: Duration = .seconds(20)) -> Int32? {
     guard waitUntil(within: limit, { !self.process.isRunning }) else { return nil }
     let status = process.terminationStatus
     return process.terminationReason == .exit ? status : -status
