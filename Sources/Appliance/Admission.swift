@@ -74,8 +74,8 @@ extension SessionTable {
     let standing = limits.standing(of: address)
     let trusted = standing != .stranger
     let peer = peers.enter(address, rate: limits.rate(trusted: trusted), now: now)
-    let reason = refusal(standing, peer, inPlace)
-    let tries = reason != nil && hasTrial
+    let reason = refusal(standing, strangers: peers.strangers(peer), inPlace)
+    let tries = reason != nil && hasTrial(for: peer, standing)
     let refusal = tries ? nil : reason
     if refusal != nil { peers.leave(peer) }
     if let refusal, !hasRefusal { return .drop(refusal) }
@@ -104,9 +104,9 @@ extension SessionTable {
   }
 
   /// Why a connection gets no slot; nil: it gets one.
-  private func refusal(_ standing: Standing, _ peer: Int, _ inPlace: Bool) -> Refusal? {
+  private func refusal(_ standing: Standing, strangers: Int, _ inPlace: Bool) -> Refusal? {
     guard standing == .stranger else { return hasOrdinary ? nil : .full }
-    if peers.strangers(peer) >= limits.publicSlotsPerAddress { return .addressFull }
+    if strangers >= limits.publicSlotsPerAddress { return .addressFull }
     if usedByPublic >= limits.publicSlots { return .publicFull }
     return (inPlace ? hasOrdinary : hasStrangersSlot) ? nil : .full
   }
@@ -173,24 +173,48 @@ extension SessionTable {
   /// The peer of an open connection has shown that it has a key.
   public mutating func belongs(_ index: Int) {
     slots[index].sealing.remove(.unproven)
+    uncount(index)
+    slots[index].proof = .belonging
+  }
+
+  /// A connection does not count any more among those that have shown as little as it.
+  mutating func uncount(_ index: Int) {
     switch slots[index].proof {
-    case .belonging: return
+    case .belonging: break
     case .trial: trials.remove(index)
     case .nothing: count(index, strangers: -1, silent: -1)
     case .request: count(index, strangers: -1, silent: 0)
     }
-    slots[index].proof = .belonging
   }
 
   // MARK: Trials
 
-  /// The one on trial that has taken longest, where its place is wanted. The caller ends it.
-  public func overdue(now: Instant) -> Int? {
-    guard trials.isFull, let oldest = trials.oldest, slots[oldest].isOnTrial,
-      slots[oldest].phase == .open,
-      now.since(slots[oldest].since) >= SessionLimits.graceMs
+  /// One from this address may go on trial: strangers behind one address leave places to others.
+  private func hasTrial(for peer: Int, _ standing: Standing) -> Bool {
+    guard hasTrial, standing == .stranger else { return hasTrial }
+    return trials.count(slots) { $0.peer == UInt16(peer) } < SessionLimits.trialsPerAddress
+  }
+
+  /// The one on trial that has taken longest, where its place is wanted for one at `address`. It
+  /// may have been told its end already; who has made a handshake has its time to show a key. The
+  /// caller closes it.
+  public func overdue(for address: IPv4, now: Instant) -> Int? {
+    guard trials.count > 0 else { return nil }
+    let standing = limits.standing(of: address)
+    var share: Int?
+    var strangers = 0
+    if let peer = peers.find(address) {
+      strangers = peers.strangers(peer)
+      // Where its address has its share, one of them makes room.
+      if !trials.isFull && !hasTrial(for: peer, standing) { share = peer }
+    }
+    guard trials.isFull || share != nil,
+      refusal(standing, strangers: strangers, false) != nil
     else { return nil }
-    return oldest
+    return trials.oldest(slots) {
+      now.since($0.since) >= SessionLimits.graceMs && !$0.isProving(now)
+        && (share == nil || Int($0.peer) == share)
+    }
   }
 
   /// The connection without a key that makes room where keys have taken more slots than there are:

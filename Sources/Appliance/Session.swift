@@ -131,6 +131,8 @@ public enum SessionLimits {
   /// left.
   public static let refusals = 64
   public static let trials = 16
+  /// Of them, those that strangers at one address get.
+  public static let trialsPerAddress = 8
   public static let beyond = refusals + trials
   /// How long somebody on trial may take to begin.
   public static let trialMs: UInt64 = 500
@@ -236,12 +238,7 @@ public struct SessionTable: ~Copyable {
     unlink(index)
     if index < served {
       used -= 1
-      switch slots[index].proof {
-      case .trial: trials.remove(index)
-      case .nothing: count(index, strangers: -1, silent: -1)
-      case .request: count(index, strangers: -1, silent: 0)
-      case .belonging: break
-      }
+      uncount(index)
     } else {
       refusing -= 1
     }

@@ -67,7 +67,18 @@ struct Trials {
   private(set) var count = 0
 
   var isFull: Bool { count == SessionLimits.trials }
-  var oldest: Int? { count == 0 ? nil : Int(slots[0]) }
+
+  /// The slot of the first one that `isMeant`.
+  func oldest(_ sessions: Table<Session>, where isMeant: (Session) -> Bool) -> Int? {
+    for place in 0..<count where isMeant(sessions[Int(slots[place])]) { return Int(slots[place]) }
+    return nil
+  }
+
+  func count(_ sessions: Table<Session>, where isMeant: (Session) -> Bool) -> Int {
+    var found = 0
+    for place in 0..<count where isMeant(sessions[Int(slots[place])]) { found += 1 }
+    return found
+  }
 
   mutating func append(_ slot: Int) {
     precondition(!isFull, "more trials than places")

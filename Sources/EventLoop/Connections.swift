@@ -21,11 +21,12 @@ extension EventLoop where System: ~Copyable {
   }
 
   private mutating func admit(_ descriptor: Int32, from address: IPv4) {
-    if let overdue = sessions.overdue(now: now) { turnAway(overdue) }
     let displaced = sessions.displaced(by: address, now: now)
     if let displaced {
       counters[.closedDisplaced] &+= 1
       close(displaced)
+    } else if let overdue = sessions.overdue(for: address, now: now) {
+      endTrial(overdue)
     }
     let inPlace = displaced != nil
     switch sessions.admit(descriptor: descriptor, from: address, inPlace: inPlace, now: now) {
@@ -35,8 +36,7 @@ extension EventLoop where System: ~Copyable {
     case .refuse(let index, let reason):
       count(reason)
       guard watch(index) else { return }
-      let size = Frame.refusal(
-        to: nil, .busy, retryAfterMs: SessionLimits.retryAfterMs, into: buffers.output)
+      let size = busy(into: buffers.output)
       // A fresh socket takes this much, or it is dead.
       _ = system.send(descriptor, UnsafeRawBufferPointer(rebasing: buffers.output[..<size]))
       system.shutdownWrite(descriptor)
@@ -56,11 +56,24 @@ extension EventLoop where System: ~Copyable {
   /// Somebody without a key is told BUSY after all.
   mutating func turnAway(_ index: Int) {
     if sessions.slots[index].isOnTrial { count(sessions.reason(ofTrial: index)) }
-    let size = Frame.refusal(
-      to: nil, .busy, retryAfterMs: SessionLimits.retryAfterMs, into: buffers.output)
+    if sessions.slots[index].isUnproven { counters[.closedHandshake] &+= 1 }
+    let size = seal(index, buffers.output, busy(into: buffers.output))
     guard let unsent = send(index, size) else { return }
     // Whoever does not even take this much is not told.
     if unsent > 0 { close(index) } else { end(index) }
+  }
+
+  /// Frees a place on trial at once. It was silent: there is nothing unread that would make the
+  /// kernel reset the connection, and lose the answer (RFC 1122, 4.2.2.13).
+  private mutating func endTrial(_ index: Int) {
+    let generation = sessions.slots[index].generation
+    if sessions.slots[index].phase == .open { turnAway(index) }
+    if sessions.find(index, generation: generation) != nil { close(index) }
+  }
+
+  /// The frame that tells BUSY; its bytes.
+  func busy(into room: UnsafeMutableRawBufferPointer) -> Int {
+    Frame.refusal(to: nil, .busy, retryAfterMs: SessionLimits.retryAfterMs, into: room)
   }
 
   /// Where keys have taken more slots than there are, one without a key makes room.

@@ -55,8 +55,7 @@ extension EventLoop where System: ~Copyable {
       guard sessions.prove(index, by: header.kind, now: now) else {
         count(sessions.reason(ofTrial: index))
         ends = true
-        return Frame.refusal(
-          to: nil, .busy, retryAfterMs: SessionLimits.retryAfterMs, into: room)
+        return busy(into: room)
       }
       guard spend(index) else { return refuseUnpaid(index, header, into: room) }
       return answer(index, header, payload, into: room)

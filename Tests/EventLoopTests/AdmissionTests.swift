@@ -250,6 +250,7 @@ import Wire
     let later = fixture.loop.system.connect()
     fixture.turns(2)
     #expect(try lastStatus(fixture, silent[0]) == busy && lastStatus(fixture, silent[1]) == nil)
+    #expect(try lastStatus(fixture, later) == nil)
     fixture.pass(ms: 2 * SessionLimits.trialMs)
     #expect(try (silent + [later]).allSatisfy { try lastStatus(fixture, $0) == busy })
     fixture.loop.system.peers[first]!.chunks.append(ping(id: 2))
@@ -257,6 +258,64 @@ import Wire
     #expect(try lastStatus(fixture, first) == 0)
     expect(fixture.loop.sessions.used, 1)
     #expect(fixture.loop.counters[.refusedBusy] == UInt64(SessionLimits.trials + 2))
+  }
+
+  /// A crowd at one address leaves places on trial to others, and makes room for its own.
+  @Test func aCrowdLeavesTrialsToOthers() throws {
+    var fixture = try Fixture.withKeys(slots: 1)
+    _ = fixture.loop.system.connect(ping(id: 1))
+    fixture.turns(2)
+    let crowd = (0..<20).map { _ in fixture.loop.system.connect(from: Self.stranger(1)) }
+    fixture.turns(3)
+    let share = SessionLimits.trialsPerAddress
+    let busy = Status.busy.rawValue
+    let told = try crowd.map { try lastStatus(fixture, $0) }
+    #expect(told == (0..<20).map { $0 < share ? nil : busy })
+    let other = fixture.loop.system.connect(from: Self.stranger(2))
+    fixture.pass(ms: SessionLimits.graceMs)
+    // One more of the crowd takes the place of its first, though there are free ones.
+    let late = fixture.loop.system.connect(from: Self.stranger(1))
+    fixture.turns(2)
+    #expect(try lastStatus(fixture, crowd[0]) == busy && lastStatus(fixture, crowd[1]) == nil)
+    #expect(try lastStatus(fixture, late) == nil && lastStatus(fixture, other) == nil)
+  }
+
+  /// Who makes a handshake on trial and shows no key then holds its place for a second.
+  @Test func handshakesAloneHoldNoTrials() throws {
+    var fixture = try Fixture.withKeys(slots: 1)
+    _ = fixture.loop.system.connect(ping(id: 1))
+    fixture.turns(2)
+    var idle: [SealedClient] = []
+    for number in 1...UInt8(SessionLimits.trials) {
+      idle.append(try fixture.client(1, from: IPv4(127, 0, 0, number)))
+    }
+    fixture.pass(ms: SessionLimits.provingMs - 100)
+    let early = fixture.loop.system.connect()
+    fixture.turns(2)
+    #expect(try lastStatus(fixture, early) == Status.busy.rawValue)
+    fixture.pass(ms: 100)
+    let keyed = try fixture.client(2)
+    keyed.send(&fixture, ping(id: 1))
+    fixture.turns(3)
+    expect(try keyed.answers(&fixture).map(\.status), [0])
+    expect(try idle[0].answers(&fixture).map(\.status), [Status.busy.rawValue])
+    expect(try idle[1].answers(&fixture).map(\.status), [])
+  }
+
+  /// Nobody on trial makes room for one that needs no such place.
+  @Test func aFreeSlotEndsNoTrial() throws {
+    var fixture = try Fixture.withKeys(slots: 1)
+    let first = fixture.loop.system.connect(ping(id: 1))
+    fixture.turns(2)
+    let silent = (0..<SessionLimits.trials).map { _ in fixture.loop.system.connect() }
+    fixture.turns(2)
+    fixture.pass(ms: SessionLimits.graceMs)
+    fixture.loop.system.peers[first]!.ended = true
+    fixture.turns(2)
+    let next = fixture.loop.system.connect(ping(id: 1))
+    fixture.turns(2)
+    #expect(try lastStatus(fixture, next) == 0)
+    #expect(try silent.allSatisfy { try lastStatus(fixture, $0) == nil })
   }
 
   /// Whoever only connects takes no place from those who ask, but for a quarter.
