@@ -228,6 +228,25 @@ extension EventLoop where System: ~Copyable {
 
   // MARK: Ending
 
+  /// Answers under way to connections that are gone: between two turns there are none.
+  public var orphans: Int {
+    var count = 0
+    for entry in 0..<Pictures.capacity where pictures[entry].state != .free {
+      if isGone(pictures[entry].slot, pictures[entry].generation) { count += 1 }
+    }
+    for entry in jobs.table.indices where jobs.table[entry].state != .free {
+      if isGone(jobs.table[entry].slot, jobs.table[entry].generation) { count += 1 }
+    }
+    for entry in decisions.table.indices where decisions.table[entry].state != .free {
+      if isGone(decisions.table[entry].slot, decisions.table[entry].generation) { count += 1 }
+    }
+    return count
+  }
+
+  private func isGone(_ slot: Int, _ generation: UInt32) -> Bool {
+    sessions.find(slot, generation: generation) == nil
+  }
+
   /// Ends a connection whose answers so far shall arrive.
   mutating func end(_ index: Int) {
     buffers.giveBackHeld(index, sessions)

@@ -241,16 +241,19 @@ extension EventLoop where System: ~Copyable {
 
   // MARK: The end
 
+  /// The card has all that it is to have, and nothing that it is to forget.
+  public var isKept: Bool {
+    !keeping.isAppending && keeping.clients.isKept && keeping.changes.isKept
+      && keeping.forgetting.isKept && keeping.left.count == 0
+  }
+
   /// Hands over what the keeper has not been told yet, and waits for answers until `deadline`. What
   /// is asked later is answered by nobody.
   public mutating func handOver(until deadline: Instant) {
     while keeping.isThere {
       keepImages()
       keepAudit(all: true)
-      let isDone =
-        !keeping.isAppending && keeping.clients.isKept && keeping.changes.isKept
-        && keeping.forgetting.isKept && keeping.left.count == 0
-      guard !isDone, now < deadline else { return }
+      guard !isKept, now < deadline else { return }
       let answer = min(deadline, now + KeptImage.fullMs)
       _ = system.wait(until: answer)
       now = Instant(ms: system.nowUs() / 1000)

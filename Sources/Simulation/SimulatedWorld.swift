@@ -48,7 +48,7 @@ public final class SimulatedWorld: OperatingSystem {
   var openDescriptors = 0
   var backlog: [Int] = []
   /// The generation that each slot had last, in this life.
-  var lastGenerations: [UInt32] = []
+  var lastGenerations: [UInt32?] = []
   var backlogWatched = true
   /// How often this is so now, by kind of fault.
   var conditions: [Int] = Array(repeating: 0, count: FaultKind.allCases.count)
@@ -56,6 +56,7 @@ public final class SimulatedWorld: OperatingSystem {
 
   // MARK: The parts of the world
 
+  var starts = StartsPaced()
   /// The agent runs: only then anything can be told to it.
   var isAlive = false
   var clients: [Client] = []

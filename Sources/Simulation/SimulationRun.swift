@@ -21,6 +21,10 @@ public final class SimulationRun {
   private var starvedAtStopUs: UInt64 = 0
   /// The change that was in force without being so for good when the faults were over; 0: none.
   private var lastChange: UInt32 = 0
+  /// When the card had everything last.
+  private var keptUs: UInt64 = 0
+  /// When MediaMTX recorded last only what it is asked to.
+  private var tidyUs: UInt64 = 0
 
   public init(
     _ options: RunOptions, schedule: Schedule? = nil, canary: Canary? = nil,
@@ -77,9 +81,12 @@ public final class SimulationRun {
     world.say("world: no more faults")
     let fromUs = world.us
     lastChange = world.card.applied
+    (keptUs, tidyUs) = (world.us, world.us)
     var wellSinceUs = world.us
     while world.violations.isEmpty {
       turn()
+      if loop.isKept { keptUs = world.us }
+      if strayRecorder == nil { tidyUs = world.us }
       // Safe mode lasts until somebody switches the board off and on.
       if loop.appliance.isSafeMode, world.end == nil, world.isAlive { world.end = .powerCut }
       if let trouble {
@@ -107,6 +114,13 @@ public final class SimulationRun {
       return "\(streaming) of \(options.cameras) cameras stream"
     }
     if let troubleOfChanges { return troubleOfChanges }
+    if let strayRecorder, world.us - tidyUs >= Converges.steadyMs * 1000 {
+      return "\(String(strayRecorder)) is recorded, and nobody has asked for it"
+    }
+    // Admins and copied handshakes always have something new for it.
+    guard !options.keys || world.us - keptUs < Converges.steadyMs * 1000 else {
+      return "the card does not have everything since \(keptUs / 1000) ms"
+    }
     guard world.media.life != nil else { return "MediaMTX does not run" }
     // One of a camera that is another one now waits for good.
     for recording in world.wanted
@@ -117,6 +131,13 @@ public final class SimulationRun {
       }
     }
     return nil
+  }
+
+  /// A path that MediaMTX records without a recording.
+  private var strayRecorder: Name? {
+    var asked: [Name] = []
+    _ = loop.appliance.recordings.keep(now: world.instant) { asked.append($0.camera) }
+    return world.media.paths.first { $0.records && !asked.contains($0.name) }?.name
   }
 
   /// Admins go on, and a device that applies what they approve at once has always one in force:

@@ -23,6 +23,9 @@ struct SlotsConserved: Invariant {
       if index < loop.sessions.served { ordinary += 1 } else { refusals += 1 }
       if loop.sessions.slots[index].isSubscribed { subscribers += 1 }
     }
+    if loop.orphans > 0 {
+      world.broke(Self.self, "\(loop.orphans) answers are for connections that are gone")
+    }
     if ordinary != used || refusals != refusing || subscribers != loop.sessions.subscribers {
       world.broke(
         Self.self,
@@ -62,6 +65,24 @@ struct NeverSpins: Invariant {
       if world.canary == .spinning { world.end = .powerCut }
     }
   }
+}
+
+/// Who cannot start, or does not live, is started ever more seldom.
+struct StartsPaced: Invariant {
+  static let reason = "what cannot start must not take the board from what can"
+  /// In ten seconds: one that works for a second is followed by one at once, and that by one after
+  /// 250 ms. Another life of the agent begins anew.
+  static let most = 20
+  private var starts: [(kind: ChildKind, us: UInt64)] = []
+
+  mutating func note(_ kind: ChildKind, _ world: SimulatedWorld) {
+    starts.removeAll { world.us - $0.us > 10_000_000 }
+    starts.append((kind, world.us))
+    let count = starts.count { $0.kind == kind }
+    if count > Self.most { world.broke(Self.self, "\(count) starts of \(kind) in 10 s") }
+  }
+
+  mutating func forget() { starts.removeAll() }
 }
 
 /// A recording that was asked for is not forgotten.

@@ -18,6 +18,7 @@ extension SimulatedWorld {
 
   /// Starts a process; false where there are none to be had.
   func start(_ kind: ChildKind, _ life: UInt32) -> Bool {
+    starts.note(kind, self)
     guard !isNow(.spawnFails) else {
       post(.results, .childSpawnFailed(kind, life: life, errno: 11))
       return false

@@ -73,6 +73,7 @@ extension SimulatedWorld {
       broke(OneMediaServer.self, "life \(life) is started while life \(running) runs")
     }
     guard !isNow(.mediaNotStarted) else {
+      starts.note(.mediaServer, self)
       return post(.results, .childSpawnFailed(.mediaServer, life: life, errno: 2))
     }
     guard start(.mediaServer, life) else { return }

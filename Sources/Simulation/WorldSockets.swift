@@ -109,14 +109,10 @@ extension SimulatedWorld {
     _ connection: Int32, slot: Int, generation: UInt32, _ interest: Interest
   ) -> Bool {
     guard let socket = owned(connection, "watch") else { return false }
-    if slot < lastGenerations.count, lastGenerations[slot] != 0,
-      generation != (lastGenerations[slot] &+ 1) & 0x3FFF_FFFF
-    {
-      broke(
-        SlotsConserved.self,
-        "slot \(slot) went from generation \(lastGenerations[slot]) to \(generation)")
+    while lastGenerations.count <= slot { lastGenerations.append(nil) }
+    if let last = lastGenerations[slot], generation != (last &+ 1) & 0x3FFF_FFFF {
+      broke(SlotsConserved.self, "slot \(slot) went from generation \(last) to \(generation)")
     }
-    while lastGenerations.count <= slot { lastGenerations.append(0) }
     lastGenerations[slot] = generation
     socket.slot = slot
     socket.generation = generation
@@ -212,6 +208,7 @@ extension SimulatedWorld {
     openDescriptors = 0
     backlog.removeAll()
     lastGenerations.removeAll()
+    starts.forget()
   }
 
   // MARK: Memory and logs
