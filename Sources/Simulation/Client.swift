@@ -125,7 +125,7 @@ extension SimulatedWorld {
       switch fault.kind {
       case .strangerFlood: (.flood, 20 + Int(fault.subject % 80))
       case .slowLoris: (.loris, 5 + Int(fault.subject % 30))
-      case .slowReaders: (.slowReader, options.slots >= 24 ? 3 : 1)
+      case .slowReaders: (.slowReader, slowReaders(Int(fault.subject)))
       case .copiedHandshakes: (.copier, 4 + Int(fault.subject % 20))
       default: (.junk, 1 + Int(fault.subject % 5))
       }
@@ -140,6 +140,12 @@ extension SimulatedWorld {
       plan(client, client.random.between(0, 300))
       surely(max(fault.durationMs, 3000)) { $0.dismiss(client) }
     }
+  }
+
+  /// Who reads nothing takes no slot from an operator: those of this machine may have all.
+  private func slowReaders(_ subject: Int) -> Int {
+    if options.slots == RunOptions.manySlots { return 40 + subject % 60 }
+    return options.slots >= 24 ? 3 : 1
   }
 
   func dismiss(_ client: Client) {

@@ -18,7 +18,7 @@ extension Client {
       ask(random.chance(50) ? .subscriptionStatistics : .ping, world)
       world.plan(self, random.between(10_000, 60_000))
     case .pipeliner:
-      if random.chance(3) { return storm(world) }
+      if random.chance(2) { return storm(world) }
       for _ in 0..<1 + random.below(20) { askSomething(world) }
       world.plan(self, random.between(5000, 60_000))
     case .flood, .slowReader, .copier: return
@@ -34,7 +34,7 @@ extension Client {
   /// More events at once than a subscriber's socket and the ring hold: it is told how many it has
   /// missed.
   private func storm(_ world: SimulatedWorld) {
-    for _ in 0..<500 + random.below(2000) { ask(.identify, world) }
+    for _ in 0..<600 + random.below(800) { ask(.identify, world) }
     world.plan(self, random.between(5000, 60_000))
   }
 

@@ -33,15 +33,20 @@ public struct RunOptions: Sendable {
   public var needsAnotherKey: Bool
   public var appliesAtOnce: Bool
 
+  /// As many that the large buffers do not suffice for all of them.
+  static let manySlots = 192
+
   public init(seed: UInt64, hours: Double = 1) {
     var random = SplitMix(seed: seed, stream: 1)
     self.seed = seed
     self.hours = hours
-    slots = random.pick([16, 24, 32, 64])
+    slots = random.pick([16, 24, 32, 64, Self.manySlots])
     cameras = random.pick([1, 1, 2, 3])
     operators = 1 + random.below(2)
     pollers = 1 + random.below(4)
     subscribers = 1 + random.below(2)
+    // More than one sweep serves.
+    if slots == Self.manySlots, random.chance(20) { subscribers += 70 }
     pipeliners = random.below(2)
     faultsPerRun = random.pick([4, 8, 16, 32])
     watchdogS = UInt32(random.between(4, 15))

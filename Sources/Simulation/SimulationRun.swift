@@ -13,6 +13,7 @@ public final class SimulationRun {
   private var slots = SlotsConserved()
   private var bounded = MemoryBounded()
   private var spins = NeverSpins()
+  private var streams = StreamsTold()
   private var lights = LightsTell()
   private var recordings = RecordingsKept()
   private var lookedAtUs: UInt64 = 0
@@ -233,6 +234,7 @@ public final class SimulationRun {
     lookedAtUs = world.us
     bounded.look(world, memory)
     recordings.look(world, loop)
+    streams.look(world, loop)
     SourcesKept.look(world, loop)
     lookAtStop()
     lookAtSafeMode()

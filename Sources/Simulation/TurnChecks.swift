@@ -85,6 +85,25 @@ struct StartsPaced: Invariant {
   mutating func forget() { starts.removeAll() }
 }
 
+/// No stream is told to flow while there is no server.
+struct StreamsTold: Invariant {
+  static let reason = "who sees a stream in the list and then nothing trusts neither again"
+  static let longestUs: UInt64 = 5_000_000
+  private var thereUs: UInt64 = 0
+  private var starvedUs: UInt64 = 0
+
+  mutating func look(_ world: SimulatedWorld, _ loop: borrowing EventLoop<SimulatedWorld>) {
+    if world.media.life != nil { (thereUs, starvedUs) = (world.us, world.starvedUs) }
+    let lost = world.starvedUs - min(starvedUs, world.starvedUs)
+    guard world.us - thereUs > Self.longestUs + lost else { return }
+    for index in 0..<loop.appliance.streams.count
+    where loop.appliance.streams[index].streamState == .flowing {
+      let name = String(loop.appliance.streams[index].name)
+      world.broke(Self.self, "\(name) is told to flow, and MediaMTX does not run")
+    }
+  }
+}
+
 /// A recording that was asked for is not forgotten.
 struct RecordingsKept: Invariant {
   static let reason = "what somebody has asked for is evidence that somebody will ask for"
