@@ -47,7 +47,7 @@ public enum Canary: String, CaseIterable, Sendable {
     case .lostRecordings: RecordingsKept.name
     case .forgottenOperator: OperatorServed.name
     case .strayWrite: MemoryBounded.name
-    case .lostExit: Converges.name
+    case .lostExit: StreamsTold.name
     case .spinning, .staleGeneration: NeverSpins.name
     case .doubleFeed: OneHolder.name
     case .unkeptKeys: KeysHold.name

@@ -101,7 +101,7 @@ extension Client {
     }
     if kind == .operator {
       askSomething(world)
-    } else if kind == .admin, random.chance(80) {
+    } else if kind == .admin, !world.isQuiet, random.chance(80) {
       askOfKeys(world)
     } else {
       ask(random.chance(70) ? .health : .ping, world)

@@ -82,6 +82,7 @@ public final class SimulationRun {
     world.say("world: no more faults")
     let fromUs = world.us
     lastChange = world.card.applied
+    world.isQuiet = world.random.chance(50)
     (keptUs, tidyUs) = (world.us, world.us)
     var wellSinceUs = world.us
     while world.violations.isEmpty {

@@ -29,6 +29,8 @@ extension SimulatedWorld {
       .keeperUnreadable:
       hold(fault)
       if fault.kind == .mediaHang { hangMediaServer(fault.durationMs) }
+      // Somebody has replaced its program.
+      if fault.kind == .mediaNotStarted { exitMediaServer(fault.subject) }
     case .keeperSlow, .keeperHangs, .keeperRefuses:
       hold(fault)
       // What was said meanwhile, and does not lie on the card, is lost with the power.

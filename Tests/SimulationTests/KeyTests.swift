@@ -19,7 +19,7 @@ import Testing
   }
 
   @Test func keysAndChangesComeAllTheirWay() {
-    let results = (UInt64(1)...4).map { Self.run($0, []) }
+    let results = (UInt64(1)...12).map { Self.run($0, []) }
     #expect(results.flatMap(\.violations) == [])
     let visited = Self.visited(results)
     for name in [
