@@ -37,6 +37,13 @@ import Wire
     #expect(world.asked.isEmpty)
   }
 
+  /// Nothing is taken for granted of the network before it has been heard of.
+  @Test(arguments: [true, false]) func theFirstWordOfTheNetworkIsToldWhereItIsNews(linkUp: Bool) {
+    let world = World()
+    world.send(.networkChanged(address: .any, linkUp: linkUp))
+    #expect(world.events(.networkChanged).map(\.event.value) == (linkUp ? [1] : []))
+  }
+
   @Test func startingTwiceStartsOnce() {
     let world = World()
     world.clearLog()

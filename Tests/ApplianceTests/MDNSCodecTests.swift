@@ -78,6 +78,27 @@ import Wire
     #expect(written == expected)
   }
 
+  @Test func aProbeIsTheseBytes() {
+    let written = MDNSMessages.written {
+      MDNSMessage.writeProbe(MDNSMessages.identity, to: &$0)
+    }
+    let instance = "Garage._watchpost._tcp.local"
+    var expected = MDNSMessages.header(0, [2, 0, 3, 0])
+    for name in ["Garage.local", instance] {
+      expected += MDNSMessages.question(name, 255, kind: 0x8001)
+    }
+    // What it would like to have, without the flush bit (RFC 6762, section 8.1).
+    expected += MDNSMessages.record(
+      instance, 33, ttlS: 120, kind: 1,
+      [0, 0, 0, 0, 0x12, 0x66] + MDNSMessages.name("Garage.local"))
+    expected += MDNSMessages.record(
+      instance, 16, ttlS: 4500, kind: 1,
+      [9] + Array("txtvers=1".utf8) + [10] + Array("protocol=1".utf8) + [13]
+        + Array("boot=cafe0123".utf8))
+    expected += MDNSMessages.record("Garage.local", 1, ttlS: 120, kind: 1, [192, 0, 2, 7])
+    #expect(written == expected)
+  }
+
   @Test func aGoodbyeHasNoLifeLeft() throws {
     let written = MDNSMessages.written {
       MDNSMessage.writeResponse(MDNSMessages.identity, answers: .all, goodbye: true, to: &$0)

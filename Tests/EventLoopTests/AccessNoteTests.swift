@@ -176,6 +176,12 @@ import Wire
       return Refusal(from: &reader)
     }
     #expect((1...60_000).contains(refusal.retryAfterMs))
+    // That is of no other request.
+    viewer.send(&fixture, request(.keyList))
+    fixture.settle(card)
+    let denied = try #require(try viewer.answers(&fixture).first)
+    #expect(denied.status == Status.permission.rawValue)
+    #expect(denied.payload[..<4].allSatisfy { $0 == 0 })
     #expect(card.log.filter { $0 == .clients }.count == before + 1)
     expect(fixture.audit().filter { $0.lane == .keys }, [.keyRotated])
     let counted = fixture.auditEntries().filter { $0.code == .keyRefused }

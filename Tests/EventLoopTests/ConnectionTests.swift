@@ -93,6 +93,27 @@ import Wire
     #expect(fixture.loop.buffers.waiting == 0)
   }
 
+  /// What fits into a slot's own buffer takes none of the large ones.
+  @Test(arguments: [0, 1, 2]) func theLastLargeBufferIsEnoughForOneOfTwo(free: Int) {
+    var fixture = Fixture(slots: 80)
+    for _ in 0..<300 { fixture.loop.log(LogLine(.info, Text("a line of the agent's own log"))) }
+    for id in 0..<UInt32(Buffers.pooled - free) {
+      fixture.loop.system.peers[fixture.loop.system.connect(logTail(id: id))]!.budget = 0
+      fixture.turns(2)
+    }
+    expect(fixture.loop.buffers.free, free)
+    let own = Buffers.slotSize
+    let cases: [(input: Int, output: Int, buffers: Int)] = [
+      (own, 0, 0), (0, own, 0), (1, own - 1, 0), (1, own, 1), (own, own, 1),
+      (own, Limits.frameSize, 1), (Limits.frameSize, own, 1), (own + 1, own + 1, 2),
+      (0, Limits.frameSize + 1, Buffers.pooled),
+    ]
+    for (input, output, buffers) in cases {
+      let fits = fixture.loop.buffers.fits(input: input, output: output)
+      #expect(fits == (buffers <= free), "\(input) and \(output)")
+    }
+  }
+
   /// Clients that vanish while they wait or hold buffers give everything back.
   @Test func brokenClientsGiveBuffersBack() {
     var fixture = Fixture(slots: 200)

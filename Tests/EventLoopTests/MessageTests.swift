@@ -177,6 +177,44 @@ import Wire
     #expect(fixture.loop.counters[.closedWriteTimeout] == UInt64(closed))
   }
 
+  /// While there are buffers to spare, a message finds its room at once, and whoever is stuck in
+  /// the middle of an older one gets the frame that it has begun.
+  @Test func whoIsStuckHoldsNobodyUp() throws {
+    var fixture = Fixture()
+    let stuck = (0..<2).map { _ in fixture.loop.system.connect(subscribe(.messages)) }
+    let publisher = fixture.loop.system.connect()
+    fixture.turns(2)
+    // One in the middle of the first message, one in the middle of the second.
+    let size = MessagePart.wireSize(1 << 20)
+    for (client, budget) in zip(stuck, [5000, size + 5000]) {
+      fixture.loop.system.peers[client]!.budget = budget
+    }
+    // The last one takes the room of both.
+    for (number, size) in [(1, 1), (2, 1), (3, 2), (4, 2)] as [(UInt64, Int)] {
+      fixture.loop.system.peers[publisher]!.chunks = Self.publish(Self.noise(size << 20, number))
+      fixture.turns(200)
+    }
+    let answers = try #require(replies(fixture.loop.system.peers[publisher]!.received))
+    #expect(answers.allSatisfy { $0.status == 0 })
+    for client in stuck { fixture.loop.system.peers[client]!.budget = .max }
+    fixture.turns(40)
+    for (client, first) in zip(stuck, [1, 2] as [UInt64]) {
+      let late = try #require(replies(fixture.loop.system.peers[client]!.received))
+      let begun = try late.filter { $0.kind == Kind.message.rawValue }.map {
+        try $0.payload.withUnsafeBytes { bytes in
+          let (part, content) = try MessagePart.open(bytes)
+          return (part, Array(content))
+        }
+      }
+      let frame = try #require(begun.last { $0.0.sequence == first && $0.0.missed == 0 })
+      let offset = Int(frame.0.offset)
+      let message = Self.noise(1 << 20, first)
+      #expect(frame.1 == Array(message[offset..<(offset + frame.1.count)]))
+      #expect(begun.last?.0.sequence == 4)
+    }
+    expect(fixture.loop.buffers.free, Buffers.pooled)
+  }
+
   @Test func partsMustFollowEachOther() throws {
     var fixture = Fixture()
     let publisher = fixture.loop.system.connect()
