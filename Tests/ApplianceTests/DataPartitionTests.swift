@@ -168,6 +168,11 @@ import Wire
     }
   }
 
+  @Test func nothingIsToldOfWhatNobodyHasLookedAt() {
+    let report = World().read { $0.storageReport() }
+    #expect(report.totalBytes == 0 && report.freeBytes == 0 && report.recordingBytes == 0)
+  }
+
   @Test func whatHasNotBeenReadIsNotReplaced() {
     let world = World()
     world.plug(World.webcam())
@@ -193,6 +198,9 @@ import Wire
     #expect(status(.snapshotSave) == .storageCritical && status(.fileRemove) == nil)
     world.fill(percent: 10, .readOnly)
     #expect(status(.fileRead) == nil && status(.fileRemove) == .storageUnavailable)
+    for kind in [Kind.snapshotSave, .retentionRun] {
+      #expect(status(kind) == .storageUnavailable, "\(kind)")
+    }
     world.fill(percent: 10, .failing)
     #expect(status(.fileRead) == nil)
     for state in [StorageFacts.State.missing, .hanging, .unknown] {

@@ -56,6 +56,16 @@ import Wire
     #expect(name((0..<3).flatMap { _ in [63] + long } + [0]) != .failure(.name))
   }
 
+  /// 255 bytes with the empty label at the end (RFC 1035, section 2.3.4).
+  @Test(arguments: [(61, true), (62, false)]) func theLongestNameIsTaken(rest: Int, fits: Bool) {
+    var bytes: [UInt8] = []
+    for length in [63, 63, 63, rest] {
+      bytes += [UInt8(length)] + [UInt8](repeating: 0x61, count: length)
+    }
+    bytes.append(0)
+    #expect((name(bytes) != .failure(.name)) == fits && (bytes.count <= 255) == fits)
+  }
+
   /// The announcement, byte by byte (RFC 6763, section 4).
   @Test func anAnnouncementIsTheseBytes() {
     let written = MDNSMessages.written {

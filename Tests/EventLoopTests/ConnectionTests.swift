@@ -114,6 +114,27 @@ import Wire
     }
   }
 
+  /// Answers that fill a large buffer to its last byte.
+  @Test func everyByteOfALargeBufferIsUsed() throws {
+    var fixture = Fixture()
+    var requests: [UInt8] = []
+    for (id, size) in [64, 64, 32].enumerated() {
+      requests += ping(id: UInt32(id), [UInt8](repeating: 7, count: size))
+    }
+    for id in 3..<59 { requests += request(.health, id: UInt32(id)) }
+    let clients = (0..<2).map { _ in fixture.loop.system.connect(requests) }
+    for client in clients { fixture.loop.system.peers[client]!.budget = 0 }
+    fixture.turns(3)
+    expect(fixture.loop.buffers.free, Buffers.pooled - 2)
+    for client in clients { fixture.loop.system.peers[client]!.budget = .max }
+    fixture.turns(3)
+    for client in clients {
+      let received = fixture.loop.system.peers[client]!.received
+      #expect(received.count == Limits.frameSize)
+      #expect(try #require(replies(received)).map(\.id) == Array(0..<59))
+    }
+  }
+
   /// Clients that vanish while they wait or hold buffers give everything back.
   @Test func brokenClientsGiveBuffersBack() {
     var fixture = Fixture(slots: 200)

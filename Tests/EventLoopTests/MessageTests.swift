@@ -48,6 +48,7 @@ import Wire
           if frame.kind == Kind.ping.rawValue { pings.append(frame.id) }
           continue
         }
+        #expect(frame.id == 0, "nobody has asked for it")
         let (part, content) = try frame.payload.withUnsafeBytes {
           let (part, content) = try MessagePart.open($0)
           return (part, [UInt8](content))

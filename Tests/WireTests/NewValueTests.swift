@@ -32,6 +32,11 @@ import Testing
     }
   }
 
+  @Test func aRefusalTellsNoMoreThanItIsGiven() {
+    let refusal = Refusal(.busy, to: .publish)
+    #expect(refusal.retryAfterMs == 0 && refusal.detail == 0 && !refusal.message.isEmpty)
+  }
+
   /// What follows in a list is where it is looked for.
   @Test func valuesAreAsLongAsTheySay() throws {
     for value in Self.values where !(value is KeyRequest) {
