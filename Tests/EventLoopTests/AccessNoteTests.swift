@@ -32,6 +32,8 @@ import Wire
       (.keyChange, named("admin", .viewer), .state),
       (.changeApprove, change, .notFound), (.changeApply, change, .notFound),
       (.changeConfirm, change, .notFound), (.reboot, [1], .malformed),
+      // A key of zeros is none.
+      (.keyAdd, named("bernd"), .invalidArgument),
     ]
     for (kind, payload, _) in cases {
       admin.send(&fixture, request(kind, payload))
@@ -42,7 +44,7 @@ import Wire
     let details = cases.map { UInt64($0.kind.rawValue) | UInt64($0.status.rawValue) << 16 }
     // The second keyAdd is the same once more.
     expect(entries.map(\.detail), details.enumerated().filter { $0.offset != 3 }.map(\.element))
-    expect(entries.map(\.count), [1, 1, 2, 1, 1, 1, 1, 1])
+    expect(entries.map(\.count), [1, 1, 2, 1, 1, 1, 1, 1, 1])
     for entry in entries {
       #expect(entry.key == Name("admin") && entry.role == .admin)
       #expect(entry.address == IPv4(10, 0, 0, 9).value && entry.lane == .admin)
