@@ -29,6 +29,15 @@ import Wire
     #expect(world.events(.systemStarted).count == 1)
   }
 
+  @Test func theReportSaysWhatIsWrong() {
+    let world = World(prepare: { $0.serverSpawnFails = true })
+    world.enumerate([])
+    world.run(10_000)
+    let report = world.read { $0.healthReport(now: world.instant) }
+    #expect(report.reasons.contains(.mediaServerDown) && report.reasons == world.health.reasons)
+    #expect(report.state == Code(world.health.state) && !report.safeMode && !report.clockTrusted)
+  }
+
   @Test func nothingHappensBeforeTheFirstInput() {
     let world = World(start: false)
     #expect(world.deadline == .max)

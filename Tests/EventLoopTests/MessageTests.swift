@@ -216,6 +216,33 @@ import Wire
     expect(fixture.loop.buffers.free, Buffers.pooled)
   }
 
+  /// A message that pushes all others out and never becomes whole leaves nothing behind.
+  @Test func anUploadThatIsGivenUpLeavesNothing() throws {
+    var fixture = Fixture()
+    let slow = fixture.loop.system.connect(subscribe(.messages))
+    let publisher = fixture.loop.system.connect()
+    fixture.turns(2)
+    fixture.loop.system.peers[slow]!.budget = 5000
+    for (number, size) in [(1, 1_400_000), (2, 2 << 20)] as [(UInt64, Int)] {
+      fixture.loop.system.peers[publisher]!.chunks = Self.publish(Self.noise(size, number))
+      fixture.turns(200)
+    }
+    fixture.loop.system.peers[publisher]!.chunks = [Self.publish(Self.noise(2 << 20, 3))[0]]
+    fixture.turns(5)
+    let isEmpty = fixture.loop.messages.oldest == fixture.loop.messages.next
+    #expect(isEmpty)
+    fixture.loop.system.peers[publisher]!.ended = true
+    fixture.turns(2)
+    fixture.loop.system.peers[slow]!.budget = .max
+    fixture.turns(10)
+    let late = try Understood(fixture.loop.system.peers[slow]!.received)
+    #expect(late.missed == 2 && late.messages.isEmpty)
+    let isIdle = fixture.loop.messages.isIdle
+    #expect(isIdle)
+    fixture.pass(ms: 2500)
+    #expect(fixture.loop.system.discarded > 3 << 20)
+  }
+
   @Test func partsMustFollowEachOther() throws {
     var fixture = Fixture()
     let publisher = fixture.loop.system.connect()
