@@ -279,10 +279,11 @@ private struct Bench: ~Copyable {
   }
 
   /// Types are compared before data, and the lowest one decides (RFC 6762, section 8.2.1).
-  @Test(arguments: [
-    ("garage.local", [28], true), ("garage.local", [28, 1], false),
-    ("Garage._watchpost._tcp.local", [33], true), ("Garage._watchpost._tcp.local", [1], false),
-  ] as [(String, [UInt16], Bool)])
+  @Test(
+    arguments: [
+      ("garage.local", [28], true), ("garage.local", [28, 1], false),
+      ("Garage._watchpost._tcp.local", [33], true), ("Garage._watchpost._tcp.local", [1], false),
+    ] as [(String, [UInt16], Bool)])
   func aHigherTypeComesLater(name: String, types: [UInt16], yields: Bool) {
     var bench = Bench()
     bench.machine.addressChanged(IPv4(192, 0, 2, 7), now: bench.now)

@@ -62,6 +62,7 @@ import Wire
     #expect(plug(world, World.webcam(serial: "")) == name)
     let placeholder = World.webcam("video6", port: "1-6", serial: "0001")
     #expect(world.camera(plug(world, placeholder)).rung == .port)
+    #expect(world.known.count == 3 && world.known.allSatisfy { !$0.collided })
   }
 
   @Test func withoutAPortTheBusNames() {
