@@ -75,6 +75,22 @@ import Wire
     expect(fixture.audit().contains(.adminRefused), false)
   }
 
+  /// What is noted goes to the card at once: the power may go.
+  @Test func aRefusalIsHandedOverAtOnce() throws {
+    let card = try FakeCard.withKeys()
+    var fixture = Fixture.with(card)
+    let viewer = try fixture.client(1)
+    viewer.send(&fixture, ping(id: 1))
+    fixture.settle(card)
+    fixture.pass(ms: Keeping.retryMs + 100)
+    fixture.settle(card)
+    let before = card.lanes[0].count
+    viewer.send(&fixture, request(.keyList))
+    fixture.turns(3)
+    card.serve(&fixture)
+    #expect(card.lanes[0].count == before + AuditEntry.size)
+  }
+
   @Test func requestsBeyondARate() throws {
     var fixture = try Fixture.withKeys { $0.control.publicRequestRate = 5 }
     let viewer = try fixture.client(1)
