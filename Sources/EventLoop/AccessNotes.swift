@@ -25,9 +25,9 @@ extension EventLoop where System: ~Copyable {
   }
 
   mutating func record(_ note: AuditNote) {
-    // It is to be kept.
-    if accessWake > access.audit.deadline { accessWake = now }
     access.audit.record(note, now: now, unixMs: appliance.clock.unixMs(at: now))
+    // It is to be kept.
+    accessWake = min(accessWake, access.audit.deadline)
   }
 
   /// Notes that a request was refused to somebody whose role allows it; what needs another role is

@@ -122,9 +122,11 @@ import Wire
     #expect(table.deadline == table.now + 600_000)
     table.now = table.now + 599_999
     #expect(table.expire() == [] && table.find(1) == old)
+    #expect(table.takeChange() && !table.takeChange())
     table.now = table.now + 1
     #expect(table.find(1) == nil, "also where nobody has called expire yet")
     #expect(table.expire() == ["anna"] && !table.isCurrent(old))
+    #expect(table.takeChange(), "the card is to have it no longer, either")
     #expect(table.name(2) == "anna" && table.add("bert", 1).error == nil)
   }
 

@@ -29,12 +29,28 @@ import Wire
     #expect(world.events(.systemStarted).count == 1)
   }
 
+  @Test func theReportSaysWhatIsWrong() {
+    let world = World(prepare: { $0.serverSpawnFails = true })
+    world.enumerate([])
+    world.run(10_000)
+    let report = world.read { $0.healthReport(now: world.instant) }
+    #expect(report.reasons.contains(.mediaServerDown) && report.reasons == world.health.reasons)
+    #expect(report.state == Code(world.health.state) && !report.safeMode && !report.clockTrusted)
+  }
+
   @Test func nothingHappensBeforeTheFirstInput() {
     let world = World(start: false)
     #expect(world.deadline == .max)
     world.send(.tick)
     world.send(.turnCompleted(.all))
     #expect(world.asked.isEmpty)
+  }
+
+  /// Nothing is taken for granted of the network before it has been heard of.
+  @Test(arguments: [true, false]) func theFirstWordOfTheNetworkIsToldWhereItIsNews(linkUp: Bool) {
+    let world = World()
+    world.send(.networkChanged(address: .any, linkUp: linkUp))
+    #expect(world.events(.networkChanged).map(\.event.value) == (linkUp ? [1] : []))
   }
 
   @Test func startingTwiceStartsOnce() {

@@ -252,6 +252,7 @@ import Wire
     world.unplug("video5")
     world.run(1000)
     #expect(world.name(at: "video32") != nil && world.name(at: "video33") == nil)
+    #expect(world.health.reasons.contains(.noCameraSlot), "one is one too many")
     world.unplug("video33")
     #expect(!world.health.reasons.contains(.noCameraSlot))
   }

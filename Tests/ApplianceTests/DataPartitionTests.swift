@@ -168,6 +168,26 @@ import Wire
     }
   }
 
+  @Test func whatLiesOnItIsTold() {
+    let world = World.up()
+    var totals = ArchiveTotals()
+    (totals.recordingBytes, totals.snapshotBytes, totals.removedBytes) = (11, 12, 13)
+    (totals.recordingFiles, totals.snapshotFiles, totals.foreignFiles) = (14, 15, 16)
+    (totals.repairedFiles, totals.removedFiles) = (17, 18)
+    world.send(.archiveChanged(totals))
+    let report = world.read { $0.storageReport() }
+    #expect((report.recordingBytes, report.snapshotBytes, report.removedBytes) == (11, 12, 13))
+    #expect((report.recordingFiles, report.snapshotFiles, report.foreignFiles) == (14, 15, 16))
+    #expect((report.repairedFiles, report.removedFiles) == (17, 18))
+    #expect((report.totalBytes, report.freeBytes) == (100_000_000_000, 90_000_000_000))
+    #expect((report.warningPercent, report.lowPercent, report.criticalPercent) == (80, 90, 95))
+  }
+
+  @Test func nothingIsToldOfWhatNobodyHasLookedAt() {
+    let report = World().read { $0.storageReport() }
+    #expect(report.totalBytes == 0 && report.freeBytes == 0 && report.recordingBytes == 0)
+  }
+
   @Test func whatHasNotBeenReadIsNotReplaced() {
     let world = World()
     world.plug(World.webcam())
@@ -193,6 +213,9 @@ import Wire
     #expect(status(.snapshotSave) == .storageCritical && status(.fileRemove) == nil)
     world.fill(percent: 10, .readOnly)
     #expect(status(.fileRead) == nil && status(.fileRemove) == .storageUnavailable)
+    for kind in [Kind.snapshotSave, .retentionRun] {
+      #expect(status(kind) == .storageUnavailable, "\(kind)")
+    }
     world.fill(percent: 10, .failing)
     #expect(status(.fileRead) == nil)
     for state in [StorageFacts.State.missing, .hanging, .unknown] {

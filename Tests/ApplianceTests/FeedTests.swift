@@ -61,6 +61,23 @@ import Wire
     #expect(world.feeds.count == 1)
   }
 
+  /// Neither a life that is over, nor one that has not begun, nor a slot that there is not.
+  @Test(arguments: [(0, 0), (0, 7), (31, 1), (99, 1), (-1, 1)] as [(Int, UInt32)])
+  func whatIsNoFeedOfThisLifeChangesNothing(slot: Int, life: UInt32) throws {
+    let (world, name) = try World.streaming()
+    let before = world.camera(name)
+    world.clearLog()
+    var report = FeedReport()
+    (report.stage, report.failure) = (.failed, .gone)
+    world.send(.feedReported(slot: slot, life: life, report))
+    world.send(.childStarted(.feed(slot: slot), life: life, pid: 4))
+    world.send(.childSpawnFailed(.feed(slot: slot), life: life, errno: 11))
+    world.send(.childExited(.feed(slot: slot), life: life, .signal(11)))
+    #expect(world.camera(name) == before && world.toldStates.isEmpty)
+    world.run(5000)
+    #expect(world.camera(name).state == .streaming && world.feeds.count == 1)
+  }
+
   // MARK: Pictures
 
   @Test func picturesComeFromFeedsThatHaveOne() throws {

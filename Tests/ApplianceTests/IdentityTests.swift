@@ -121,6 +121,9 @@ import Wire
     known.remember(moved) { _ in false }
     let changed = known.takeChange()
     #expect(!same && changed)
+    known.remember(camera(2)) { _ in false }
+    let grown = known.takeChange()
+    #expect(grown, "a camera that was never here before")
   }
 
   @Test func damagedEntriesAreLeftOut() {

@@ -235,6 +235,16 @@ private struct Bench: ~Copyable {
     #expect(bench.machine.nextDeadline == .never)
   }
 
+  /// It may have something to do under another configuration.
+  @Test func aServiceWithNothingToDoIsAskedAgainAfterAReload() {
+    var bench = Bench()
+    bench.boot()
+    _ = bench.step(.serviceEnded(.mdns, .code(ServiceExit.notWanted)))
+    let said = bench.step(.serviceEnded(.agent, .code(ServiceExit.reload)), after: 5000)
+    #expect(said.contains(.startService(.mdns, life: 2)))
+    #expect(!said.contains(.signal(.mdns, .terminate)) && said.contains(.signal(.time, .terminate)))
+  }
+
   @Test(arguments: [(ServiceExit.reboot, PowerAction.reboot), (ServiceExit.powerOff, .powerOff)])
   func theAgentsExitCodeTakesTheMachineDown(code: UInt8, action: PowerAction) {
     var bench = Bench()

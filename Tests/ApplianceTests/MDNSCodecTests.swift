@@ -56,6 +56,16 @@ import Wire
     #expect(name((0..<3).flatMap { _ in [63] + long } + [0]) != .failure(.name))
   }
 
+  /// 255 bytes with the empty label at the end (RFC 1035, section 2.3.4).
+  @Test(arguments: [(61, true), (62, false)]) func theLongestNameIsTaken(rest: Int, fits: Bool) {
+    var bytes: [UInt8] = []
+    for length in [63, 63, 63, rest] {
+      bytes += [UInt8(length)] + [UInt8](repeating: 0x61, count: length)
+    }
+    bytes.append(0)
+    #expect((name(bytes) != .failure(.name)) == fits && (bytes.count <= 255) == fits)
+  }
+
   /// The announcement, byte by byte (RFC 6763, section 4).
   @Test func anAnnouncementIsTheseBytes() {
     let written = MDNSMessages.written {
@@ -75,6 +85,27 @@ import Wire
       [9] + Array("txtvers=1".utf8) + [10] + Array("protocol=1".utf8) + [13]
         + Array("boot=cafe0123".utf8))
     expected += MDNSMessages.record("Garage.local", 1, ttlS: 120, [192, 0, 2, 7])
+    #expect(written == expected)
+  }
+
+  @Test func aProbeIsTheseBytes() {
+    let written = MDNSMessages.written {
+      MDNSMessage.writeProbe(MDNSMessages.identity, to: &$0)
+    }
+    let instance = "Garage._watchpost._tcp.local"
+    var expected = MDNSMessages.header(0, [2, 0, 3, 0])
+    for name in ["Garage.local", instance] {
+      expected += MDNSMessages.question(name, 255, kind: 0x8001)
+    }
+    // What it would like to have, without the flush bit (RFC 6762, section 8.1).
+    expected += MDNSMessages.record(
+      instance, 33, ttlS: 120, kind: 1,
+      [0, 0, 0, 0, 0x12, 0x66] + MDNSMessages.name("Garage.local"))
+    expected += MDNSMessages.record(
+      instance, 16, ttlS: 4500, kind: 1,
+      [9] + Array("txtvers=1".utf8) + [10] + Array("protocol=1".utf8) + [13]
+        + Array("boot=cafe0123".utf8))
+    expected += MDNSMessages.record("Garage.local", 1, ttlS: 120, kind: 1, [192, 0, 2, 7])
     #expect(written == expected)
   }
 

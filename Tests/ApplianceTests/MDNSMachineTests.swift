@@ -278,6 +278,25 @@ private struct Bench: ~Copyable {
     }
   }
 
+  /// Types are compared before data, and the lowest one decides (RFC 6762, section 8.2.1).
+  @Test(
+    arguments: [
+      ("garage.local", [28], true), ("garage.local", [28, 1], false),
+      ("Garage._watchpost._tcp.local", [33], true), ("Garage._watchpost._tcp.local", [1], false),
+    ] as [(String, [UInt16], Bool)])
+  func aHigherTypeComesLater(name: String, types: [UInt16], yields: Bool) {
+    var bench = Bench()
+    bench.machine.addressChanged(IPv4(192, 0, 2, 7), now: bench.now)
+    #expect(bench.next() == .probe)
+    var probe = MDNSMessages.header(0, [1, 0, UInt16(types.count), 0])
+    probe += MDNSMessages.question(name, 255, kind: 0x8001)
+    for type in types {
+      probe += MDNSMessages.record(name, type, ttlS: 120, kind: 1, [192, 0, 2, 3])
+    }
+    _ = bench.receive(probe)
+    #expect((bench.machine.nextDeadline.since(bench.now) == MDNSMachine.deferMs) == yields)
+  }
+
   @Test func withoutAnAddressItIsSilent() {
     var bench = Bench()
     bench.run()

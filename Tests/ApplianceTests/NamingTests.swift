@@ -32,6 +32,25 @@ import Wire
     #expect(String(world.known[0].port) == "2-3.1")
   }
 
+  /// A memory that is full forgets who is absent, not who is there.
+  @Test func aFullMemoryKeepsWhoIsThere() throws {
+    var absent = KnownCamera()
+    absent.rung = .serial
+    let world = world(
+      remembering: (0..<ApplianceMemory.knownCameras).map { number in
+        absent.name = Text("cam-\(number)")
+        absent.serial = Text("SERIAL-\(number)")
+        return absent
+      })
+    let names = [
+      try #require(plug(world, one)),
+      try #require(plug(world, World.webcam("video2", port: "1-2", serial: "B4C3D2E1"))),
+    ]
+    let known = world.known.map { String($0.name) }
+    #expect(known.count == ApplianceMemory.knownCameras && known.suffix(2) == names)
+    #expect(!known.contains("cam-0") && !known.contains("cam-1") && known.contains("cam-2"))
+  }
+
   @Test func withoutASaneSerialThePortNames() {
     let world = world()
     let name = plug(world, World.webcam(serial: ""))
@@ -43,6 +62,7 @@ import Wire
     #expect(plug(world, World.webcam(serial: "")) == name)
     let placeholder = World.webcam("video6", port: "1-6", serial: "0001")
     #expect(world.camera(plug(world, placeholder)).rung == .port)
+    #expect(world.known.count == 3 && world.known.allSatisfy { !$0.collided })
   }
 
   @Test func withoutAPortTheBusNames() {

@@ -46,6 +46,25 @@ import Wire
     #expect(try world.record(name).recording == 2)
   }
 
+  @Test func theListTellsEachOfThem() throws {
+    let (world, name) = try World.recordable()
+    func list() -> [String] {
+      var bytes = [UInt8](repeating: 0xA5, count: Limits.payloadSize)
+      return bytes.withUnsafeMutableBytes { bytes in
+        var writer = ByteWriter(bytes)
+        world.read { $0.writeRecordingList(now: world.instant, into: &writer) }
+        var reader = ByteReader(writer.written)
+        let head = RecordingListHead(from: &reader)
+        let entries = (0..<head.count).map { _ in RecordingEntry(from: &reader) }
+        #expect(reader.remaining == 0)
+        return entries.map { String($0.camera) }
+      }
+    }
+    #expect(list() == [])
+    try world.record(name)
+    #expect(list() == [name])
+  }
+
   /// A file is full in the moment in which its recording is stopped: what comes behind it is
   /// waited for, if anything comes.
   @Test(arguments: [false, true]) func theLastFileMayBeginBehindTheStop(begins: Bool) {

@@ -32,6 +32,8 @@ import Wire
       (.keyChange, named("admin", .viewer), .state),
       (.changeApprove, change, .notFound), (.changeApply, change, .notFound),
       (.changeConfirm, change, .notFound), (.reboot, [1], .malformed),
+      // A key of zeros is none.
+      (.keyAdd, named("bernd"), .invalidArgument),
     ]
     for (kind, payload, _) in cases {
       admin.send(&fixture, request(kind, payload))
@@ -42,7 +44,7 @@ import Wire
     let details = cases.map { UInt64($0.kind.rawValue) | UInt64($0.status.rawValue) << 16 }
     // The second keyAdd is the same once more.
     expect(entries.map(\.detail), details.enumerated().filter { $0.offset != 3 }.map(\.element))
-    expect(entries.map(\.count), [1, 1, 2, 1, 1, 1, 1, 1])
+    expect(entries.map(\.count), [1, 1, 2, 1, 1, 1, 1, 1, 1])
     for entry in entries {
       #expect(entry.key == Name("admin") && entry.role == .admin)
       #expect(entry.address == IPv4(10, 0, 0, 9).value && entry.lane == .admin)
@@ -71,6 +73,22 @@ import Wire
     expect(entries.map(\.detail), [Kind.keyList, .reboot].map { UInt64($0.rawValue) })
     expect(entries.map(\.count), [2, 1])
     expect(fixture.audit().contains(.adminRefused), false)
+  }
+
+  /// What is noted goes to the card at once: the power may go.
+  @Test func aRefusalIsHandedOverAtOnce() throws {
+    let card = try FakeCard.withKeys()
+    var fixture = Fixture.with(card)
+    let viewer = try fixture.client(1)
+    viewer.send(&fixture, ping(id: 1))
+    fixture.settle(card)
+    fixture.pass(ms: Keeping.retryMs + 100)
+    fixture.settle(card)
+    let before = card.lanes[0].count
+    viewer.send(&fixture, request(.keyList))
+    fixture.turns(3)
+    card.serve(&fixture)
+    #expect(card.lanes[0].count == before + AuditEntry.size)
   }
 
   @Test func requestsBeyondARate() throws {
@@ -176,6 +194,12 @@ import Wire
       return Refusal(from: &reader)
     }
     #expect((1...60_000).contains(refusal.retryAfterMs))
+    // That is of no other request.
+    viewer.send(&fixture, request(.keyList))
+    fixture.settle(card)
+    let denied = try #require(try viewer.answers(&fixture).first)
+    #expect(denied.status == Status.permission.rawValue)
+    #expect(denied.payload[..<4].allSatisfy { $0 == 0 })
     #expect(card.log.filter { $0 == .clients }.count == before + 1)
     expect(fixture.audit().filter { $0.lane == .keys }, [.keyRotated])
     let counted = fixture.auditEntries().filter { $0.code == .keyRefused }

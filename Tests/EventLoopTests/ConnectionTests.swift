@@ -93,6 +93,48 @@ import Wire
     #expect(fixture.loop.buffers.waiting == 0)
   }
 
+  /// What fits into a slot's own buffer takes none of the large ones.
+  @Test(arguments: [0, 1, 2]) func theLastLargeBufferIsEnoughForOneOfTwo(free: Int) {
+    var fixture = Fixture(slots: 80)
+    for _ in 0..<300 { fixture.loop.log(LogLine(.info, Text("a line of the agent's own log"))) }
+    for id in 0..<UInt32(Buffers.pooled - free) {
+      fixture.loop.system.peers[fixture.loop.system.connect(logTail(id: id))]!.budget = 0
+      fixture.turns(2)
+    }
+    expect(fixture.loop.buffers.free, free)
+    let own = Buffers.slotSize
+    let cases: [(input: Int, output: Int, buffers: Int)] = [
+      (own, 0, 0), (0, own, 0), (1, own - 1, 0), (1, own, 1), (own, own, 1),
+      (own, Limits.frameSize, 1), (Limits.frameSize, own, 1), (own + 1, own + 1, 2),
+      (0, Limits.frameSize + 1, Buffers.pooled),
+    ]
+    for (input, output, buffers) in cases {
+      let fits = fixture.loop.buffers.fits(input: input, output: output)
+      #expect(fits == (buffers <= free), "\(input) and \(output)")
+    }
+  }
+
+  /// Answers that fill a large buffer to its last byte.
+  @Test func everyByteOfALargeBufferIsUsed() throws {
+    var fixture = Fixture()
+    var requests: [UInt8] = []
+    for (id, size) in [64, 64, 32].enumerated() {
+      requests += ping(id: UInt32(id), [UInt8](repeating: 7, count: size))
+    }
+    for id in 3..<59 { requests += request(.health, id: UInt32(id)) }
+    let clients = (0..<2).map { _ in fixture.loop.system.connect(requests) }
+    for client in clients { fixture.loop.system.peers[client]!.budget = 0 }
+    fixture.turns(3)
+    expect(fixture.loop.buffers.free, Buffers.pooled - 2)
+    for client in clients { fixture.loop.system.peers[client]!.budget = .max }
+    fixture.turns(3)
+    for client in clients {
+      let received = fixture.loop.system.peers[client]!.received
+      #expect(received.count == Limits.frameSize)
+      #expect(try #require(replies(received)).map(\.id) == Array(0..<59))
+    }
+  }
+
   /// Clients that vanish while they wait or hold buffers give everything back.
   @Test func brokenClientsGiveBuffersBack() {
     var fixture = Fixture(slots: 200)

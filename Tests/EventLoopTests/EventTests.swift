@@ -46,6 +46,16 @@ import Wire
       kept == [" event cameraStatus cam\n", " event cameraStatus cam 1 sends no more pictures\n"])
   }
 
+  @Test(arguments: [
+    (7, "0.007"), (999, "0.999"), (1000, "1.000"), (12_045, "12.045"), (86_400_999, "86400.999"),
+  ])
+  func linesBeginWithTheirSecond(ms: UInt64, told: String) {
+    var fixture = Fixture()
+    fixture.loop.now = Instant(ms: ms)
+    fixture.loop.log(LogLine(.info, Text<160>("a line")))
+    #expect(fixture.loop.system.kept.last == told + " info a line\n")
+  }
+
   /// A camera that fails for days must not push everything else out of the log.
   @Test func whatHappensAgainAndAgainIsLoggedNowAndThen() {
     var fixture = Fixture()

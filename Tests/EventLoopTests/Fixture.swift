@@ -1,12 +1,16 @@
 import Appliance
+import Testing
 import Wire
 
 @testable import EventLoop
 
-/// A loop over a fake world, with its memory.
+/// A loop over a fake world, with its memory: behind each claim lies a fence that nobody may touch.
 struct Fixture: ~Copyable {
   var loop: EventLoop<FakeSystem>
   private let memory: UnsafeMutableRawBufferPointer
+  private var fences: [Range<Int>] = []
+  private static let fence = 8 * Arena.alignment
+  private static let untouched: UInt8 = 0xFE
   private let tables: UnsafeMutableRawBufferPointer
   private let messages: UnsafeMutableRawBufferPointer
 
@@ -23,13 +27,19 @@ struct Fixture: ~Copyable {
     configuration.network.mode = .off
     (configuration.alerts.raiseS, configuration.alerts.clearS) = (3, 10)
     change(&configuration)
-    var plan = Arena()
+    var plan = Arena(gap: Self.fence)
     messages = .allocate(byteCount: MessageRing.memory, alignment: 64)
     _ = LoopMemory(configuration, from: &plan, messages: messages)
     memory = .allocate(byteCount: plan.claimed, alignment: 64)
     memory.initializeMemory(as: UInt8.self, repeating: 0)
+    var at = 0
+    for index in 0..<plan.itemCount {
+      at += plan.item(index).bytes + Self.fence
+      fences.append(at - Self.fence..<at)
+      for place in at - Self.fence..<at { memory[place] = Self.untouched }
+    }
     tables = .allocate(byteCount: ApplianceMemory.tableBytes, alignment: 64)
-    var arena = Arena(memory)
+    var arena = Arena(memory, gap: Self.fence)
     let claimed = LoopMemory(configuration, from: &arena, messages: messages)
     var system = FakeSystem()
     system.timeUs = startMs * 1000
@@ -41,6 +51,9 @@ struct Fixture: ~Copyable {
   }
 
   deinit {
+    for fence in fences where !memory[fence].allSatisfy({ $0 == Self.untouched }) {
+      Issue.record("something was written behind its memory, at \(fence.lowerBound)")
+    }
     memory.deallocate()
     tables.deallocate()
     messages.deallocate()

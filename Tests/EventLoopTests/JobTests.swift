@@ -232,9 +232,12 @@ import Wire
     fixture.turns(3)
     let job = try #require(fixture.loop.system.jobs.first)
     #expect(job.value.kind == .snapshot && fixture.loop.pictures.used == 0)
+    let nowUs = fixture.loop.system.timeUs
+    fixture.loop.step(.clockTrusted(unixMs: 1_800_000_000_000))
     var head = SnapshotPart()
     head.total = 40_000
     (head.width, head.height, head.frame, head.transcoded) = (640, 480, 31, true)
+    head.capturedUs = nowUs - 1500
     let picture = (0..<40_000).map { UInt8(truncatingIfNeeded: $0 &* 5) }
     fixture.loop.system.answerJob(job.key, .ok, Self.bytes(head) + picture)
     fixture.turns(20)
@@ -246,6 +249,7 @@ import Wire
         let (part, bytes) = try SnapshotPart.open(payload)
         #expect(part.total == 40_000 && Int(part.offset) == whole.count && part.transcoded)
         #expect((part.width, part.height, part.frame) == (640, 480, 31))
+        #expect(part.ageUs == 1500 && part.unixMs == 1_799_999_999_998)
         whole += bytes
       }
     }

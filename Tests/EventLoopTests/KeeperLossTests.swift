@@ -52,6 +52,34 @@ import Wire
     #expect(requests.contains(.clients) && !requests.contains(.forget))
   }
 
+  /// What the keeper says may end anywhere: the loop goes on.
+  @Test(arguments: [KeeperReply.facts, .blob, .audit, .staged, .text, .done])
+  func whatIsCutShortHarmsNobody(reply: KeeperReply) throws {
+    var fixture = begun()
+    for length in 0..<80 {
+      fixture.tell([.said(fixture.message(reply) { $0.zero(length) })])
+    }
+    fixture.tell([.said([]), .said([reply.rawValue])])
+    let client = fixture.loop.system.connect(ping(id: 3))
+    fixture.turns(2)
+    #expect(replies(fixture.loop.system.peers[client]!.received)?.map(\.id) == [3])
+  }
+
+  /// Another configuration is in force than the agent has begun with.
+  @Test(arguments: [
+    (KeeperFacts.Repair.notNeeded, false), (.finished, true), (.putBack, true), (.damaged, false),
+  ])
+  func aRepairThatChangedTheConfigurationIsFollowed(
+    repair: KeeperFacts.Repair, reloads: Bool
+  ) {
+    var fixture = begun()
+    var facts = KeeperFacts()
+    (facts.place, facts.repair) = (.kept, repair)
+    fixture.tell([.said(fixture.message(.facts) { facts.encode(into: &$0) })])
+    fixture.turns(3)
+    expect(fixture.loop.stopping, reloads ? .reload : nil)
+  }
+
   /// A keeper that was started again carries a reset out that a person has asked for.
   @Test func keysThatTheCardHasForgottenHoldNoLonger() throws {
     var fixture = try Fixture.withKeys()

@@ -48,6 +48,7 @@ import Wire
           if frame.kind == Kind.ping.rawValue { pings.append(frame.id) }
           continue
         }
+        #expect(frame.id == 0, "nobody has asked for it")
         let (part, content) = try frame.payload.withUnsafeBytes {
           let (part, content) = try MessagePart.open($0)
           return (part, [UInt8](content))
@@ -175,6 +176,71 @@ import Wire
     let closed = stuck.filter { fixture.loop.system.peers[$0]!.closed }.count
     #expect(closed > 0 && closed <= 100 - Buffers.pooled / 2)
     #expect(fixture.loop.counters[.closedWriteTimeout] == UInt64(closed))
+  }
+
+  /// While there are buffers to spare, a message finds its room at once, and whoever is stuck in
+  /// the middle of an older one gets the frame that it has begun.
+  @Test func whoIsStuckHoldsNobodyUp() throws {
+    var fixture = Fixture()
+    let stuck = (0..<2).map { _ in fixture.loop.system.connect(subscribe(.messages)) }
+    let publisher = fixture.loop.system.connect()
+    fixture.turns(2)
+    // One in the middle of the first message, one in the middle of the second.
+    let size = MessagePart.wireSize(1 << 20)
+    for (client, budget) in zip(stuck, [5000, size + 5000]) {
+      fixture.loop.system.peers[client]!.budget = budget
+    }
+    // The last one takes the room of both.
+    for (number, size) in [(1, 1), (2, 1), (3, 2), (4, 2)] as [(UInt64, Int)] {
+      fixture.loop.system.peers[publisher]!.chunks = Self.publish(Self.noise(size << 20, number))
+      fixture.turns(200)
+    }
+    let answers = try #require(replies(fixture.loop.system.peers[publisher]!.received))
+    #expect(answers.allSatisfy { $0.status == 0 })
+    for client in stuck { fixture.loop.system.peers[client]!.budget = .max }
+    fixture.turns(40)
+    for (client, first) in zip(stuck, [1, 2] as [UInt64]) {
+      let late = try #require(replies(fixture.loop.system.peers[client]!.received))
+      let begun = try late.filter { $0.kind == Kind.message.rawValue }.map {
+        try $0.payload.withUnsafeBytes { bytes in
+          let (part, content) = try MessagePart.open(bytes)
+          return (part, Array(content))
+        }
+      }
+      let frame = try #require(begun.last { $0.0.sequence == first && $0.0.missed == 0 })
+      let offset = Int(frame.0.offset)
+      let message = Self.noise(1 << 20, first)
+      #expect(frame.1 == Array(message[offset..<(offset + frame.1.count)]))
+      #expect(begun.last?.0.sequence == 4)
+    }
+    expect(fixture.loop.buffers.free, Buffers.pooled)
+  }
+
+  /// A message that pushes all others out and never becomes whole leaves nothing behind.
+  @Test func anUploadThatIsGivenUpLeavesNothing() throws {
+    var fixture = Fixture()
+    let slow = fixture.loop.system.connect(subscribe(.messages))
+    let publisher = fixture.loop.system.connect()
+    fixture.turns(2)
+    fixture.loop.system.peers[slow]!.budget = 5000
+    for (number, size) in [(1, 1_400_000), (2, 2 << 20)] as [(UInt64, Int)] {
+      fixture.loop.system.peers[publisher]!.chunks = Self.publish(Self.noise(size, number))
+      fixture.turns(200)
+    }
+    fixture.loop.system.peers[publisher]!.chunks = [Self.publish(Self.noise(2 << 20, 3))[0]]
+    fixture.turns(5)
+    let isEmpty = fixture.loop.messages.oldest == fixture.loop.messages.next
+    #expect(isEmpty)
+    fixture.loop.system.peers[publisher]!.ended = true
+    fixture.turns(2)
+    fixture.loop.system.peers[slow]!.budget = .max
+    fixture.turns(10)
+    let late = try Understood(fixture.loop.system.peers[slow]!.received)
+    #expect(late.missed == 2 && late.messages.isEmpty)
+    let isIdle = fixture.loop.messages.isIdle
+    #expect(isIdle)
+    fixture.pass(ms: 2500)
+    #expect(fixture.loop.system.discarded > 3 << 20)
   }
 
   @Test func partsMustFollowEachOther() throws {

@@ -40,6 +40,25 @@ import Wire
     return MessageTests.encoded(wanted)
   }
 
+  /// Who has asked for a code reads it on the card at once.
+  @Test func aCodeIsShownAtOnce() throws {
+    let card = try card()
+    var fixture = Fixture.with(card)
+    let admin = try fixture.client(3)
+    admin.send(&fixture, ping(id: 1))
+    fixture.settle(card)
+    // Nothing else is on its way to the card.
+    fixture.pass(ms: Keeping.retryMs + 100)
+    fixture.settle(card)
+    admin.send(
+      &fixture, request(.pairingOpen, MessageTests.encoded(PairingRequest(role: .viewer))))
+    fixture.turns(3)
+    card.serve(&fixture)
+    let answer = try #require(try admin.answers(&fixture).last)
+    let code = String(decoding: answer.payload[4..<18], as: UTF8.self)
+    #expect(PairingCode(typed: code) != nil && card.note.prefix(14) == code)
+  }
+
   /// An admin that is removed, or becomes less, does not come back by what it has opened.
   @Test(arguments: [Kind.keyRemove, .keyChange]) func aFormerAdminsCodeIsVoid(kind: Kind) throws {
     let card = try card()

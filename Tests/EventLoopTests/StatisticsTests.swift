@@ -97,6 +97,39 @@ import Wire
     #expect(values[.requestsFailedHere] == 0)
   }
 
+  /// What the machine as a whole does, and nothing where it does not say.
+  @Test func whatTheMachineDoesIsTold() throws {
+    var fixture = Fixture()
+    let told: [(Metric, WritableKeyPath<Resources, UInt64>)] = [
+      (.networkReceivedBytes, \.networkReceivedBytes), (.networkSentBytes, \.networkSentBytes),
+      (.diskReadBytes, \.diskReadBytes), (.diskWrittenBytes, \.diskWrittenBytes),
+      (.deviceMemoryKiB, \.deviceMemoryKiB), (.deviceMemoryAvailableKiB, \.deviceAvailableKiB),
+      (.memoryKiB, \.memoryKiB), (.memoryPeakKiB, \.memoryPeakKiB), (.cpuMs, \.cpuMs),
+    ]
+    let before = try metrics(&fixture)
+    #expect(told.allSatisfy { before[$0.0] == 0 })
+    for (index, (_, place)) in told.enumerated() {
+      fixture.loop.system.machine[keyPath: place] = UInt64(1001 + index)
+    }
+    fixture.pass(ms: 1100)
+    let after = try metrics(&fixture)
+    #expect(told.map { after[$0.0] } == (0..<UInt64(told.count)).map { 1001 + $0 })
+  }
+
+  /// The agent's own share of a processor.
+  @Test(arguments: [(0, 0), (500, 500), (1000, 1000), (1500, 1500)] as [(UInt64, UInt32)])
+  func itsOwnShareIsTold(cpuMs: UInt64, permille: UInt32) throws {
+    var fixture = Fixture()
+    fixture.pass(ms: 2000)
+    fixture.loop.system.machine.cpuMs += cpuMs
+    fixture.pass(ms: 1000)
+    let client = fixture.loop.system.connect(request(.health))
+    fixture.turns(3)
+    let answer = try #require(replies(fixture.loop.system.peers[client]!.received)?.first)
+    let health = try answer.payload.withUnsafeBytes { try HealthReport.decode($0) }
+    #expect(health.cpuPermille == permille)
+  }
+
   /// A picture's time runs until its last part has gone.
   @Test func picturesAreTimedToTheirEnd() throws {
     var fixture = PictureTests.fixture()

@@ -1,6 +1,6 @@
 /// When which server is asked next (RFC 4330, section 10: never more often than every 15 s for
 /// long, back off when nobody answers, obey the kiss of death).
-public struct SNTPSchedule: Equatable, Sendable {
+public struct SNTPSchedule: Sendable {
   public static let serverLimit = 2
   /// Milliseconds to wait for an answer.
   public static let answerMs: UInt64 = 2000
@@ -53,11 +53,5 @@ public struct SNTPSchedule: Equatable, Sendable {
   public mutating func reset(now: Instant) {
     self = SNTPSchedule()
     next = now
-  }
-
-  public static func == (left: Self, right: Self) -> Bool {
-    left.denied[0] == right.denied[0] && left.denied[1] == right.denied[1]
-      && left.current == right.current && left.retryMs == right.retryMs
-      && left.pollMs == right.pollMs && left.next == right.next
   }
 }
