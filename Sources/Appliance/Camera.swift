@@ -267,7 +267,7 @@ public struct Camera: Sendable {
   /// Ends a probe that is no longer of use.
   mutating func abandonProbe(now: Instant) -> ChildAction {
     switch probe.phase {
-    case .spawning, .running: probe.step(.end(.kill, .rest), now: now)
+    case .spawning, .running: probe.step(.end(.terminate, .rest), now: now)
     case .idle, .waiting, .ending, .quarantined: .none
     }
   }

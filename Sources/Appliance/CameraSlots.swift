@@ -167,7 +167,7 @@ extension Cameras {
     apply(table[index].abandonProbe(now: now), index, &effects)
     let isOurDoing = table[index].recovery.isOurDoing
     applyFeed(
-      table[index].feed.unwant(with: .kill, keepingAttempts: isOurDoing, now: now), index,
+      table[index].feed.unwant(with: .terminate, keepingAttempts: isOurDoing, now: now), index,
       &effects)
     table[index].recovery.left(now: now)
     table[index].removeNodes()

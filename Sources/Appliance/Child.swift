@@ -40,7 +40,7 @@ public struct ChildPolicy: Equatable, Sendable {
   /// A probe runs once for each start; its camera decides when to try again.
   public static let probe = ChildPolicy(
     restarts: false, firstDelayMs: 1000, delayGrowth: 2, delayCapMs: 30_000, goodRunMs: 60_000,
-    terminateMs: 3000, killMs: 5000)
+    terminateMs: 1000, killMs: 5000)
 
   /// The delay before the next start after `failures` bad runs in a row.
   public func delayMs(failures: UInt32) -> UInt64 {

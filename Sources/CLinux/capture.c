@@ -1,15 +1,14 @@
 #include "include/lx_capture.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/videodev2.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "include/lx_init.h"
+#include "node.h"
 #include "retry.h"
 
 /// Four: one is filled, one waits for it, one is looked at, and one is there if that takes longer.
@@ -33,7 +32,7 @@ static int ask(unsigned long request, void *argument) {
 static int is_planar(void) { return device.type == V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE; }
 
 int32_t lx_capture_open(const char *path) {
-  device.fd = LX_RETRY(open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK));
+  device.fd = lx_node_open(path);
   if (device.fd < 0) return device.fd;
   struct v4l2_capability capability = {0};
   int failure = ask(VIDIOC_QUERYCAP, &capability);
@@ -209,6 +208,7 @@ int32_t lx_capture_give_back(int32_t index) {
 }
 
 void lx_capture_close(void) {
+  if (device.fd < 0) return;
   int type = (int)device.type;
   ask(VIDIOC_STREAMOFF, &type);
   for (int index = 0; index < BUFFERS; index++) {
@@ -216,6 +216,6 @@ void lx_capture_close(void) {
       munmap(device.buffers[index].start, device.buffers[index].length);
     device.buffers[index].start = NULL;
   }
-  close(device.fd);
+  lx_node_close();
   device.fd = -1;
 }

@@ -1,11 +1,10 @@
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/videodev2.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "include/devices.h"
+#include "node.h"
 #include "retry.h"
 
 enum { MODES = 128 };
@@ -67,13 +66,12 @@ static void formats(int fd, struct lx_video *video, uint32_t type) {
 
 int32_t lx_video_probe(const char *path, struct lx_video *video) {
   memset(video, 0, sizeof *video);
-  // Nonblocking: a driver that waits for its hardware must not hold the open.
-  int fd = LX_RETRY(open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK));
+  int fd = lx_node_open(path);
   if (fd < 0) return fd;
   struct v4l2_capability capability = {0};
   int result = ask(fd, VIDIOC_QUERYCAP, &capability);
   if (result < 0) {
-    close(fd);
+    lx_node_close();
     return result;
   }
   memcpy(video->card, capability.card, sizeof video->card);
@@ -98,6 +96,6 @@ int32_t lx_video_probe(const char *path, struct lx_video *video) {
       .memory = V4L2_MEMORY_MMAP,
   };
   result = video->captures ? ask(fd, VIDIOC_REQBUFS, &none) : 0;
-  close(fd);
+  lx_node_close();
   return result == -EBUSY ? -EBUSY : 0;
 }

@@ -74,12 +74,12 @@ import Wire
       case .publish(let event) where event.code == .systemStopping: "told"
       case .breadcrumb(.orderlyStop): "breadcrumb"
       case .signal(.mediaServer, _, .terminate): "terminate"
-      case .signal(.probe, _, .kill): "kill probe"
+      case .signal(.probe, _, .terminate): "end probe"
       case .stop(.reboot): "stop"
       default: nil
       }
     }
-    #expect(order == ["told", "breadcrumb", "kill probe", "terminate", "stop"])
+    #expect(order == ["told", "breadcrumb", "end probe", "terminate", "stop"])
     #expect(world.events(.systemStopping).map(\.event.value) == [1])
     #expect(world.deadline == .max, "nothing is left to do")
     // The last levels: all dark, so that a person may cut the power.

@@ -61,6 +61,22 @@ import Wire
     #expect(world.feeds.count == 1)
   }
 
+  /// A kernel that takes a device away is not to find its last descriptor closed halfway: the feed is
+  /// asked to end, and killed only when it does not.
+  @Test(arguments: [false, true]) func aDeviceThatIsGoneIsLetGoOfInTime(isStuck: Bool) throws {
+    let (world, name) = try World.streaming()
+    world.feedsIgnoreKill = isStuck
+    world.clearLog()
+    world.unplug("video0")
+    world.run(999)
+    let feed = ChildKind.feed(slot: 0)
+    let asked = { world.asked.filter { if case .signal(feed, _, _) = $0 { true } else { false } } }
+    #expect(world.cameras[name] == .absent)
+    #expect(asked() == [.signal(feed, life: 1, .terminate)])
+    world.run(1)
+    #expect(asked().last == .signal(feed, life: 1, isStuck ? .kill : .terminate))
+  }
+
   /// Neither a life that is over, nor one that has not begun, nor a slot that there is not.
   @Test(arguments: [(0, 0), (0, 7), (31, 1), (99, 1), (-1, 1)] as [(Int, UInt32)])
   func whatIsNoFeedOfThisLifeChangesNothing(slot: Int, life: UInt32) throws {

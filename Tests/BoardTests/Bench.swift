@@ -33,9 +33,24 @@ enum Bench {
       await board.dismantle()
       return result
     } catch {
+      await printLastWords(of: board, configuration)
       await board.dismantle()
       throw error
     }
+  }
+
+  /// What a board has to say of an error that ends its test.
+  private static func printLastWords(
+    of board: EmulatedBoard, _ configuration: BoardConfiguration
+  ) async {
+    for line in board.console.entries(from: max(0, board.console.count - 60)) {
+      print("board | \(line.value)")
+    }
+    let processes = "busybox ps w; cat /proc/[0-9]*/status | grep -B 2 '^State:.*(disk sleep)'"
+    guard configuration.debugShell,
+      let answer = try? await board.shell(processes + "; dmesg | tail -n 30")
+    else { return }
+    print("board | now:\n\(answer.output)")
   }
 
   /// What the board says when its control port listens.

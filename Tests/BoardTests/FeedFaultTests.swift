@@ -150,7 +150,8 @@ struct Inventory: CustomStringConvertible {
   let processes: [String]
   /// Open descriptors of the agent.
   let descriptors: Int
-  /// Resident memory of the agent.
+  /// Memory of the agent's own that is resident. Pages of its program are not: the kernel brings
+  /// them in, and takes them back, as its paths are walked.
   let residentKiB: Int
   let zombies: Int
 
@@ -163,7 +164,7 @@ struct Inventory: CustomStringConvertible {
       return isProgram ? command : nil
     }.sorted()
     let numbers = try await board.shell(
-      "ls /proc/\(agent)/fd | wc -l; grep VmRSS /proc/\(agent)/status; "
+      "ls /proc/\(agent)/fd | wc -l; grep RssAnon /proc/\(agent)/status; "
         + "cat /proc/[0-9]*/status 2>/dev/null | grep -c '^State:.*zombie'")
     let words = numbers.output.split(whereSeparator: \.isWhitespace)
     let values = words.compactMap { Int($0) }

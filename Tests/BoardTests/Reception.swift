@@ -84,9 +84,8 @@ enum Reception {
   ) async throws -> KnownDevice {
     let introduction = Introduction(to: try await address(of: board), from: keys(for: board))
     let code = try await board.pairingCode(from: from)
-    let typed = Array(code.utf8).withUnsafeBytes { PairingCode(typed: $0) }
-    return try await introduction.pair(
-      try await introduction.ask(), named: name, code: try #require(typed))
+    let typed = try Array(code.utf8).withUnsafeBytes { try #require(PairingCode(typed: $0)) }
+    return try await introduction.pair(try await introduction.ask(), named: name, code: typed)
   }
 
   /// The board has forgotten everybody: the client says that its key has changed, and pairs anew

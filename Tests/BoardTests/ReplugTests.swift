@@ -71,6 +71,8 @@ extension OnTheBoard {
         #expect(after.processes == before.processes && after.zombies == 0)
         #expect(after.descriptors == before.descriptors)
         #expect(after.residentKiB <= before.residentKiB + 256)
+        let oops = try await board.shell("dmesg | grep -A 20 'Internal error'").output
+        #expect(oops.isEmpty, "the kernel has stumbled over a device that went")
         for name in names {
           let entry = try await technician.recording(name, "there") { _ in true }
           #expect(entry.recording <= 2 && entry.segments >= 1)

@@ -39,8 +39,10 @@ extension Cameras {
       if wanted != .none { table[index].recovery.tried(now: now) }
       applyFeed(wanted, index, &effects)
     } else {
-      // A probe waits for the device; a stream that was stopped may end in order.
-      let signal: Signal = table[index].stopped || naming == .closed ? .terminate : .kill
+      // A probe waits for the device; a stream that was stopped may end in order, and who holds a
+      // device that is gone lets go of it in time.
+      let mayTakeItsTime = table[index].stopped || naming == .closed || !table[index].isPresent
+      let signal: Signal = mayTakeItsTime ? .terminate : .kill
       let goesOn = table[index].recovery.rung != .none
       applyFeed(
         table[index].feed.unwant(with: signal, keepingAttempts: goesOn, now: now), index,

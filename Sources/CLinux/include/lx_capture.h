@@ -39,7 +39,8 @@ int32_t lx_capture_start(void);
 int32_t lx_capture_next(struct lx_picture *picture);
 /// Gives a buffer back to the driver. 0 or a negative errno.
 int32_t lx_capture_give_back(int32_t index);
-/// Switches the stream off and closes the device; it may be opened again.
+/// Switches the stream off and closes the device, if one is open; it may be opened again. A device
+/// that is gone is held for another 250 ms, in which the kernel takes it away.
 void lx_capture_close(void);
 
 #pragma clang assume_nonnull end

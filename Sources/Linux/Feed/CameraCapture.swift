@@ -50,8 +50,8 @@ struct CameraCapture {
     guard started == 0 else { throw CameraCapture.error(started, else: .deviceError) }
   }
 
-  /// Ends the stream and lets go of the device.
-  func close() { lx_capture_close() }
+  /// Ends the stream and lets go of the device, if the process has one.
+  static func close() { lx_capture_close() }
 
   /// The next picture that the driver has, nil when there is none. It must be given back.
   func next() throws(CaptureError) -> CapturedPicture? {

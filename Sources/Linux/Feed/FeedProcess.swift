@@ -284,8 +284,8 @@ struct FeedProcess: ~Copyable {
 
   /// Opens the device anew, in the mode that it had. Its descriptor.
   mutating func reopen(node: Text<16>, nowMs: UInt64) throws(CaptureError) -> Int32 {
-    guard case .camera(let old) = origin else { return -1 }
-    old.close()
+    guard case .camera = origin else { return -1 }
+    CameraCapture.close()
     let camera = try CameraCapture(node: node, mode: report.granted)
     // What it was described as to MediaMTX holds no longer.
     guard camera.granted == report.granted else { throw CaptureError(failure: .modeRefused) }

@@ -34,6 +34,7 @@ public struct FeedRole: ~Copyable {
     // The agent's order is the last thing that is taken with the agent's rights.
     if order.1.path.isEmpty { confine(to: order.0.node) } else { _ = lx_confine(LX_ROLE_FEED, nil) }
     let pictures = SharedPicture(mapping: memory, writable: true)
+    defer { CameraCapture.close() }
     do throws(CaptureError) {
       var role = try start(order.0, order.1, pictures, channel: channel)
       return try role.serve()
@@ -48,6 +49,7 @@ public struct FeedRole: ~Copyable {
   static func run(
     _ order: FeedOrder, _ file: Configuration.PlaybackFile, to target: RTSPTarget
   ) -> Int32 {
+    defer { CameraCapture.close() }
     do throws(CaptureError) {
       var role = try start(order, file, nil, channel: none)
       role.feed.connection.publish(to: target, nowMs: lx_boot_time_ms())
