@@ -70,7 +70,7 @@ extension OnTheBoard {
         print("measured | before the replugs: \(before)\nmeasured | after: \(after)")
         #expect(after.processes == before.processes && after.zombies == 0)
         #expect(after.descriptors == before.descriptors)
-        #expect(after.residentKiB <= before.residentKiB + 256)
+        #expect(after.residentKiB <= before.residentKiB + 64)
         let oops = try await board.shell("dmesg | grep -A 20 'Internal error'").output
         #expect(oops.isEmpty, "the kernel has stumbled over a device that went")
         for name in names {

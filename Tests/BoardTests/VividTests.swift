@@ -11,10 +11,10 @@ extension OnTheBoard {
     /// earlier one did, and the loop is never blocked.
     @Test(.timeLimit(.minutes(15)))
     func manyCamerasAreDiscoveredInLinearTime() async throws {
-      // A host with other work only adds to these times: the best of up to three lives is what the
+      // A host with other work only adds to these times: the best of up to five lives is what the
       // board takes, and a board that is too slow is so in all of them.
       var best: [Int: DiscoveryFigures] = [:]
-      for attempt in 1...3 {
+      for attempt in 1...5 {
         for count in [1, 5, 10, 20] {
           let figures = DiscoveryFigures(try await discoveries(of: count))
           print("measured | \(count) cameras: \(figures)")
@@ -22,7 +22,7 @@ extension OnTheBoard {
         }
         let missed = Self.missedBars(best)
         if missed.isEmpty { return }
-        if attempt == 3 { Issue.record("missed: \(missed.joined(separator: ", "))") }
+        if attempt == 5 { Issue.record("missed: \(missed.joined(separator: ", "))") }
       }
     }
 
