@@ -57,7 +57,8 @@ public final class SimulatedWorld: OperatingSystem {
   // MARK: The parts of the world
 
   var starts = StartsPaced()
-  /// Admins only look, so that nothing new carries along what was to be tried again.
+  /// Admins only look until the card has everything, so that nothing new carries along what it has
+  /// refused and what is to be tried again.
   var isQuiet = false
   /// The agent runs: only then anything can be told to it.
   var isAlive = false

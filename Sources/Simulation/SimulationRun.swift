@@ -82,7 +82,6 @@ public final class SimulationRun {
     world.say("world: no more faults")
     let fromUs = world.us
     lastChange = world.card.applied
-    world.isQuiet = world.random.chance(50)
     (keptUs, tidyUs) = (world.us, world.us)
     var wellSinceUs = world.us
     while world.violations.isEmpty {
@@ -188,6 +187,7 @@ public final class SimulationRun {
   private func turn() {
     loop.turn()
     look()
+    if world.isQuiet, loop.isKept { world.isQuiet = false }
     if let action = loop.stopping { world.end = .stopped(action) }
     if let end = world.end { finish(end) }
   }

@@ -81,6 +81,7 @@ extension SimulatedWorld {
     // In an uninterruptible call.
     if isNow(.keeperHangs) { return later(300) { $0.endRequest(life) } }
     keeper.isBusy = false
+    if condition.writing != .done, random.chance(50) { isQuiet = true }
     for reply in carryOut() {
       keeper.news.append(.said(reply))
     }
