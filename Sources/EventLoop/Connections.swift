@@ -63,8 +63,8 @@ extension EventLoop where System: ~Copyable {
     if unsent > 0 { close(index) } else { end(index) }
   }
 
-  /// Frees a place on trial at once. It was silent: there is nothing unread that would make the
-  /// kernel reset the connection, and lose the answer (RFC 1122, 4.2.2.13).
+  /// Frees a place on trial at once. Who is silent has sent nothing that would make the kernel reset
+  /// the connection, and lose the answer (RFC 1122, 4.2.2.13); who was told its end before is gone.
   private mutating func endTrial(_ index: Int) {
     let generation = sessions.slots[index].generation
     if sessions.slots[index].phase == .open { turnAway(index) }

@@ -81,9 +81,7 @@ import Wire
     var fixture = Fixture.with(card)
     let viewer = try fixture.client(1)
     viewer.send(&fixture, ping(id: 1))
-    fixture.settle(card)
-    fixture.pass(ms: Keeping.retryMs + 100)
-    fixture.settle(card)
+    fixture.rest(card)
     let before = card.lanes[0].count
     viewer.send(&fixture, request(.keyList))
     fixture.turns(3)

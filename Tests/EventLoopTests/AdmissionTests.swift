@@ -232,14 +232,20 @@ import Wire
     #expect(fixture.loop.counters[.connectionsPeak] == 4)
   }
 
-  /// On trial nobody stays for long: who says nothing is told BUSY, and sooner where its place is
-  /// wanted.
-  @Test func whoShowsNoKeyIsToldBusy() throws {
-    var fixture = try Fixture.withKeys(slots: 1)
+  /// Somebody has the one slot, and on all places on trial nobody says anything.
+  private func fill(_ fixture: inout Fixture) -> (first: Int32, silent: [Int32]) {
     let first = fixture.loop.system.connect(ping(id: 1))
     fixture.turns(2)
     let silent = (0..<SessionLimits.trials).map { _ in fixture.loop.system.connect() }
     fixture.turns(2)
+    return (first, silent)
+  }
+
+  /// On trial nobody stays for long: who says nothing is told BUSY, and sooner where its place is
+  /// wanted.
+  @Test func whoShowsNoKeyIsToldBusy() throws {
+    var fixture = try Fixture.withKeys(slots: 1)
+    let (first, silent) = fill(&fixture)
     #expect(try silent.allSatisfy { try lastStatus(fixture, $0) == nil })
     let busy = Status.busy.rawValue
     // All places are taken, and nobody has had its time.
@@ -305,10 +311,7 @@ import Wire
   /// Nobody on trial makes room for one that needs no such place.
   @Test func aFreeSlotEndsNoTrial() throws {
     var fixture = try Fixture.withKeys(slots: 1)
-    let first = fixture.loop.system.connect(ping(id: 1))
-    fixture.turns(2)
-    let silent = (0..<SessionLimits.trials).map { _ in fixture.loop.system.connect() }
-    fixture.turns(2)
+    let (first, silent) = fill(&fixture)
     fixture.pass(ms: SessionLimits.graceMs)
     fixture.loop.system.peers[first]!.ended = true
     fixture.turns(2)

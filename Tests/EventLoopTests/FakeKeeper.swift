@@ -209,4 +209,11 @@ extension Fixture {
     }
     turns(2)
   }
+
+  /// Settles, until nothing is on its way to the card any more, nor waits for its time.
+  mutating func rest(_ card: FakeCard) {
+    settle(card)
+    pass(ms: Keeping.retryMs + 100)
+    settle(card)
+  }
 }

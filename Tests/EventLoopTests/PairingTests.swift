@@ -46,10 +46,7 @@ import Wire
     var fixture = Fixture.with(card)
     let admin = try fixture.client(3)
     admin.send(&fixture, ping(id: 1))
-    fixture.settle(card)
-    // Nothing else is on its way to the card.
-    fixture.pass(ms: Keeping.retryMs + 100)
-    fixture.settle(card)
+    fixture.rest(card)
     admin.send(
       &fixture, request(.pairingOpen, MessageTests.encoded(PairingRequest(role: .viewer))))
     fixture.turns(3)
