@@ -63,8 +63,9 @@ extension EventLoop where System: ~Copyable {
     if unsent > 0 { close(index) } else { end(index) }
   }
 
-  /// Frees a place on trial at once. Who is silent has sent nothing that would make the kernel reset
-  /// the connection, and lose the answer (RFC 1122, 4.2.2.13); who was told its end before is gone.
+  /// Frees a place on trial at once. Who is silent has sent nothing that would make the kernel
+  /// reset the connection, and lose the answer (RFC 1122, 4.2.2.13); who was told its end before
+  /// has had its time to read it.
   private mutating func endTrial(_ index: Int) {
     let generation = sessions.slots[index].generation
     if sessions.slots[index].phase == .open { turnAway(index) }

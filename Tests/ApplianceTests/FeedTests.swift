@@ -61,8 +61,8 @@ import Wire
     #expect(world.feeds.count == 1)
   }
 
-  /// A kernel that takes a device away is not to find its last descriptor closed halfway: the feed is
-  /// asked to end, and killed only when it does not.
+  /// A kernel that takes a device away is not to find its last descriptor closed halfway: the feed
+  /// is asked to end, and killed only when it does not.
   @Test(arguments: [false, true]) func aDeviceThatIsGoneIsLetGoOfInTime(isStuck: Bool) throws {
     let (world, name) = try World.streaming()
     world.feedsIgnoreKill = isStuck

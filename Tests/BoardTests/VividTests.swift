@@ -93,7 +93,8 @@ extension OnTheBoard {
         processStart: try await processStart(board))
     }
 
-    /// What a camera of the later half took, in what one of the earlier half did; 0 of fewer than 10.
+    /// What a camera of the later half took, in what one of the earlier half did; 0 of fewer than
+    /// ten.
     private static func growth(of times: [Double]) -> Double {
       guard times.count >= 10 else { return 0 }
       let half = times.count / 2
