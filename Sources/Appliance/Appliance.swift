@@ -231,6 +231,10 @@ public struct Appliance: ~Copyable {
     }
   }
 
+  private mutating func lookAtButton(now: Instant, _ effects: inout Effects) {
+    if let press = button?.tick(now: now) { pressed(press, now: now, &effects) }
+  }
+
   private mutating func pressed(_ press: Button.Press, now: Instant, _ effects: inout Effects) {
     effects.append(.press(press))
     if press == .long { leds.show(.forgotten, forMs: LEDs.forgottenMs, now: now) }
@@ -260,7 +264,12 @@ public struct Appliance: ~Copyable {
   // MARK: After every input
 
   mutating func settle(now: Instant, _ effects: inout Effects) {
-    guard boot.state != .idle else { return }
+    guard boot.state != .idle else {
+      // The start may wait. Who holds the button meanwhile is seen holding it.
+      lookAtButton(now: now, &effects)
+      nextDeadline = button?.deadline ?? .never
+      return
+    }
     // Cameras first: the paths they want are asked for in the same step.
     cameras.tick(streams: &streams, now: now, &effects)
     storage.tick(now: now, &effects)
@@ -283,7 +292,7 @@ public struct Appliance: ~Copyable {
       mediaServer.isGone && cameras.probesRunning == 0 && cameras.feedsRunning == 0
       && cameras.stepsRunning == 0
     let power = boot.finish(childrenGone: childrenGone, now: now)
-    if let press = button?.tick(now: now) { pressed(press, now: now, &effects) }
+    lookAtButton(now: now, &effects)
     leds.update(situation(), now: now, &effects)
     if let power { effects.append(.stop(power)) }
     findDeadline()

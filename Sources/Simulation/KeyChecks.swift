@@ -104,6 +104,8 @@ extension SimulatedWorld {
     holder.stand(.unsure, self)
     if holder.isGuest { guestPaired(client, holder) }
     surely(RecordingsKept.keptUs / 1000) { world in
+      // A loop that hangs hands nothing over, and the keeper's trouble is looked at with its turns.
+      guard world.starvedUntilUs <= world.us else { return }
       let since = max(holder.sinceUs, world.keeperTroubledUs)
       if holder.standing == .unsure, world.us - since >= RecordingsKept.keptUs {
         holder.stand(.sure, world)

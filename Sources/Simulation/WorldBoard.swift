@@ -24,6 +24,8 @@ struct Board {
   /// LEDs show `identify` until then.
   var identifiesUntilUs: UInt64 = 0
   var isButtonDown = false
+  /// Until then nobody presses again.
+  var handUpUs: UInt64 = 0
   /// Since when, and in which life; nil: it is not, or was so when the agent started.
   var downUs: UInt64?
   /// When it was held for so long last that everything is forgotten, in this life; and the newest

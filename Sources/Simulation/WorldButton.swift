@@ -11,8 +11,8 @@ extension SimulatedWorld {
   private static let surelyShortMs = Button.longMs - 1100
 
   func press(_ fault: Fault) {
-    // One hand at a time.
-    guard !board.isButtonDown else { return }
+    // One hand at a time, which does not come down again before it has gone up.
+    guard !board.isButtonDown, us >= board.handUpUs else { return }
     let bounces = fault.subject % 4
     turnButton(isDown: true, bounces)
     presses += 1
@@ -63,6 +63,7 @@ extension SimulatedWorld {
 
   private func letGo(_ ms: UInt64, _ life: Int) {
     board.downUs = nil
+    board.handUpUs = us + 3 * Button.steadyMs * 1000
     guard epoch == life, ms < Button.shortMs else { return }
     if ms > 2 * Button.steadyMs + 20 { board.openDueUs = us + Self.slackUs }
     guard options.keys else { return }

@@ -103,6 +103,21 @@ import Wire
     #expect(presses() == sum + 1)
   }
 
+  /// Who holds it while the start waits is not taken for one that nobody has watched.
+  @Test func aLongPressMayBeginBeforeTheStart() {
+    let world = World(start: false)
+    world.send(.button(isDown: true))
+    world.run(6000)
+    world.send(.started(World.facts))
+    let isLong: () -> Bool = {
+      world.log.contains { if case .press(.long) = $0.effect { true } else { false } }
+    }
+    world.run(Button.longMs - 6001)
+    #expect(!isLong())
+    world.run(1)
+    #expect(isLong())
+  }
+
   @Test func anEdgeThatChangesNothingIsIgnored() {
     var button = Button(isDown: false)
     #expect(button.edge(isDown: false, now: Instant(ms: 5)) == nil && button.deadline == .never)
