@@ -94,7 +94,9 @@ public struct EventRing: ~Copyable {
     return count
   }
 
-  private mutating func skipOverwritten(for index: Int, _ sessions: borrowing SessionTable) {
+  /// Counts what was overwritten before the subscriber in slot `index` took it. Whoever asks for
+  /// its numbers, or leaves, may come before its next delivery.
+  public mutating func skipOverwritten(for index: Int, _ sessions: borrowing SessionTable) {
     let cursor = sessions.slots[index].cursor
     guard cursor < oldest else { return }
     let wanted = sessions.slots[index].topics

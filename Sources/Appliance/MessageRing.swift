@@ -211,6 +211,7 @@ public struct MessageRing: ~Copyable {
   /// It wants none any more. The rest of a frame that was begun stays pinned.
   public mutating func leave(_ slot: Int) {
     guard places[slot].joined else { return }
+    countLost(slot)
     catchUp(slot)
     places[slot].joined = false
     subscribers -= 1
@@ -227,13 +228,7 @@ public struct MessageRing: ~Copyable {
 
   public mutating func next(for slot: Int) -> Next {
     guard places[slot].joined else { return .nothing }
-    if places[slot].sequence < oldest {
-      let lost = oldest - places[slot].sequence
-      missedTotal &+= lost
-      places[slot].missed = UInt32(clamping: UInt64(places[slot].missed) + lost)
-      places[slot].sequence = oldest
-      places[slot].offset = 0
-    }
+    countLost(slot)
     if places[slot].missed > 0 {
       return .losses(places[slot].missed, before: places[slot].sequence)
     }
@@ -245,6 +240,16 @@ public struct MessageRing: ~Copyable {
     return .bytes(
       UnsafeRawBufferPointer(
         rebasing: bytes[(entry.start + places[slot].offset)..<(entry.start + entry.size)]))
+  }
+
+  /// What was overwritten before the slot took it.
+  private mutating func countLost(_ slot: Int) {
+    guard places[slot].sequence < oldest else { return }
+    let lost = oldest - places[slot].sequence
+    missedTotal &+= lost
+    places[slot].missed = UInt32(clamping: UInt64(places[slot].missed) + lost)
+    places[slot].sequence = oldest
+    places[slot].offset = 0
   }
 
   /// The losses were told.

@@ -34,7 +34,7 @@ public struct Stream: Sendable {
   public internal(set) var records = false
   /// MediaMTX was told to record it: by its file, when it was added, or since.
   public internal(set) var recordsTold = false
-  /// A change of it that was not taken is asked for again from then on.
+  /// A change of it is asked for from then on at the earliest.
   var recordAt = Instant(ms: 0)
   /// The sweep of the list that showed it last.
   var sweep: UInt32 = 0
@@ -70,6 +70,9 @@ public struct Streams {
   static let retryCapMs: UInt64 = 300_000
   /// A recording that could not be switched is tried again after this time.
   static let recordRetryMs: UInt64 = 500
+  /// One change of a path's recording follows another only after this time: MediaMTX hands each to
+  /// the path with a goroutine of its own (1.20.1, `doReloadConf`), and the later may come first.
+  static let recordSettleMs: UInt64 = 250
   /// While a change is awaited the list is asked this often.
   static let awaitMs: UInt64 = 50
   /// While the bytes of a fresh publisher are awaited the list is asked this often.
@@ -140,7 +143,15 @@ public struct Streams {
   mutating func record(_ name: Name, _ on: Bool) {
     guard let index = index(of: name), table[index].records != on else { return }
     table[index].records = on
-    table[index].recordAt = Instant(ms: 0)
+  }
+
+  /// A file of the path grows. If it is not to be recorded, and what closes last has had its time,
+  /// MediaMTX has not made that change: it is told anew.
+  mutating func fileGrew(_ name: Name, now: Instant) {
+    guard let index = index(of: name), !table[index].records,
+      now >= table[index].recordAt + Streams.retryMs
+    else { return }
+    table[index].recordsTold = true
   }
 
   /// What MediaMTX was told of a path's recording has had no effect: it is told anew.
@@ -152,16 +163,16 @@ public struct Streams {
   /// What became of telling it.
   mutating func recordingTold(_ name: Name, on: Bool, taken: Bool, now: Instant) {
     guard let index = index(of: name) else { return }
-    if taken {
-      table[index].recordsTold = on
-    } else {
-      table[index].recordAt = now + Streams.recordRetryMs
-    }
+    if taken { table[index].recordsTold = on }
+    table[index].recordAt = now + (taken ? Streams.recordSettleMs : Streams.recordRetryMs)
   }
 
   /// A server is started: its file says what is to be recorded now, as `recordsTold`.
   mutating func serverStarts() {
-    for index in places { table[index].recordsTold = table[index].records }
+    for index in places {
+      table[index].recordsTold = table[index].records
+      table[index].recordAt = Instant(ms: 0)
+    }
   }
 
   /// The path is to go.

@@ -288,6 +288,7 @@ extension EventLoop where System: ~Copyable {
 
   /// The list of subscribers closes its gaps with its last entry: a round must begin again.
   private mutating func noteSubscriberLeft(_ index: Int) {
+    countOverwritten(index)
     if sweep != nil && sessions.slots[index].isSubscribed { sweepAgain = true }
   }
 

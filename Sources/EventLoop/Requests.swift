@@ -345,12 +345,19 @@ extension EventLoop where System: ~Copyable {
     _ index: Int, _ topics: Topics, into payload: inout ByteWriter
   ) {
     if sweep != nil && topics.isEmpty { sweepAgain = true }
+    countOverwritten(index)
     sessions.setTopics(index, topics, cursor: events.next, now: now)
     if topics.contains(.messages) { messages.join(index) } else { messages.leave(index) }
     SubscriptionReply(topics: topics, nextSequence: events.next).encode(into: &payload)
   }
 
-  private func subscriptionStatistics(_ index: Int) -> SubscriptionStatistics {
+  /// What a subscriber has lost by now counts as missed, as its topics are.
+  mutating func countOverwritten(_ index: Int) {
+    if sessions.slots[index].isSubscribed { events.skipOverwritten(for: index, sessions) }
+  }
+
+  private mutating func subscriptionStatistics(_ index: Int) -> SubscriptionStatistics {
+    countOverwritten(index)
     let session = sessions.slots[index]
     var statistics = SubscriptionStatistics()
     statistics.topics = session.topics

@@ -142,10 +142,15 @@ extension SimulatedWorld {
     }
   }
 
-  /// Who reads nothing takes no slot from an operator: those of this machine may have all.
+  /// Who reads nothing takes no slot from an operator, who is a client of this machine as well:
+  /// those may have all that strangers do not get, and nobody can make room for one more. Those of
+  /// a fault before may still be there.
   private func slowReaders(_ subject: Int) -> Int {
-    if options.slots == RunOptions.manySlots { return 40 + subject % 60 }
-    return options.slots >= 24 ? 3 : 1
+    let wanted =
+      options.slots == RunOptions.manySlots ? 40 + subject % 60 : options.slots >= 24 ? 3 : 1
+    let here = clients.count { $0.address.isLoopback || $0.holder != nil }
+    let ours = options.slots - options.configuration.control.publicSlots
+    return max(0, min(wanted, ours - here))
   }
 
   func dismiss(_ client: Client) {

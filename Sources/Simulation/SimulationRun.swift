@@ -16,6 +16,7 @@ public final class SimulationRun {
   private var streams = StreamsTold()
   private var lights = LightsTell()
   private var recordings = RecordingsKept()
+  private var strays = NoneStray()
   private var lookedAtUs: UInt64 = 0
   private var hasStarted = false
   private var stoppingSinceUs: UInt64?
@@ -24,8 +25,6 @@ public final class SimulationRun {
   private var lastChange: UInt32 = 0
   /// When the card had everything last.
   private var keptUs: UInt64 = 0
-  /// When MediaMTX recorded last only what it is asked to.
-  private var tidyUs: UInt64 = 0
 
   public init(
     _ options: RunOptions, schedule: Schedule? = nil, canary: Canary? = nil,
@@ -82,12 +81,11 @@ public final class SimulationRun {
     world.say("world: no more faults")
     let fromUs = world.us
     lastChange = world.card.applied
-    (keptUs, tidyUs) = (world.us, world.us)
+    keptUs = world.us
     var wellSinceUs = world.us
     while world.violations.isEmpty {
       turn()
       if loop.isKept { keptUs = world.us }
-      if strayRecorder == nil { tidyUs = world.us }
       // Safe mode lasts until somebody switches the board off and on.
       if loop.appliance.isSafeMode, world.end == nil, world.isAlive { world.end = .powerCut }
       if let trouble {
@@ -115,8 +113,8 @@ public final class SimulationRun {
       return "\(streaming) of \(options.cameras) cameras stream"
     }
     if let troubleOfChanges { return troubleOfChanges }
-    if let strayRecorder, world.us - tidyUs >= Converges.steadyMs * 1000 {
-      return "\(String(strayRecorder)) is recorded, and nobody has asked for it"
+    if world.us - strays.tidyUs >= Converges.steadyMs * 1000 {
+      return "something is recorded, and nobody has asked for it"
     }
     // Admins and copied handshakes always have something new for it.
     guard !options.keys || world.us - keptUs < Converges.steadyMs * 1000 else {
@@ -132,13 +130,6 @@ public final class SimulationRun {
       }
     }
     return nil
-  }
-
-  /// A path that MediaMTX records without a recording.
-  private var strayRecorder: Name? {
-    var asked: [Name] = []
-    _ = loop.appliance.recordings.keep(now: world.instant) { asked.append($0.camera) }
-    return world.media.paths.first { $0.records && !asked.contains($0.name) }?.name
   }
 
   /// Admins go on, and a device that applies what they approve at once has always one in force:
@@ -235,6 +226,7 @@ public final class SimulationRun {
     lookedAtUs = world.us
     bounded.look(world, memory)
     recordings.look(world, loop)
+    strays.look(world, loop)
     streams.look(world, loop)
     SourcesKept.look(world, loop)
     lookAtStop()

@@ -124,6 +124,44 @@ struct RecordingsKept: Invariant {
   }
 }
 
+/// Nothing is recorded that nobody has asked for.
+struct NoneStray: Invariant {
+  static let reason = "who is filmed against everybody's will is betrayed, and the card fills"
+  static let longestUs: UInt64 = 30_000_000
+  /// A file has grown within this time: only that is a recording. What MediaMTX would do with a
+  /// stream that does not flow nobody can see, and nothing comes of it.
+  static let growthUs: UInt64 = 10_000_000
+  /// When MediaMTX recorded last only what it is asked to, or could not be told.
+  private(set) var tidyUs: UInt64 = 0
+
+  mutating func look(_ world: SimulatedWorld, _ loop: borrowing EventLoop<SimulatedWorld>) {
+    guard let name = stray(world, loop), !Self.isDeaf(world) else {
+      tidyUs = world.us
+      return
+    }
+    if world.us - tidyUs > Self.longestUs {
+      world.broke(Self.self, "\(String(name)) is recorded, and nobody has asked for it")
+    }
+  }
+
+  private func stray(_ world: SimulatedWorld, _ loop: borrowing EventLoop<SimulatedWorld>) -> Name?
+  {
+    var asked: [Name] = []
+    _ = loop.appliance.recordings.keep(now: world.instant) { asked.append($0.camera) }
+    for path in world.media.paths where path.records && !asked.contains(path.name) {
+      let grownUs = world.grown[String(path.name)] ?? 0
+      if grownUs > 0, world.us - grownUs < Self.growthUs { return path.name }
+    }
+    return nil
+  }
+
+  /// MediaMTX does not hear, or does not do, what it is told.
+  private static func isDeaf(_ world: SimulatedWorld) -> Bool {
+    world.starvedUntilUs > world.us
+      || [.mediaForgets, .mediaHang, .mediaSlow, .mediaUnkillable].contains { world.isNow($0) }
+  }
+}
+
 /// A source on the network that was added is there until it is removed.
 enum SourcesKept: Invariant {
   static let reason = "a camera that was added once is expected to be there for good"

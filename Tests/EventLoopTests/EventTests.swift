@@ -199,6 +199,33 @@ import Wire
     #expect(statistics.topics == .cameras)
   }
 
+  /// More events in one turn than the ring holds, before those who lag behind are served: whoever
+  /// asks then, or leaves, has lost the oldest.
+  @Test func whatWasOverwrittenIsCountedAtOnce() throws {
+    var fixture = Fixture()
+    let asks = fixture.loop.system.connect(subscribe(.cameras))
+    let leaves = fixture.loop.system.connect(subscribe(.cameras))
+    let unsubscribes = fixture.loop.system.connect(subscribe(.cameras))
+    fixture.turns(2)
+    for number in 0..<753 { publish(&fixture, .cameraStatus, number) }
+    fixture.loop.system.peers[asks]!.chunks.append(request(.subscriptionStatistics, id: 3))
+    fixture.loop.system.peers[leaves]!.broken = true
+    let all = withUnsafeBytes(of: Topics.all.rawValue.littleEndian) { Array($0) } + [0, 0, 0, 0]
+    fixture.loop.system.peers[unsubscribes]!.chunks.append(request(.unsubscribe, id: 4, all))
+    fixture.turns(1)
+    let answers = try #require(replies(fixture.loop.system.peers[asks]!.received))
+    let answer = try #require(answers.first { $0.id == 3 })
+    let told = try answer.payload.withUnsafeBytes { try SubscriptionStatistics.decode($0) }
+    let lost = UInt64(753 - EventRing.capacity)
+    #expect(told.delivered == 0 && told.queued == UInt32(EventRing.capacity))
+    #expect(told.missed == lost)
+    // With its next event it is told as well, and not counted twice.
+    let got = try events(fixture.loop.system.peers[asks]!)
+    #expect(got.first?.missed == UInt32(lost) && got.count == EventRing.capacity)
+    let total = fixture.loop.events.missedTotal
+    #expect(total == 3 * lost, "of who has left, and who wants none any more, as well")
+  }
+
   private func publish(_ fixture: inout Fixture, _ code: EventCode, _ number: Int) {
     fixture.loop.events.publish(
       Event(code, value: UInt32(number)), now: fixture.loop.now, unixMs: 0)

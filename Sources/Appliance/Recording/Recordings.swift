@@ -111,6 +111,7 @@ public struct Recordings {
   mutating func took(
     _ news: SegmentNews, streams: inout Streams, now: Instant, _ effects: inout Effects
   ) {
+    if news.what != .closed { streams.fileGrew(news.camera, now: now) }
     guard let index = index(of: news.camera) else { return }
     var goesOn = false
     if let stream = streams.index(of: news.camera) { goesOn = streams[stream].recordsTold }
