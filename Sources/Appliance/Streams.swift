@@ -71,7 +71,7 @@ public struct Streams {
   /// A recording that could not be switched is tried again after this time.
   static let recordRetryMs: UInt64 = 500
   /// One change of a path's recording follows another only after this time: MediaMTX hands each to
-  /// the path with a goroutine of its own (1.20.1, `doReloadConf`), and the later may come first.
+  /// the path with a goroutine of its own (`doReloadConf` in its source): the later may come first.
   static let recordSettleMs: UInt64 = 250
   /// While a change is awaited the list is asked this often.
   static let awaitMs: UInt64 = 50

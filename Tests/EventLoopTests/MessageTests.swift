@@ -152,6 +152,24 @@ import Wire
     #expect(missedTotal == UInt64(late.missed))
   }
 
+  /// What it has lost counts, also when it leaves without having been told.
+  @Test func whoLeavesHasLostAllTheSame() throws {
+    var fixture = Fixture()
+    let slow = fixture.loop.system.connect(subscribe(.messages))
+    let publisher = fixture.loop.system.connect()
+    fixture.turns(2)
+    fixture.loop.system.peers[slow]!.budget = 20
+    for number in 0..<1000 {
+      fixture.loop.system.peers[publisher]!.chunks.append(
+        contentsOf: Self.publish(Self.noise(64, UInt64(number)), id: UInt32(number)))
+      fixture.turns(2)
+    }
+    fixture.loop.system.peers[slow]!.broken = true
+    fixture.turns(2)
+    let missedTotal = fixture.loop.messages.missedTotal
+    #expect(missedTotal >= UInt64(1000 - MessageRing.capacity - 1) && missedTotal < 1000)
+  }
+
   /// Many that are stuck in the middle of large messages: buffers for some of them, the end for the
   /// others, and the publisher goes on.
   @Test func whoeverPinsARoomTooLongIsClosed() throws {
