@@ -166,7 +166,7 @@ private struct Neighbour {
     since = .now
   }
 
-  /// The same publisher as before, with bytes and without an error.
+  /// The same publisher as before, with bytes, at its rate and without an error.
   func expectUntouched(sourceLocation: SourceLocation = #_sourceLocation) async throws {
     let after = try await technician.streaming(name)
     let passed = (ContinuousClock.now - since).milliseconds
@@ -175,8 +175,9 @@ private struct Neighbour {
       sourceLocation: sourceLocation)
     #expect(after.inboundBytes > before.inboundBytes, sourceLocation: sourceLocation)
     #expect(after.inboundFramesInError == 0, sourceLocation: sourceLocation)
-    let camera = try await technician.connection.camera(name)
-    #expect(camera.state.known == .streaming, sourceLocation: sourceLocation)
-    #expect(camera.measuredRateMilli > 24_000, sourceLocation: sourceLocation)
+    // The rate is that of two seconds, in which a host with other work may have been away.
+    _ = try await technician.camera(name, "at its rate") {
+      $0.state.known == .streaming && $0.measuredRateMilli > 24_000
+    }
   }
 }
