@@ -27,11 +27,14 @@ let package = Package(
     .executable(name: "wpctl", targets: ["wpctl"]),
     .executable(name: "usbcam", targets: ["usbcam"]),
     .executable(name: "emulated-board", targets: ["emulated-board"]),
+    .executable(name: "wpload", targets: ["wpload"]),
     .executable(name: "simulate", targets: ["simulate"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
   targets: [
     // Device, pure.
@@ -71,7 +74,23 @@ let package = Package(
 
     // Host.
     .systemLibrary(name: "CEpoll"),
-    .target(name: "LoadGenerator", dependencies: ["Noise", "Wire", "CEpoll"]),
+    .target(
+      name: "LoadGenerator",
+      dependencies: [
+        "Noise", "Wire", "CEpoll", .product(name: "Histogram", package: "hdrhistogram-swift"),
+      ]),
+    .target(
+      name: "LoadPlan", dependencies: [.product(name: "Yams", package: "Yams")]),
+    .target(name: "LoadReport"),
+    .target(
+      name: "LoadTest",
+      dependencies: ["LoadGenerator", "LoadPlan", "LoadReport", "ControlClient", "Wire"]),
+    .executableTarget(
+      name: "wpload",
+      dependencies: [
+        "LoadTest", "LoadPlan", "LoadReport", "ControlClient", "Wire",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
     .target(name: "EmulatedBoard"),
     .executableTarget(
       name: "usbcam",
@@ -124,6 +143,11 @@ let package = Package(
       dependencies: ["EmulatedBoard", "ControlClient", "Appliance", "Wire", "StandInDriver"]),
     .testTarget(name: "WireTests", dependencies: ["Wire"]),
     .testTarget(name: "LoadGeneratorTests", dependencies: ["LoadGenerator", "Noise", "Wire"]),
+    .testTarget(name: "LoadPlanTests", dependencies: ["LoadPlan"]),
+    .testTarget(name: "LoadReportTests", dependencies: ["LoadReport"]),
+    .testTarget(
+      name: "LoadTestTests",
+      dependencies: ["LoadTest", "LoadGenerator", "LoadPlan", "LoadReport", "Wire", "wpload"]),
     .testTarget(
       name: "ControlClientTests",
       dependencies: [

@@ -1,0 +1,62 @@
+/// A distribution of durations as it is written down: the values that occurred, at the resolution of
+/// the histogram that they come from (three significant digits), and how often.
+///
+/// Distributions of the same resolution merge exactly.
+public struct Latencies: Codable, Sendable, Equatable {
+  /// Nanoseconds, ascending, each once.
+  public var values: [UInt64]
+  /// How often each of `values` occurred, at least once.
+  public var counts: [UInt64]
+  /// The longest and the sum of all, exactly, in nanoseconds.
+  public var max: UInt64
+  public var sum: Double
+
+  public init(
+    values: [UInt64] = [], counts: [UInt64] = [], max: UInt64 = 0, sum: Double = 0
+  ) {
+    self.values = values
+    self.counts = counts
+    self.max = max
+    self.sum = sum
+  }
+
+  public var count: UInt64 { counts.reduce(0, +) }
+  /// Nanoseconds; 0 without any.
+  public var mean: Double { count == 0 ? 0 : sum / Double(count) }
+
+  /// The shortest that `share` (0 … 1) of all do not exceed, in nanoseconds; 0 without any.
+  public func quantile(_ share: Double) -> UInt64 {
+    let count = count
+    guard count > 0 else { return 0 }
+    let rank = Swift.max(1, UInt64((share * Double(count)).rounded(.up)))
+    guard rank < count else { return max }
+    var seen: UInt64 = 0
+    for (value, occurred) in zip(values, counts) {
+      seen += occurred
+      if seen >= rank { return Swift.min(value, max) }
+    }
+    return max
+  }
+
+  /// Adds what another one holds.
+  public mutating func add(_ other: Latencies) {
+    var merged = Latencies(max: Swift.max(max, other.max), sum: sum + other.sum)
+    var (left, right) = (0, 0)
+    while left < values.count || right < other.values.count {
+      let mine = left < values.count ? values[left] : .max
+      let its = right < other.values.count ? other.values[right] : .max
+      var occurred: UInt64 = 0
+      if mine <= its {
+        occurred += counts[left]
+        left += 1
+      }
+      if its <= mine {
+        occurred += other.counts[right]
+        right += 1
+      }
+      merged.values.append(Swift.min(mine, its))
+      merged.counts.append(occurred)
+    }
+    self = merged
+  }
+}
