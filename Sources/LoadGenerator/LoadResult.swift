@@ -7,10 +7,10 @@ public struct LoadResult: Sendable {
   /// Processor time of the generator itself meanwhile. Near `seconds`, it may be the limit.
   public var ownCPUSeconds = 0.0
   /// Of a closed loop from sending to answer, of an open one from the intended time of sending.
-  public var latency = Histogram()
+  public var latency = LatencyHistogram()
   /// Of an open loop: how much later than intended requests were sent, which is the generator's own
   /// part of the latency.
-  public var lateness = Histogram()
+  public var lateness = LatencyHistogram()
   public var failures = Failures()
 
   public init() {}

@@ -73,7 +73,7 @@ public final class SealedConnection {
 
   // MARK: Handshake
 
-  private static func begin(with device: PublicKey) -> Initiator {
+  static func begin(with device: PublicKey) -> Initiator {
     let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: prologue.count, alignment: 8)
     defer { bytes.deallocate() }
     bytes.copyBytes(from: prologue)
@@ -81,7 +81,7 @@ public final class SealedConnection {
   }
 
   /// A frame with somebody's message 1, with the state that reads the answer.
-  private static func hello(
+  static func hello(
     _ name: String, _ initiator: inout Initiator, _ pair: borrowing KeyPair
   ) throws(LoadError) -> [UInt8] {
     var message = [UInt8](repeating: 0, count: Handshake.firstOverhead + Handshake.payloadSize)
@@ -94,10 +94,13 @@ public final class SealedConnection {
       }
     }
     guard let size else { throw .handshake(.authentication) }
-    let payload = prologue + message[..<size]
+    return plainFrame(.handshake, id: 1, prologue + message[..<size])
+  }
+
+  static func plainFrame(_ kind: Kind, id: UInt32, _ payload: [UInt8]) -> [UInt8] {
     var frame = [UInt8](repeating: 0, count: Limits.headerSize) + payload
     frame.withUnsafeMutableBytes {
-      _ = Header(kind: Kind.handshake.rawValue, requestID: 1).seal($0, payloadSize: payload.count)
+      _ = Header(kind: kind.rawValue, requestID: id).seal($0, payloadSize: payload.count)
     }
     return frame
   }

@@ -9,6 +9,8 @@ struct SimulatedCamera {
   var format: UInt32
   /// Reasons for it to be out of its port: faults, and steps of the agent.
   var absences = 0
+  /// How often it has been pulled out: what a process has opened before is no longer it.
+  var pulls = 0
   /// How often this is so now, by kind of fault.
   var conditions: [Int] = Array(repeating: 0, count: FaultKind.allCases.count)
 
@@ -68,6 +70,7 @@ extension SimulatedWorld {
   func unplug(_ index: Int) {
     cameras[index].absences += 1
     guard cameras[index].absences == 1 else { return }
+    cameras[index].pulls += 1
     say("world: \(cameras[index].node) unplugged")
     if !isNow(.udevOverflow) {
       post(.udev, .deviceRemoved(node: Text(of: cameras[index].node)))
@@ -159,7 +162,8 @@ extension SimulatedWorld {
   /// Notes when a process is let near a device that another one has.
   private func holdAlone(_ node: String, _ kind: ChildKind) {
     guard let camera = camera(atNode: node) else { return }
-    for feed in feeds where feed.camera == camera && !isQuarantined(.feed(slot: feed.slot)) {
+    for feed in feeds where feed.camera == camera && feed.pulls == cameras[camera].pulls {
+      guard !isQuarantined(.feed(slot: feed.slot)) else { continue }
       broke(OneHolder.self, "\(kind.word) of \(node) beside the feed of slot \(feed.slot)")
     }
   }

@@ -7,6 +7,8 @@ struct SimulatedFeed {
   var life: UInt32
   /// In `SimulatedWorld.cameras`.
   var camera: Int
+  /// The camera's, when it was opened.
+  var pulls: Int
   var name: Name
   var report = FeedReport()
   /// Told to publish.
@@ -34,7 +36,8 @@ extension SimulatedWorld {
       return later(5) { $0.finish(kind, life, .code(1)) }
     }
     lookAtName(camera, order.camera)
-    var feed = SimulatedFeed(slot: slot, life: life, camera: camera, name: order.camera)
+    var feed = SimulatedFeed(
+      slot: slot, life: life, camera: camera, pulls: cameras[camera].pulls, name: order.camera)
     feed.report.granted = order.mode
     feed.report.delivery = .passThrough
     feeds.append(feed)

@@ -124,7 +124,8 @@ struct ConfigCommand: AsyncParsableCommand {
   }
 
   struct Reject: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Turns a change down.")
+    static let configuration = CommandConfiguration(
+      abstract: "Turns a change down, also one that was approved and not applied yet.")
     @OptionGroup var options: GlobalOptions
     @Argument(help: "The change, as `wpctl config pending` lists it.") var id: UInt32
     func run() async throws { try await decide(options, .changeReject, id) }

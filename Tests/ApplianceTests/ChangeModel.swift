@@ -64,7 +64,9 @@ struct ChangeModel {
     _ id: UInt32, approve: Bool, by key: String, now: UInt64
   ) throws(Status) {
     let index = try index(id)
-    if open[index].state != .pending { throw .state }
+    // An approval can be taken back as long as nobody has used it.
+    let isApproved = open[index].state == .approved
+    if open[index].state != .pending && (approve || !isApproved) { throw .state }
     if approve && needsAnotherKey && key == open[index].stager { throw .permission }
     open[index].decider = key
     if approve { open[index].state = .approved } else { end(index, .rejected) }

@@ -151,6 +151,21 @@ import Wire
 
   // MARK: Decisions
 
+  /// Eight approved changes that nobody applies would keep everybody from staging another one.
+  @Test func anApprovalCanBeTakenBack() throws {
+    let desk = ChangeDesk()
+    for number in 1...Limits.openChanges { _ = try desk.approved(ChangeDesk.text("1.\(number)")) }
+    #expect(throws: Status.busy) { try desk.stage(ChangeDesk.text("2")) }
+    try desk.reject(1, by: "carla")
+    let entry = try #require(desk.entry(1))
+    #expect(entry.state == .rejected && entry.decider == "carla")
+    #expect(throws: Status.state) { try desk.apply(1) }
+    #expect(try desk.stage(ChangeDesk.text("2")) == UInt32(Limits.openChanges + 1))
+
+    try desk.apply(2)
+    #expect(throws: Status.state) { try desk.reject(2) }
+  }
+
   @Test func oneDecision() throws {
     let desk = ChangeDesk()
     let first = try desk.stage()
@@ -163,9 +178,9 @@ import Wire
     for id in [first, second] {
       #expect(throws: Status.state) { try desk.approve(id, by: "bernd") }
       #expect(throws: Status.state) { try desk.approve(id, by: "carla") }
-      #expect(throws: Status.state) { try desk.reject(id, by: "carla") }
       #expect(desk.entry(id)?.decider == "bernd")
     }
+    #expect(throws: Status.state) { try desk.reject(second, by: "carla") }
     for id: UInt32 in [0, 3, .max] {
       #expect(throws: Status.notFound) { try desk.approve(id) }
       #expect(throws: Status.notFound) { try desk.reject(id) }

@@ -7,7 +7,7 @@ import Wire
 //    ▼     in order          approve              apply                failed, no answer
 //   checking ─────▶ pending ─────────▶ approved ─────────▶ applying ───────────────┐
 //    │ wrong, lost   │ reject                                │ done                ▼ ┌─ failed
-//    ▼               ▼                                       ▼       120 s     rollingBack ◀┘
+//    ▼               ▼ ◀── reject ─── approved               ▼       120 s     rollingBack ◀┘
 //   refused       rejected          confirmed ◀──────── unconfirmed ──────────▶    │
 //                                             confirm               new boot       │ done
 //   checking, pending, approved: after 7 days expired                              ▼
@@ -117,11 +117,11 @@ struct ConfigurationChange: Equatable, Sendable {
       facts.decided = stamp
       enter(.approved, &effects)
       effects.append(.tell(ChangeNews(.approved, id: id, by: key)))
-    case (.pending, .reject(let key)):
+    case (.pending, .reject(let key)), (.approved, .reject(let key)):
       facts.decider = key
       facts.decided = stamp
       end(.rejected, ChangeNews(.rejected, id: id, by: key), at: stamp, &effects)
-    case (.free, _), (.checking, _), (.approved, _), (.applying, _), (.unconfirmed, _),
+    case (.free, _), (.checking, _), (.approved, .approve), (.applying, _), (.unconfirmed, _),
       (.rollingBack, _), (.ended, _):
       throw .state
     }

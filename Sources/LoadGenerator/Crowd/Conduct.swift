@@ -1,0 +1,88 @@
+import Wire
+
+/// What a user of a crowd does. Each user has one of its own, which is called by the thread of its
+/// crowd alone.
+public protocol Conduct: AnyObject {
+  /// What the user does now: it may ask. `now` is in nanoseconds since boot.
+  func next(now: UInt64) -> Move
+  /// A whole answer frame to what was asked as `label`; nil: the device said yes.
+  func answer(_ label: Int, _ refusal: Status?, _ payload: UnsafeRawBufferPointer) -> Verdict
+  /// What the device sent without being asked, an event or a message; nil: it is not measured.
+  func told(_ header: Header, _ payload: UnsafeRawBufferPointer, now: UInt64) -> Delivery?
+  /// The user has no connection any more: what it had begun is lost, what it was subscribed to, too.
+  func lost()
+}
+
+extension Conduct {
+  public func told(_: Header, _: UnsafeRawBufferPointer, now: UInt64) -> Delivery? { nil }
+  public func lost() {}
+}
+
+public enum Move {
+  case ask(Ask)
+  /// There is nothing to ask; in so many seconds there may be.
+  case rest(Double)
+  /// Closes its connection. It comes again at once, or after it has thought.
+  case leave
+}
+
+/// A request.
+public struct Ask {
+  /// What it is counted as: a place in the crowd's table of labels.
+  public var label: Int
+  public var kind: Kind
+  /// At most `Limits.payloadSize` bytes.
+  public var payload: [UInt8]
+
+  public init(_ label: Int, _ kind: Kind, _ payload: [UInt8] = []) {
+    (self.label, self.kind, self.payload) = (label, kind, payload)
+  }
+}
+
+/// What an answer is worth.
+public enum Verdict {
+  case right
+  /// Not what was asked for.
+  case wrong
+  /// A part; others follow.
+  case goesOn
+}
+
+/// Something that came without being asked.
+public struct Delivery {
+  public var label: Int
+  /// Nanoseconds on its way; nil: it was not what it should be.
+  public var latency: UInt64?
+
+  public init(_ label: Int, latency: UInt64?) { (self.label, self.latency) = (label, latency) }
+}
+
+/// A user before it comes.
+public struct Newcomer {
+  public var target: Endpoint
+  /// Where it comes from; nil: any address.
+  public var origin: UInt32?
+  /// nil: it speaks plainly.
+  public var identity: SealedIdentity?
+  public var conduct: any Conduct
+  /// What its connections are counted as.
+  public var label: Int
+  /// Seconds between an answer and the next request, drawn evenly.
+  public var think: ClosedRange<Double>
+  /// Requests under way at a time, 1 … 128.
+  public var depth: Int
+
+  public init(
+    to target: Endpoint, from origin: UInt32? = nil, identity: SealedIdentity? = nil,
+    conduct: any Conduct, label: Int, think: ClosedRange<Double> = 0...0, depth: Int = 1
+  ) {
+    precondition((1...User.deepest).contains(depth), "out of range")
+    self.target = target
+    self.origin = origin
+    self.identity = identity
+    self.conduct = conduct
+    self.label = label
+    self.think = think
+    self.depth = depth
+  }
+}

@@ -1,0 +1,191 @@
+import Glibc
+import HeapModule
+import Wire
+
+// Users come, are let in, fail, and come again.
+
+extension Crowd {
+  /// Lets those come and go whose time it is.
+  func admit(_ arrivals: inout Arrivals, now: UInt64) throws(LoadError) {
+    while let due = arrivals.next, due <= now {
+      let (index, comes) = arrivals.take()
+      let user = user(index)
+      user.isWanted = comes
+      if comes {
+        if user.phase == .away { try arrive(index, now: now) }
+      } else if user.pending.isEmpty {
+        part(index)
+      }
+    }
+  }
+
+  /// At the beginning of a stage: those who are there go on.
+  func resume(now: UInt64) {
+    agenda = Heap()
+    line.removeAll()
+    for index in users.indices {
+      let user = users[index]
+      user.isInLine = false
+      user.isExpected = false
+      guard user.isWanted else { continue }
+      if user.phase == .present { goOn(index, now: now) } else { expect(index, at: now) }
+    }
+  }
+
+  func expect(_ index: Int, at time: UInt64) {
+    guard !users[index].isExpected else { return }
+    users[index].isExpected = true
+    agenda.insert(Appointment(time: time, user: index))
+  }
+
+  func keepAppointments(now: UInt64) throws(LoadError) {
+    while let next = agenda.min, next.time <= now {
+      agenda.removeMin()
+      let user = users[next.user]
+      user.isExpected = false
+      guard user.isWanted, !isOver else { continue }
+      switch user.phase {
+      case .away: try arrive(next.user, now: now)
+      case .present where isOpen: stand(next.user)
+      case .present:
+        // It has thought until then: what it asks now is late by the rest.
+        result.lateness.record(now - next.time)
+        fill(next.user, due: next.time, now: now)
+      case .connecting, .greeting: break
+      }
+    }
+  }
+
+  // MARK: Connecting
+
+  private func arrive(_ index: Int, now: UInt64) throws(LoadError) {
+    let user = users[index]
+    user.arrivedAt = now
+    guard
+      let descriptor = try startConnecting(to: user.newcomer.target, from: user.newcomer.origin)
+    else {
+      count(user.newcomer.label, .unreachable)
+      return expect(index, at: now + Crowd.absenceNs)
+    }
+    user.descriptor = descriptor
+    user.phase = .connecting
+    user.deadline = now + timeoutNs
+    underWay += 1
+    try poller.watch(descriptor, token: index, for: Poller.writable)
+  }
+
+  /// The kernel has connected it, or not.
+  func connected(_ index: Int, now: UInt64) {
+    let user = users[index]
+    guard connectError(user.descriptor) == 0, let greeting = user.greeting() else {
+      return lose(index, .unreachable, now: now)
+    }
+    user.phase = .greeting
+    user.unsent = greeting
+    flush(index, filled: 0)
+  }
+
+  /// The device has answered its greeting.
+  func welcomed(_ index: Int, _ header: Header, _ payload: UnsafeRawBufferPointer, now: UInt64) {
+    let user = users[index]
+    if let refusal = TurnedDown(header, payload) {
+      if refusal.status == .rateLimited, refusal.retryAfterMs > 0 {
+        result.throttled += 1
+        return absent(index, until: now + UInt64(refusal.retryAfterMs) * 1_000_000)
+      }
+      return turnedAway(index, refusal, now: now)
+    }
+    guard user.welcome(header, payload) else { return lose(index, .wrong, now: now) }
+    user.phase = .present
+    user.deadline = .max
+    underWay -= 1
+    present += 1
+    result.tallies[user.newcomer.label].latency.record(now - user.arrivedAt)
+    if !user.isWanted { return part(index) }
+    goOn(index, now: now)
+  }
+
+  /// It may ask from now on.
+  private func goOn(_ index: Int, now: UInt64) {
+    guard !isOver else { return }
+    if isOpen { stand(index) } else { fill(index, due: now, now: now) }
+  }
+
+  // MARK: Leaving
+
+  /// The device has refused the connection.
+  func turnedAway(_ index: Int, _ refusal: TurnedDown, now: UInt64) {
+    guard refusal.status == .busy else { return lose(index, .refused(refusal.status), now: now) }
+    result.busy += 1
+    second.busy += 1
+    absent(index, until: now + max(UInt64(refusal.retryAfterMs) * 1_000_000, Crowd.absenceNs))
+  }
+
+  /// The connection has ended; what was under way has failed, and so has the connection itself where
+  /// it had not come about.
+  func lose(_ index: Int, _ failure: CrowdFailure, now: UInt64) {
+    let user = users[index]
+    switch user.phase {
+    case .connecting, .greeting: count(user.newcomer.label, failure)
+    case .present:
+      for request in user.pending { count(request.label, failure) }
+      if user.pending.isEmpty { count(user.newcomer.label, failure) }
+    case .away: break
+    }
+    absent(index, until: now + Crowd.absenceNs)
+  }
+
+  /// Nobody is to blame: it closes its connection.
+  func part(_ index: Int) {
+    absent(index, until: nil)
+  }
+
+  func absent(_ index: Int, until time: UInt64?) {
+    let user = users[index]
+    switch user.phase {
+    case .connecting, .greeting: underWay -= 1
+    case .present:
+      present -= 1
+      underWay -= user.pending.count
+      user.newcomer.conduct.lost()
+    case .away: break
+    }
+    user.hangUp()
+    if let time, user.isWanted { expect(index, at: time) }
+  }
+
+  func count(_ label: Int, _ failure: CrowdFailure) {
+    result.tallies[label].failures[failure, default: 0] += 1
+    second.tally.failures[failure, default: 0] += 1
+  }
+
+  /// Requests and greetings that have waited for too long.
+  func expire(now: UInt64) {
+    for index in users.indices {
+      let user = users[index]
+      if user.deadline <= now {
+        lose(index, .timeout, now: now)
+        continue
+      }
+      while let oldest = user.pending.first, now - oldest.sent > timeoutNs {
+        user.pending.removeFirst()
+        underWay -= 1
+        count(oldest.label, .timeout)
+        settle(index, due: now, now: now)
+      }
+    }
+  }
+}
+
+/// A no, and when another try makes sense (0: not told).
+struct TurnedDown {
+  var status: Status
+  var retryAfterMs: UInt32
+
+  /// nil: the frame says yes.
+  init?(_ header: Header, _ payload: UnsafeRawBufferPointer) {
+    guard header.isReply, header.status != 0 else { return nil }
+    status = Status(rawValue: header.status) ?? .internalError
+    retryAfterMs = (try? Refusal.decode(payload))?.retryAfterMs ?? 0
+  }
+}

@@ -1,0 +1,110 @@
+import Wire
+
+/// Why a request, or a connection, ended badly.
+public enum CrowdFailure: Hashable, Sendable {
+  /// The device said no.
+  case refused(Status)
+  /// The connection ended before the answer.
+  case closed
+  /// No answer in time.
+  case timeout
+  /// An answer that is none, or to another question.
+  case wrong
+  /// No connection came about.
+  case unreachable
+
+  public var name: String {
+    switch self {
+    case .refused(let status): "\(status)"
+    case .closed: "closed"
+    case .timeout: "timeout"
+    case .wrong: "wrong"
+    case .unreachable: "unreachable"
+    }
+  }
+}
+
+/// What became of everything that was counted under one label.
+public struct Tally: Sendable {
+  /// Nanoseconds, of what ended well.
+  public var latency = LatencyHistogram()
+  public var failures: [CrowdFailure: Int] = [:]
+  /// Bytes of the payloads of answers.
+  public var bytes = 0
+
+  public init() {}
+
+  /// What ended, well or badly.
+  public var ended: Int { Int(latency.count) + failed }
+  public var failed: Int { failures.values.reduce(0, +) }
+
+  public mutating func add(_ other: Tally) {
+    latency.add(other.latency)
+    failures.merge(other.failures, uniquingKeysWith: +)
+    bytes += other.bytes
+  }
+
+  mutating func reset() {
+    latency.reset()
+    failures.removeAll()
+    bytes = 0
+  }
+}
+
+/// One second of a crowd, everything but connections together.
+public struct CrowdSecond: Sendable {
+  /// When it ended, in nanoseconds since boot.
+  public var end: UInt64 = 0
+  public var tally = Tally()
+  /// Users with a connection, at its end.
+  public var present = 0
+  /// Connections that were told BUSY.
+  public var busy = 0
+}
+
+/// What a crowd has done in one stage.
+public struct CrowdResult: Sendable {
+  /// By label.
+  public var tallies: [Tally]
+  /// Connections that were told BUSY, because there was no place.
+  public var busy = 0
+  /// Handshakes that were told to come again later, because too many came; they did.
+  public var throttled = 0
+  /// Requests that were due and never sent (open model).
+  public var dropped = 0
+  /// How late requests were sent that could have been sent, in nanoseconds: the crowd's own part of
+  /// the latencies.
+  public var lateness = LatencyHistogram()
+  /// From its beginning to the last answer.
+  public var seconds = 0.0
+  /// Processor time of the crowd's thread meanwhile.
+  public var ownCPUSeconds = 0.0
+
+  public init(labels: Int) { tallies = Array(repeating: Tally(), count: labels) }
+
+  /// Adds what another thread has done in the same stage.
+  public mutating func add(_ other: CrowdResult) {
+    for label in tallies.indices { tallies[label].add(other.tallies[label]) }
+    busy += other.busy
+    throttled += other.throttled
+    dropped += other.dropped
+    lateness.add(other.lateness)
+    seconds = max(seconds, other.seconds)
+    ownCPUSeconds += other.ownCPUSeconds
+  }
+}
+
+/// A time of constant load.
+public struct CrowdStage: Sendable {
+  /// Users of this crowd, of those that it has room for.
+  public var users: Int
+  /// Users that come, or go, in a second; nil: all at once.
+  public var ramp: Double?
+  /// Requests a second (open model); nil: users ask as soon as they can.
+  public var rate: Double?
+  public var seconds: Double
+
+  public init(users: Int, ramp: Double? = nil, rate: Double? = nil, seconds: Double) {
+    (self.users, self.ramp, self.rate, self.seconds) = (users, ramp, rate, seconds)
+  }
+}
