@@ -141,6 +141,8 @@ public struct RunResult: Codable, Sendable, Equatable {
     public var connects: OperationResult
     /// Connections refused with BUSY by a device that had no place.
     public var busy: Int
+    /// Handshakes that came too fast for the device and were made later, as it had said.
+    public var throttled: Int
     /// Iterations that were due and never begun (open model).
     public var dropped: Int
     public var testerCPUPercent: Double
@@ -148,8 +150,8 @@ public struct RunResult: Codable, Sendable, Equatable {
 
     public init(
       name: String, isJudged: Bool, users: Int, rate: Double?, start: Double, seconds: Double,
-      operations: [OperationResult], connects: OperationResult, busy: Int = 0, dropped: Int = 0,
-      testerCPUPercent: Double = 0, lateness: Latencies = Latencies()
+      operations: [OperationResult], connects: OperationResult, busy: Int = 0,
+      throttled: Int = 0, dropped: Int = 0, testerCPUPercent: Double = 0, lateness: Latencies = Latencies()
     ) {
       self.name = name
       self.isJudged = isJudged
@@ -160,6 +162,7 @@ public struct RunResult: Codable, Sendable, Equatable {
       self.operations = operations
       self.connects = connects
       self.busy = busy
+      self.throttled = throttled
       self.dropped = dropped
       self.testerCPUPercent = testerCPUPercent
       self.lateness = lateness
@@ -175,19 +178,22 @@ public struct RunResult: Codable, Sendable, Equatable {
     public var requests: Int
     /// By cause: a status' name, `closed`, `timeout`, `wrong`, `unreachable`.
     public var failures: [String: Int]
+    /// Refused besides, with the word to come again later, or as a user had reckoned with.
+    public var heldBack: Int
     /// Bytes of the payloads of answers.
     public var bytes: Int
-    /// Of what ended well; counted from when a request was to be sent.
+    /// Of what ended well and could be timed; counted from when a request was to be sent.
     public var latency: Latencies
 
     public init(
       userClass: String, operation: String, requests: Int = 0, failures: [String: Int] = [:],
-      bytes: Int = 0, latency: Latencies = Latencies()
+      heldBack: Int = 0, bytes: Int = 0, latency: Latencies = Latencies()
     ) {
       self.userClass = userClass
       self.operation = operation
       self.requests = requests
       self.failures = failures
+      self.heldBack = heldBack
       self.bytes = bytes
       self.latency = latency
     }

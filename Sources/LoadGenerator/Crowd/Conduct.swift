@@ -7,7 +7,7 @@ public protocol Conduct: AnyObject {
   func next(now: UInt64) -> Move
   /// A whole answer frame to what was asked as `label`; nil: the device said yes.
   func answer(_ label: Int, _ refusal: Status?, _ payload: UnsafeRawBufferPointer) -> Verdict
-  /// What the device sent without being asked, an event or a message; nil: it is not measured.
+  /// What the device sent without being asked, an event or a message; nil: there is nothing to count.
   func told(_ header: Header, _ payload: UnsafeRawBufferPointer, now: UInt64) -> Delivery?
   /// The user has no connection any more: what it had begun is lost, what it was subscribed to, too.
   func lost()
@@ -42,19 +42,30 @@ public struct Ask {
 /// What an answer is worth.
 public enum Verdict {
   case right
+  /// Right, and something is complete with it that is measured for itself.
+  case completes(Delivery)
+  /// A no that the user has reckoned with: counted as held back, not as a failure.
+  case expected
   /// Not what was asked for.
   case wrong
   /// A part; others follow.
   case goesOn
 }
 
-/// Something that came without being asked.
+/// Something that came without being asked, or that several answers make.
 public struct Delivery {
-  public var label: Int
-  /// Nanoseconds on its way; nil: it was not what it should be.
-  public var latency: UInt64?
+  public enum Outcome {
+    /// Nanoseconds on its way.
+    case took(UInt64)
+    /// It is right; nobody can tell how long it took.
+    case came
+    case failed(CrowdFailure)
+  }
 
-  public init(_ label: Int, latency: UInt64?) { (self.label, self.latency) = (label, latency) }
+  public var label: Int
+  public var outcome: Outcome
+
+  public init(_ label: Int, _ outcome: Outcome) { (self.label, self.outcome) = (label, outcome) }
 }
 
 /// A user before it comes.

@@ -155,7 +155,7 @@ extension Crowd {
     if user.phase == .greeting { return welcomed(index, header, payload, now: now) }
     guard header.isReply else {
       guard let delivery = user.newcomer.conduct.told(header, payload, now: now) else { return }
-      return note(delivery.label, delivery.latency, payload.count)
+      return note(delivery, payload.count)
     }
     guard let place = user.pending.firstIndex(where: { $0.id == header.requestID }) else {
       // Its time was over; whatever else it may be, nobody has asked for it.
@@ -168,21 +168,44 @@ extension Crowd {
     if case .goesOn = verdict, refusal == nil { return }
     user.pending.remove(at: place)
     underWay -= 1
-    if let refusal {
-      count(request.label, .refused(refusal.status))
-      user.pause(until: now + UInt64(refusal.retryAfterMs) * 1_000_000)
-    } else if case .wrong = verdict {
-      count(request.label, .wrong)
-    } else {
-      note(request.label, now - request.intended, payload.count)
+    if let refusal { return refused(index, request.label, refusal, verdict, now: now) }
+    switch verdict {
+    case .wrong: count(request.label, .wrong)
+    case .completes(let delivery):
+      note(delivery, 0)
+      fallthrough
+    case .right, .expected, .goesOn:
+      note(Delivery(request.label, .took(now - request.intended)), payload.count)
     }
   }
 
-  private func note(_ label: Int, _ latency: UInt64?, _ bytes: Int) {
-    guard let latency else { return count(label, .wrong) }
-    result.tallies[label].latency.record(latency)
+  /// Too busy to hear it now is no failure where the device says when it will: the user comes again.
+  private func refused(
+    _ index: Int, _ label: Int, _ refusal: TurnedDown, _ verdict: Verdict, now: UInt64
+  ) {
+    let isBusy = refusal.status == .busy || refusal.status == .rateLimited
+    if case .expected = verdict {
+      result.tallies[label].heldBack += 1
+    } else if isBusy && refusal.retryAfterMs > 0 {
+      result.tallies[label].heldBack += 1
+    } else {
+      count(label, .refused(refusal.status))
+    }
+    users[index].pause(until: now + UInt64(refusal.retryAfterMs) * 1_000_000)
+  }
+
+  private func note(_ delivery: Delivery, _ bytes: Int) {
+    let label = delivery.label
+    switch delivery.outcome {
+    case .took(let nanoseconds):
+      result.tallies[label].latency.record(nanoseconds)
+      second.tally.latency.record(nanoseconds)
+    case .came:
+      result.tallies[label].untimed += 1
+      second.tally.untimed += 1
+    case .failed(let failure): return count(label, failure)
+    }
     result.tallies[label].bytes += bytes
-    second.tally.latency.record(latency)
     second.tally.bytes += bytes
   }
 

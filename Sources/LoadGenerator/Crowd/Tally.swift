@@ -12,6 +12,8 @@ public enum CrowdFailure: Hashable, Sendable {
   case wrong
   /// No connection came about.
   case unreachable
+  /// The device has left something out, and says so.
+  case missed
 
   public var name: String {
     switch self {
@@ -20,6 +22,7 @@ public enum CrowdFailure: Hashable, Sendable {
     case .timeout: "timeout"
     case .wrong: "wrong"
     case .unreachable: "unreachable"
+    case .missed: "missed"
     }
   }
 }
@@ -29,25 +32,31 @@ public struct Tally: Sendable {
   /// Nanoseconds, of what ended well.
   public var latency = LatencyHistogram()
   public var failures: [CrowdFailure: Int] = [:]
+  /// What ended well, and nobody can tell how long it took.
+  public var untimed = 0
+  /// Refused, with the word to come again later, or as the user had reckoned with.
+  public var heldBack = 0
   /// Bytes of the payloads of answers.
   public var bytes = 0
 
   public init() {}
 
   /// What ended, well or badly.
-  public var ended: Int { Int(latency.count) + failed }
+  public var ended: Int { Int(latency.count) + untimed + failed }
   public var failed: Int { failures.values.reduce(0, +) }
 
   public mutating func add(_ other: Tally) {
     latency.add(other.latency)
     failures.merge(other.failures, uniquingKeysWith: +)
+    untimed += other.untimed
+    heldBack += other.heldBack
     bytes += other.bytes
   }
 
   mutating func reset() {
     latency.reset()
     failures.removeAll()
-    bytes = 0
+    (untimed, heldBack, bytes) = (0, 0, 0)
   }
 }
 
