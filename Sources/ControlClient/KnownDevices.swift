@@ -16,6 +16,11 @@ public struct KnownDevice: Sendable {
 
   public var fingerprint: Fingerprint { Fingerprint(publicKey) }
 
+  /// Lends the secret for as long as `body` takes.
+  package func withSecret<Value>(_ body: (UnsafeRawBufferPointer) -> Value) -> Value {
+    secret.withBytes(body)
+  }
+
   init(
     address: DeviceAddress, publicKey: PublicKey, secret: SecretBytes, role: Role?, name: String,
     clientKey: PublicKey? = nil

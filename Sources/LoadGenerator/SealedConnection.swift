@@ -25,7 +25,8 @@ public struct SealedIdentity: Sendable {
     SealedIdentity(key: draw(), secret: draw(), device: device)
   }
 
-  static func draw() -> [UInt8] { (0..<32).map { _ in .random(in: 0...255) } }
+  /// 32 bytes for a private key.
+  public static func draw() -> [UInt8] { (0..<32).map { _ in .random(in: 0...255) } }
 }
 
 /// One sealed connection: what goes out is sealed, what comes in is opened, in place.

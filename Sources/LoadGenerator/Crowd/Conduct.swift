@@ -6,15 +6,17 @@ public protocol Conduct: AnyObject {
   /// What the user does now: it may ask. `now` is in nanoseconds since boot.
   func next(now: UInt64) -> Move
   /// A whole answer frame to what was asked as `label`; nil: the device said yes.
-  func answer(_ label: Int, _ refusal: Status?, _ payload: UnsafeRawBufferPointer) -> Verdict
+  func answer(
+    _ label: Int, _ refusal: Status?, _ payload: UnsafeRawBufferPointer, now: UInt64
+  ) -> Verdict
   /// What the device sent without being asked, an event or a message; nil: there is nothing to count.
-  func told(_ header: Header, _ payload: UnsafeRawBufferPointer, now: UInt64) -> Delivery?
+  func told(_ header: Header, _ payload: UnsafeRawBufferPointer, now: UInt64) -> Notice?
   /// The user has no connection any more: what it had begun is lost, what it was subscribed to, too.
   func lost()
 }
 
 extension Conduct {
-  public func told(_: Header, _: UnsafeRawBufferPointer, now: UInt64) -> Delivery? { nil }
+  public func told(_: Header, _: UnsafeRawBufferPointer, now: UInt64) -> Notice? { nil }
   public func lost() {}
 }
 
@@ -43,7 +45,7 @@ public struct Ask {
 public enum Verdict {
   case right
   /// Right, and something is complete with it that is measured for itself.
-  case completes(Delivery)
+  case completes(Notice)
   /// A no that the user has reckoned with: counted as held back, not as a failure.
   case expected
   /// Not what was asked for.
@@ -53,7 +55,7 @@ public enum Verdict {
 }
 
 /// Something that came without being asked, or that several answers make.
-public struct Delivery {
+public struct Notice {
   public enum Outcome {
     /// Nanoseconds on its way.
     case took(UInt64)

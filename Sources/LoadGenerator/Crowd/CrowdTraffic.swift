@@ -154,8 +154,8 @@ extension Crowd {
     }
     if user.phase == .greeting { return welcomed(index, header, payload, now: now) }
     guard header.isReply else {
-      guard let delivery = user.newcomer.conduct.told(header, payload, now: now) else { return }
-      return note(delivery, payload.count)
+      guard let notice = user.newcomer.conduct.told(header, payload, now: now) else { return }
+      return note(notice, payload.count)
     }
     guard let place = user.pending.firstIndex(where: { $0.id == header.requestID }) else {
       // Its time was over; whatever else it may be, nobody has asked for it.
@@ -164,18 +164,19 @@ extension Crowd {
     let request = user.pending[place]
     guard header.kind == request.kind.rawValue else { return lose(index, .wrong, now: now) }
     let refusal = TurnedDown(header, payload)
-    let verdict = user.newcomer.conduct.answer(request.label, refusal?.status, payload)
+    let verdict = user.newcomer.conduct.answer(
+      request.label, refusal?.status, payload, now: now)
     if case .goesOn = verdict, refusal == nil { return }
     user.pending.remove(at: place)
     underWay -= 1
     if let refusal { return refused(index, request.label, refusal, verdict, now: now) }
     switch verdict {
     case .wrong: count(request.label, .wrong)
-    case .completes(let delivery):
-      note(delivery, 0)
+    case .completes(let notice):
+      note(notice, 0)
       fallthrough
     case .right, .expected, .goesOn:
-      note(Delivery(request.label, .took(now - request.intended)), payload.count)
+      note(Notice(request.label, .took(now - request.intended)), payload.count)
     }
   }
 
@@ -194,9 +195,9 @@ extension Crowd {
     users[index].pause(until: now + UInt64(refusal.retryAfterMs) * 1_000_000)
   }
 
-  private func note(_ delivery: Delivery, _ bytes: Int) {
-    let label = delivery.label
-    switch delivery.outcome {
+  private func note(_ notice: Notice, _ bytes: Int) {
+    let label = notice.label
+    switch notice.outcome {
     case .took(let nanoseconds):
       result.tallies[label].latency.record(nanoseconds)
       second.tally.latency.record(nanoseconds)

@@ -1,0 +1,141 @@
+import LoadPlan
+import LoadReport
+
+/// What was measured, in the words of thresholds.
+struct Judge {
+  private let stages: [RunResult.StageResult]
+  private let targets: [RunResult.Target]
+  private let recoverySeconds: Double?
+
+  /// Of the judged stages of a run.
+  init(_ run: RunResult) {
+    stages = run.stages.filter(\.isJudged)
+    targets = run.targets
+    recoverySeconds = run.recoverySeconds
+  }
+
+  init(_ stage: RunResult.StageResult) {
+    (stages, targets, recoverySeconds) = ([stage], [], nil)
+  }
+
+  /// nil: it was not measured.
+  func measure(_ quantity: Threshold.Quantity) -> Double? {
+    switch quantity {
+    case .p50: milliseconds(0.5)
+    case .p95: milliseconds(0.95)
+    case .p99: milliseconds(0.99)
+    case .connectP99: milliseconds(connects.latency, 0.99)
+    case .errorPercent: percent(failed, of: requests)
+    case .busyPercent: percent(busy, of: connects.requests + busy)
+    case .droppedPercent: percent(dropped, of: requests + dropped)
+    case .answersPerSecond:
+      seconds > 0 ? Double(requests - failed) / seconds : nil
+    case .memoryGrowthKiB: growth.max()
+    case .memoryKiB: readings.flatMap { $0.map(\.memoryKiB) }.max()
+    case .cpuPercent: readings.compactMap(Judge.processor).max()
+    case .recoverySeconds: recoverySeconds
+    }
+  }
+
+  func judge(_ threshold: Threshold) -> RunResult.ThresholdResult {
+    let measured = measure(threshold.quantity)
+    let holds = measured.map {
+      threshold.quantity == .answersPerSecond ? $0 >= threshold.limit : $0 <= threshold.limit
+    }
+    return RunResult.ThresholdResult(
+      quantity: threshold.quantity.rawValue, limit: threshold.limit, measured: measured,
+      holds: holds ?? false)
+  }
+
+  // MARK: Sums
+
+  private var operations: [RunResult.OperationResult] { stages.flatMap(\.operations) }
+  /// Connections that failed are failures, too: without one, nobody can ask.
+  private var requests: Int { operations.reduce(0) { $0 + $1.requests } + connects.failed }
+  private var failed: Int { operations.reduce(0) { $0 + $1.failed } + connects.failed }
+  private var busy: Int { stages.reduce(0) { $0 + $1.busy } }
+  private var dropped: Int { stages.reduce(0) { $0 + $1.dropped } }
+  private var seconds: Double { stages.reduce(0) { $0 + $1.seconds } }
+
+  private var connects: RunResult.OperationResult {
+    var all = RunResult.OperationResult(userClass: "", operation: "connect")
+    for stage in stages {
+      all.requests += stage.connects.requests
+      all.failures.merge(stage.connects.failures, uniquingKeysWith: +)
+      all.latency.add(stage.connects.latency)
+    }
+    return all
+  }
+
+  private func milliseconds(_ share: Double) -> Double? {
+    var all = Latencies()
+    for operation in operations { all.add(operation.latency) }
+    return milliseconds(all, share)
+  }
+
+  private func milliseconds(_ latencies: Latencies, _ share: Double) -> Double? {
+    latencies.count == 0 ? nil : Double(latencies.quantile(share)) / 1e6
+  }
+
+  private func percent(_ part: Int, of whole: Int) -> Double? {
+    whole == 0 ? nil : 100 * Double(part) / Double(whole)
+  }
+
+  // MARK: The device's own figures
+
+  /// Of each target, those within the judged stages.
+  private var readings: [[RunResult.Reading]] {
+    targets.map { target in
+      target.readings.filter { reading in
+        stages.contains { ($0.start...$0.start + $0.seconds).contains(reading.second) }
+      }
+    }
+  }
+
+  private var growth: [Double] {
+    readings.compactMap { own in
+      guard let first = own.first, let last = own.last, own.count > 1 else { return nil }
+      return last.memoryKiB - first.memoryKiB
+    }
+  }
+
+  /// Percent of a core; a device that began anew in between counts from then on.
+  private static func processor(_ own: [RunResult.Reading]) -> Double? {
+    var used = 0.0
+    for (before, after) in zip(own, own.dropFirst()) {
+      used += max(0, after.cpuMs - before.cpuMs)
+    }
+    guard let first = own.first, let last = own.last, last.second > first.second else { return nil }
+    return used / (last.second - first.second) / 10
+  }
+}
+
+/// Whether the tester was the limit: then the run says nothing about the device.
+struct Validity {
+  /// Of a core, in percent: whoever works that much may be late.
+  static let processorPercent = 95.0
+  /// Late by less never matters.
+  static let latenessNs: UInt64 = 2_000_000
+  /// Nor does late by this share of what was measured.
+  static let latenessShare = 0.1
+
+  static func objections(to stages: [RunResult.StageResult]) -> [String] {
+    stages.filter(\.isJudged).flatMap { stage -> [String] in
+      var found: [String] = []
+      if stage.testerCPUPercent >= processorPercent {
+        found.append(
+          "stage \(stage.name): the tester used \(Int(stage.testerCPUPercent)) % of a core; use "
+            + "more `--threads`, or a machine of its own")
+      }
+      var all = Latencies()
+      for operation in stage.operations { all.add(operation.latency) }
+      let late = stage.lateness.quantile(0.99)
+      if late > latenessNs, Double(late) > latenessShare * Double(all.quantile(0.95)) {
+        found.append(
+          "stage \(stage.name): the tester sent 1 % of its requests more than "
+            + "\(late / 1_000_000) ms late; free the machine of other work")
+      }
+      return found
+    }
+  }
+}

@@ -1,0 +1,115 @@
+import ControlClient
+import Foundation
+import LoadGenerator
+import LoadPlan
+import LoadReport
+import Wire
+
+/// One run of a plan.
+///
+/// ```swift
+/// let run = LoadRun(plan, options) { print($0) }
+/// let result = try await run.run()
+/// ```
+public final class LoadRun: Sendable {
+  /// What is told while it runs.
+  public enum News: Sendable {
+    case began(RunResult.StageResult)
+    /// A second is over. What each target says of its health, and its memory in KiB.
+    case second(RunResult.Second, targets: [(health: String?, memoryKiB: Double?)])
+    case ended(RunResult.StageResult)
+  }
+
+  let plan: Plan
+  let options: LoadOptions
+  let stop = StopSign()
+  let tell: @Sendable (News) -> Void
+
+  public init(
+    _ plan: Plan, _ options: LoadOptions, tell: @escaping @Sendable (News) -> Void = { _ in }
+  ) {
+    (self.plan, self.options, self.tell) = (plan, options, tell)
+  }
+
+  /// Ends it soon; what was measured is kept.
+  public func cancel() { stop.set() }
+
+  public func run() async throws(LoadTestError) -> RunResult {
+    let start = monotonicNs()
+    var result = RunResult(
+      plan: plan.name, summary: plan.summary, startedUnixS: Date().timeIntervalSince1970,
+      seed: options.seed, targets: [],
+      tester: RunResult.Tester(version: options.version, threads: options.threads))
+    let roster = Roster(plan, targets: options.targets, seed: options.seed)
+    let desks = options.targets.map { DeviceDesk($0, options.credentials) }
+    var rings: [Keyring] = []
+    var texts: [[UInt8]] = []
+    for (index, desk) in desks.enumerated() {
+      result.targets.append(try await desk.meet())
+      rings.append(try await keys(roster, index, desk))
+      texts.append(try await deploys ? desk.configuration() : [])
+    }
+    let course = Course(self, desks: desks, start: start)
+    let squad = try squad(roster, rings, texts, course)
+    let reading = Task { await course.read() }
+    do throws(LoadTestError) {
+      try await course.run(squad, into: &result)
+    } catch {
+      reading.cancel()
+      await tidy(desks)
+      throw error
+    }
+    reading.cancel()
+    await reading.value
+    squad.dismiss()
+    for (index, desk) in desks.enumerated() { result.targets[index].readings = await desk.readings }
+    await tidy(desks)
+    result.series = course.series
+    result.seconds = Double(monotonicNs() - start) / 1e9
+    conclude(&result)
+    return result
+  }
+
+  private var deploys: Bool { plan.classes.contains { $0.work == .deployment } }
+  private var hasKeys: Bool {
+    options.credentials != .none && plan.classes.contains { $0.role != .anybody }
+  }
+
+  private func keys(
+    _ roster: Roster, _ target: Int, _ desk: DeviceDesk
+  ) async throws(LoadTestError) -> Keyring {
+    hasKeys ? try await desk.makeKeys(plan, counts: roster.counts(at: target)) : Keyring()
+  }
+
+  private func squad(
+    _ roster: Roster, _ rings: [Keyring], _ texts: [[UInt8]], _ course: Course
+  ) throws(LoadTestError) -> Squad {
+    try Squad(
+      threads: options.threads, labels: roster.labels.count, timeout: plan.timeout,
+      seed: options.seed, seconds: course.log, stop: stop
+    ) { user in
+      let target = roster.place(of: user).target
+      return roster.newcomer(
+        user, identities: { rings[target].identity(of: $0) }, text: texts[target])
+    }
+  }
+
+  private func tidy(_ desks: [DeviceDesk]) async {
+    for desk in desks {
+      if deploys { await desk.clearChanges() }
+      if hasKeys { await desk.takeKeysAway() }
+      await desk.leave()
+    }
+  }
+
+  private func conclude(_ result: inout RunResult) {
+    let judged = result.stages.filter(\.isJudged)
+    result.tester.cpuPercent = judged.map(\.testerCPUPercent).max() ?? 0
+    var lateness = Latencies()
+    for stage in judged { lateness.add(stage.lateness) }
+    result.tester.latenessP99Ns = lateness.quantile(0.99)
+    result.tester.invalidBecause = Validity.objections(to: result.stages)
+    let judge = Judge(result)
+    result.thresholds = plan.thresholds.map { judge.judge($0) }
+  }
+}
