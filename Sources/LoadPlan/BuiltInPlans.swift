@@ -115,13 +115,13 @@ extension Plan {
   private static let broadcast = Plan(
     name: "broadcast",
     summary:
-      "One publisher, and 100, 200, 500 and 1,000 listeners: how the time to all of them grows.",
+      "One publisher, and 10, 50, 100, 200, 500 and 1,000 listeners: how the time to all grows.",
     classes: [
       UserClass("listeners", weight: 1000, role: .viewer, work: .listener, usersPerKey: 16),
       UserClass("publisher", role: .operator, work: .publisher, think: 0.05...0.05),
     ],
     course: .stages(
-      [100, 200, 500, 1000].flatMap { (listeners: Int) in
+      [10, 50, 100, 200, 500, 1000].flatMap { (listeners: Int) in
         [
           Stage(
             "arrival-\(listeners)", users: listeners + 1, ramp: 100, seconds: 6, isJudged: false),

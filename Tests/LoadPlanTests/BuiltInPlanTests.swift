@@ -39,7 +39,7 @@ import Testing
     #expect(try counts("approvals", 60) == ["approvers": 50, "deployers": 10])
     #expect(try counts("volume", 61) == ["listeners": 50, "pings": 10, "publisher": 1])
     #expect(try counts("broadcast", 1001) == ["listeners": 1000, "publisher": 1])
-    #expect(try counts("broadcast", 101) == ["listeners": 100, "publisher": 1])
+    #expect(try counts("broadcast", 11) == ["listeners": 10, "publisher": 1])
     #expect(try counts("endurance", 75) == ["viewers": 70, "visitors": 5])
     #expect(
       try counts("connectors", 201) == [
