@@ -109,3 +109,8 @@ struct Seeded: RandomNumberGenerator {
     return mixed ^ (mixed >> 31)
   }
 }
+
+/// A case about a plan is called like it.
+extension Plan: @retroactive CustomTestStringConvertible {
+  public var testDescription: String { name }
+}
