@@ -80,7 +80,8 @@ let package = Package(
         "Noise", "Wire", "CEpoll", .product(name: "Histogram", package: "hdrhistogram-swift"),
       ]),
     .target(
-      name: "LoadPlan", dependencies: [.product(name: "Yams", package: "Yams")]),
+      name: "LoadPlan", dependencies: [.product(name: "Yams", package: "Yams")],
+      exclude: ["Plans.md"]),
     .target(name: "LoadReport"),
     .target(
       name: "LoadTest",

@@ -1,21 +1,23 @@
 /// What a load test does: who asks what, how many of them, how fast, for how long, and what must
 /// hold. Read from a text file (`PlanReader`) or built in (`Plan.builtIn`).
 ///
-/// All times are seconds.
+/// All times are seconds. What each may be is told by `PlanBounds`; a plan beyond them has a text
+/// that is not read again.
 public struct Plan: Sendable, Equatable {
-  /// `[a-z0-9-]`, 1 … 32 characters.
+  /// `[a-z0-9-]`, 1 … 32 characters, the first no hyphen.
   public var name: String
-  /// One sentence: what it finds out.
+  /// One sentence: what it finds out; 1 … 300 characters, none of them invisible.
   public var summary: String
-  /// What the users are; at least one class, whose weights say how users are dealt out.
+  /// What the users are; 1 … 32 classes of different names, whose weights say how users are dealt
+  /// out.
   public var classes: [UserClass]
   public var course: Course
   /// What must hold at the end; a run in which one does not ends with exit code 99.
   public var thresholds: [Threshold]
-  /// An answer that takes longer counts as a failure.
+  /// An answer that takes longer counts as a failure; 0.01 … 600.
   public var timeout: Double
   /// Bytes of each message that the class `publisher` publishes, and of a ping (at most 64 of
-  /// these).
+  /// these); 1 … 2 MiB.
   public var payload: Int
 
   public init(
@@ -33,7 +35,7 @@ public struct Plan: Sendable, Equatable {
 
   /// How the load changes.
   public enum Course: Sendable, Equatable {
-    /// One stage after the other.
+    /// One stage after the other, 1 … 256.
     case stages([Stage])
     /// Up to the first step that breaks; then the break point is searched between it and the step
     /// before, by halves.
@@ -43,12 +45,13 @@ public struct Plan: Sendable, Equatable {
 
 /// A share of the users, all of whom do the same.
 public struct UserClass: Sendable, Equatable {
+  /// Like a plan's.
   public var name: String
   /// Users are dealt out in proportion, 1 … 1000.
   public var weight: Int
   public var role: Role
   public var work: Work
-  /// Between an answer and the next request, drawn evenly; 0…0: at once.
+  /// Between an answer and the next request, drawn evenly; 0…0: at once; at most 3600.
   public var think: ClosedRange<Double>
   /// Requests under way at a time on a user's connection, 1 … 128.
   public var depth: Int
@@ -74,7 +77,7 @@ public struct UserClass: Sendable, Equatable {
   }
 
   public enum Work: Sendable, Equatable {
-    /// One of these operations at a time, drawn by weight.
+    /// One of these operations at a time, drawn by weight; each stands here once.
     case mix([Share])
     /// Stages a change of the configuration with version and ring, waits until it is checked, looks
     /// for it in the list, and has it end: applied and confirmed where it is approved.
@@ -114,15 +117,16 @@ public struct UserClass: Sendable, Equatable {
 
 /// A piece of the course in which the load is constant once its users are there.
 public struct Stage: Sendable, Equatable {
-  /// `[a-z0-9-]`, 1 … 32 characters, unlike all others of the plan.
+  /// Like a plan's, and unlike all others of the plan.
   public var name: String
+  /// 1 … 16384.
   public var users: Int
   /// Requests a second, of all users together, whether or not answers come (open model); nil: a
-  /// user asks again when it was answered and has thought (closed model).
+  /// user asks again when it was answered and has thought (closed model). 0.01 … 10,000,000.
   public var rate: Double?
-  /// Users that come (or go) in a second; nil: all at once.
+  /// Users that come (or go) in a second, 0.01 … 1,000,000; nil: all at once.
   public var ramp: Double?
-  /// From its beginning, the ramp included.
+  /// From its beginning, the ramp included, which must be over by then; 0.1 … 604,800.
   public var seconds: Double
   /// Whether it counts for thresholds; false: warm-up, or what only leads to another stage.
   public var isJudged: Bool
@@ -144,16 +148,16 @@ public struct Stage: Sendable, Equatable {
 public struct Ladder: Sendable, Equatable {
   /// Ascending, 1 … 64 of them.
   public var steps: [Int]
-  /// How long each is held once its users are there.
+  /// How long each is held once its users are there; 0.1 … 604,800.
   public var seconds: Double
-  /// Users that come in a second; nil: all at once.
+  /// Users that come in a second, 0.01 … 1,000,000; nil: all at once.
   public var ramp: Double?
-  /// Requests a second of each user (open model); nil: closed model.
+  /// Requests a second of each user (open model), 0.01 … 10,000,000; nil: closed model.
   public var ratePerUser: Double?
-  /// The smallest difference in users between a step that holds and one that breaks.
+  /// The smallest difference in users between a step that holds and one that breaks; 1 … 16384.
   public var precision: Int
   /// Pause without load after the break before recovery is measured with the first step; at most
-  /// so many seconds until all is as it was in the first step.
+  /// so many seconds until all is as it was in the first step; 0 … 3600.
   public var recoverySeconds: Double
 
   public init(

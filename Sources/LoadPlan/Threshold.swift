@@ -1,7 +1,7 @@
 /// A bound on something measured, over all judged stages together.
 public struct Threshold: Sendable, Equatable {
   public var quantity: Quantity
-  /// In the quantity's unit.
+  /// In the quantity's unit; 0 … 1,000,000,000.
   public var limit: Double
 
   public init(_ quantity: Quantity, _ limit: Double) {

@@ -45,6 +45,7 @@ import Testing
     "watchpost": ["Linux", "EventLoop", "Appliance", "Wire", "CLinux"],
     "StandIn": ["CLinux"],
     "LoadGenerator": ["Noise", "Wire", "CEpoll", "Glibc"],
+    "LoadPlan": ["Yams", "Glibc"],
     "Simulation": ["EventLoop", "Appliance", "Noise", "Wire"],
     "simulate": ["Simulation", "ArgumentParser", "Foundation"],
     "EmulatedBoard": ["Foundation", "Glibc", "Synchronization", "Dispatch"],
