@@ -1,9 +1,9 @@
-// The four scenarios of the load-test campaign of section 4, in this product's terms: as many users,
-// as fast, for as long.
+// The four scenarios of the load-test campaign of section 4, in this product's terms: as many
+// users, as fast, for as long.
 
 extension Plan {
-  /// Critical operations within 200 ms (REQ-PERF-001). Users think as long as makes the 230 requests
-  /// a second of the scenario that this one repeats.
+  /// Critical operations within 200 ms (REQ-PERF-001). Users think for so long that there are the
+  /// 230 requests a second of the scenario that this one repeats.
   static let deployments = Plan(
     name: "deployments",
     summary:

@@ -106,8 +106,8 @@ public struct UserClass: Sendable, Equatable {
     }
   }
 
-  /// What may stand in a mix: asks, changes nothing, and is answered by one frame or by parts. Named
-  /// like the protocol's kinds.
+  /// What may stand in a mix: asks, changes nothing, and is answered by one frame or by parts.
+  /// Named like the protocol's kinds.
   public enum Operation: String, Sendable, CaseIterable {
     case ping, health, serverInfo, cameraList, streamList, sourceList, recordingList, fileList
     case metrics, alertList, mediaServer, subscriptionStatistics, storageStatus, configurationCheck

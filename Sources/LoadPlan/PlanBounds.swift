@@ -1,5 +1,5 @@
-/// What a plan may hold at least and at most. `Plans.md` says the same in words, and a test compares
-/// the two.
+/// What a plan may hold at least and at most. `Plans.md` says the same in words, and a test
+/// compares the two.
 public enum PlanBounds {
   /// Bytes of a plan's text.
   public static let textBytes = 64 * 1024

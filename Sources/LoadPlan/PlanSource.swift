@@ -88,8 +88,8 @@ struct PlanSource {
     return nil
   }
 
-  /// Anchors, aliases and tags, of which Yams would keep nothing, and be slow: it compares keys that
-  /// are aliases of aliases of aliases for ever.
+  /// Anchors, aliases and tags, of which Yams would keep nothing, and be slow: it compares keys
+  /// that are aliases of aliases of aliases for ever.
   private func reference(in line: [Unicode.Scalar]) -> (Int, String)? {
     guard line.first(where: { $0 != " " }) != "#" else { return nil }
     for column in line.indices.dropLast()

@@ -94,7 +94,9 @@ import Testing
       ("classes", PlanBounds.classes), ("stages", PlanBounds.stages), ("steps", PlanBounds.steps),
       ("summary", PlanBounds.summary), ("mix", PlanBounds.weight),
     ]
-    for (key, range) in whole { try tells(page, key, "\(range.lowerBound) … \(range.upperBound)") }
+    for (key, range) in whole {
+      try tells(page, key, "\(range.lowerBound) … \(range.upperBound)")
+    }
     try tells(page, "payload", "1 … \(PlanBounds.payload.upperBound / 1024 / 1024)MiB")
     let times: [(String, String, ClosedRange<Double>)] = [
       ("timeout", "10ms … 10m", 0.01...600), ("think", "0s … 1h", PlanBounds.think),

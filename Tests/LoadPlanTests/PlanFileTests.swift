@@ -21,15 +21,16 @@ import Testing
     try Data(Texts.stages("users: 20", "users: ten").utf8).write(to: file)
     #expect(
       said(of: file.path)
-        == "\(file.path):20:12: \"ten\" is no number of users; write a whole number from 1 to 16384."
+        == "\(file.path):20:12: \"ten\" is no number of users; write a whole number from 1 to "
+        + "16384."
     )
   }
 
   @Test func whatIsNoFileIsRefused() {
     #expect(
       said(of: "/nowhere/noon.yaml")
-        == "/nowhere/noon.yaml: cannot be read (No such file or directory); name a plan file, or one "
-        + "that `wpload plans` lists.")
+        == "/nowhere/noon.yaml: cannot be read (No such file or directory); name a plan file, or "
+        + "one that `wpload plans` lists.")
     #expect(
       said(of: "/")
         == "/: cannot be read (Is a directory); name a plan file, or one that `wpload plans` lists."

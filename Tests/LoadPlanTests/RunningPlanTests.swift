@@ -102,6 +102,18 @@ import Testing
     #expect(most.thresholds.contains(Threshold(.answersPerSecond, 250)))
   }
 
+  /// 14 users become 1 and 100 become 10: 9 come where a tenth of 86 were to.
+  @Test func usersComeInTimeAlsoWhenTheirNumberIsRounded() throws {
+    var plan = plan(1)
+    plan.course = .stages([
+      Stage("few", users: 14, seconds: 10), Stage("many", users: 100, ramp: 8.6, seconds: 10),
+    ])
+    let short = plan.shortened(to: 20, users: 10)
+    #expect(try short.stagesOrFail().map(\.users) == [1, 10])
+    #expect(try short.stagesOrFail()[1].ramp == 0.9)
+    #expect(Texts.refusal(short.text) == "")
+  }
+
   @Test func whatIsShortEnoughStays() {
     for plan in Plan.builtIn {
       let same = plan.shortened(to: 1e6, users: 16_384)

@@ -111,6 +111,6 @@ struct Seeded: RandomNumberGenerator {
 }
 
 /// A case about a plan is called like it.
-extension Plan: @retroactive CustomTestStringConvertible {
+extension Plan: CustomTestStringConvertible {
   public var testDescription: String { name }
 }
