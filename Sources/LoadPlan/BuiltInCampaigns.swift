@@ -6,10 +6,13 @@ extension Plan {
   /// 230 requests a second of the scenario that this one repeats.
   static let deployments = Plan(
     name: "deployments",
-    summary:
-      "100 users hand in changes of the configuration, with version and ring, for 5 minutes.",
+    summary: "100 users hand in changes of the configuration, with version and ring, and take them "
+      + "back, for 5 minutes; then one puts its changes in force and confirms them.",
     classes: [UserClass("deployers", role: .admin, work: .deployment, think: 0.2...0.6)],
-    course: .stages([Stage("deployments", users: 100, ramp: 10, seconds: 300)]),
+    course: .stages([
+      Stage("deployments", users: 100, ramp: 10, seconds: 300),
+      Stage("roll-out", users: 1, seconds: 30),
+    ]),
     thresholds: required(with: Threshold(.p99, 200)))
 
   /// 5 approvers a second come, and one deployer with them. The device must want approvals

@@ -174,6 +174,9 @@ public struct RunResult: Codable, Sendable, Equatable {
     public var userClass: String
     /// The protocol's name, or what a class does with several (`deliver`, `connect`).
     public var operation: String
+    /// Made of other operations, which are counted for themselves: a whole deployment. Takes no part
+    /// in sums.
+    public var isWhole: Bool
     /// Requests that ended, well or badly.
     public var requests: Int
     /// By cause: a status' name, `closed`, `timeout`, `wrong`, `unreachable`.
@@ -186,11 +189,12 @@ public struct RunResult: Codable, Sendable, Equatable {
     public var latency: Latencies
 
     public init(
-      userClass: String, operation: String, requests: Int = 0, failures: [String: Int] = [:],
-      heldBack: Int = 0, bytes: Int = 0, latency: Latencies = Latencies()
+      userClass: String, operation: String, isWhole: Bool = false, requests: Int = 0,
+      failures: [String: Int] = [:], heldBack: Int = 0, bytes: Int = 0, latency: Latencies = Latencies()
     ) {
       self.userClass = userClass
       self.operation = operation
+      self.isWhole = isWhole
       self.requests = requests
       self.failures = failures
       self.heldBack = heldBack

@@ -155,10 +155,12 @@ final class Course: @unchecked Sendable {
   private func broken(by stage: RunResult.StageResult) -> String? {
     let judge = Judge(stage)
     if stage.busy > 0 { return "busy" }
+    if judge.measure(.p95) == nil { return "answers" }
     let broken = run.plan.thresholds.first { threshold in
       switch threshold.quantity {
       case .p50, .p95, .p99, .connectP99, .errorPercent, .busyPercent, .droppedPercent:
-        !judge.judge(threshold).holds
+        // Where nobody had to connect, no connection was slow.
+        judge.measure(threshold.quantity) != nil && !judge.judge(threshold).holds
       case .answersPerSecond, .memoryGrowthKiB, .memoryKiB, .cpuPercent, .recoverySeconds: false
       }
     }
@@ -205,7 +207,7 @@ enum Recovery {
     in stage: RunResult.StageResult, as base: RunResult.StageResult?, series: [RunResult.Second]
   ) -> Double? {
     var before = Latencies()
-    for operation in base?.operations ?? [] { before.add(operation.latency) }
+    for operation in base?.operations ?? [] where !operation.isWhole { before.add(operation.latency) }
     let usual = before.quantile(0.95)
     let bound = max(UInt64(Double(usual) * factor), usual + marginNs)
     let own = series.filter { $0.stage == stage.name }
@@ -247,7 +249,8 @@ extension RunResult.StageResult {
 extension RunResult.OperationResult {
   init(_ label: Roster.Label, _ tally: Tally) {
     self.init(
-      userClass: label.userClass, operation: label.operation, requests: tally.ended,
+      userClass: label.userClass, operation: label.operation, isWhole: label.isWhole,
+      requests: tally.ended,
       failures: Dictionary(
         tally.failures.map { ($0.key.name, $0.value) }, uniquingKeysWith: +),
       heldBack: tally.heldBack, bytes: tally.bytes, latency: Latencies(tally.latency))

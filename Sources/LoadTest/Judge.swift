@@ -4,18 +4,21 @@ import LoadReport
 /// What was measured, in the words of thresholds.
 struct Judge {
   private let stages: [RunResult.StageResult]
+  /// Connections are made where users come, which is not always judged.
+  private let arrivals: [RunResult.StageResult]
   private let targets: [RunResult.Target]
   private let recoverySeconds: Double?
 
   /// Of the judged stages of a run.
   init(_ run: RunResult) {
     stages = run.stages.filter(\.isJudged)
+    arrivals = run.stages.filter { $0.isJudged || run.ladder == nil }
     targets = run.targets
     recoverySeconds = run.recoverySeconds
   }
 
   init(_ stage: RunResult.StageResult) {
-    (stages, targets, recoverySeconds) = ([stage], [], nil)
+    (stages, arrivals, targets, recoverySeconds) = ([stage], [stage], [], nil)
   }
 
   /// nil: it was not measured.
@@ -49,17 +52,19 @@ struct Judge {
 
   // MARK: Sums
 
-  private var operations: [RunResult.OperationResult] { stages.flatMap(\.operations) }
+  private var operations: [RunResult.OperationResult] {
+    stages.flatMap(\.operations).filter { !$0.isWhole }
+  }
   /// Connections that failed are failures, too: without one, nobody can ask.
   private var requests: Int { operations.reduce(0) { $0 + $1.requests } + connects.failed }
   private var failed: Int { operations.reduce(0) { $0 + $1.failed } + connects.failed }
-  private var busy: Int { stages.reduce(0) { $0 + $1.busy } }
+  private var busy: Int { arrivals.reduce(0) { $0 + $1.busy } }
   private var dropped: Int { stages.reduce(0) { $0 + $1.dropped } }
   private var seconds: Double { stages.reduce(0) { $0 + $1.seconds } }
 
   private var connects: RunResult.OperationResult {
     var all = RunResult.OperationResult(userClass: "", operation: "connect")
-    for stage in stages {
+    for stage in arrivals {
       all.requests += stage.connects.requests
       all.failures.merge(stage.connects.failures, uniquingKeysWith: +)
       all.latency.add(stage.connects.latency)
@@ -128,7 +133,7 @@ struct Validity {
             + "more `--threads`, or a machine of its own")
       }
       var all = Latencies()
-      for operation in stage.operations { all.add(operation.latency) }
+      for operation in stage.operations where !operation.isWhole { all.add(operation.latency) }
       let late = stage.lateness.quantile(0.99)
       if late > latenessNs, Double(late) > latenessShare * Double(all.quantile(0.95)) {
         found.append(

@@ -12,6 +12,8 @@ struct Roster: Sendable {
     var userClass: String
     var operation: String
     var isConnect = false
+    /// Made of other operations, which are counted for themselves.
+    var isWhole = false
   }
 
   let plan: Plan
@@ -20,11 +22,14 @@ struct Roster: Sendable {
   private(set) var labels: [Label] = []
   /// Of each class: its labels, connections first.
   private var places: [[Int]] = []
+  /// Of each target.
+  private let crews: [Crew]
   /// Class, and number in it, of each user of a target in the order of their coming.
   private let deal: [(userClass: Int, number: Int)]
 
   init(_ plan: Plan, targets: [LoadTarget], seed: UInt64) {
     (self.plan, self.targets, self.seed) = (plan, targets, seed)
+    crews = targets.map { _ in Crew() }
     var counts = plan.classes.map { _ in 0 }
     deal = plan.dealt((plan.mostUsers + targets.count - 1) / targets.count).map { userClass in
       counts[userClass] += 1
@@ -32,7 +37,11 @@ struct Roster: Sendable {
     }
     for userClass in plan.classes {
       var own = [Label(userClass: userClass.name, operation: "connect", isConnect: true)]
-      own += userClass.work.operations.map { Label(userClass: userClass.name, operation: $0) }
+      own += userClass.work.operations.map {
+        Label(
+          userClass: userClass.name, operation: $0,
+          isWhole: $0 == "deployment" || $0 == "publication")
+      }
       places.append(Array(labels.count..<labels.count + own.count))
       labels += own
     }
@@ -80,7 +89,7 @@ struct Roster: Sendable {
         .init(
           stage: own[1], list: own[2], approve: own[3], withdraw: own[4], apply: own[5],
           confirm: own[6], deployment: own[7]),
-        name: "\(self.seed % 100_000)-\(user)", text: text, isPilot: place.number == 0,
+        name: "\(self.seed % 100_000)-\(user)", text: text, crew: crews[place.target],
         approves: !plan.classes.contains { $0.work == .approval })
     case .approval:
       return ApprovalConduct(.init(list: own[1], approve: own[2], reject: own[3]), seed: seed)

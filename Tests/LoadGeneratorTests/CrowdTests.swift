@@ -26,7 +26,10 @@ import Wire
       payload.elementsEqual(bytes) ? .right : .wrong
     }
 
-    func lost() { losses += 1 }
+    func lost() -> Bool {
+      losses += 1
+      return false
+    }
   }
 
   private func crowd(

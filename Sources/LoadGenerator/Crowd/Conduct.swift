@@ -12,12 +12,13 @@ public protocol Conduct: AnyObject {
   /// What the device sent without being asked, an event or a message; nil: there is nothing to count.
   func told(_ header: Header, _ payload: UnsafeRawBufferPointer, now: UInt64) -> Notice?
   /// The user has no connection any more: what it had begun is lost, what it was subscribed to, too.
-  func lost()
+  /// True: it has reckoned with that, so that the end of the connection itself is no failure.
+  func lost() -> Bool
 }
 
 extension Conduct {
   public func told(_: Header, _: UnsafeRawBufferPointer, now: UInt64) -> Notice? { nil }
-  public func lost() {}
+  public func lost() -> Bool { false }
 }
 
 public enum Move {
@@ -44,7 +45,8 @@ public struct Ask {
 /// What an answer is worth.
 public enum Verdict {
   case right
-  /// Right, and something is complete with it that is measured for itself.
+  /// Right, and something is complete with it that is measured for itself. It counts for its label
+  /// alone, not for the second.
   case completes(Notice)
   /// A no that the user has reckoned with: counted as held back, not as a failure.
   case expected

@@ -19,7 +19,10 @@ extension Crowd {
     }
   }
 
-  /// At the beginning of a stage: those who are there go on.
+  /// How long those wait at the beginning of a stage who had no connection at its end.
+  private static let pauseNs: UInt64 = 100_000_000
+
+  /// At the beginning of a stage: those who are there go on, and those who should be come.
   func resume(now: UInt64) {
     agenda = Heap()
     line.removeAll()
@@ -28,7 +31,12 @@ extension Crowd {
       user.isInLine = false
       user.isExpected = false
       guard user.isWanted else { continue }
-      if user.phase == .present { goOn(index, now: now) } else { expect(index, at: now) }
+      if user.phase == .present {
+        goOn(index, now: now)
+      } else {
+        // Those who leave with the stage before have to have gone first.
+        expect(index, at: now + Crowd.pauseNs)
+      }
     }
   }
 
@@ -125,14 +133,11 @@ extension Crowd {
   /// it had not come about.
   func lose(_ index: Int, _ failure: CrowdFailure, now: UInt64) {
     let user = users[index]
-    switch user.phase {
-    case .connecting, .greeting: count(user.newcomer.label, failure)
-    case .present:
-      for request in user.pending { count(request.label, failure) }
-      if user.pending.isEmpty { count(user.newcomer.label, failure) }
-    case .away: break
-    }
-    absent(index, until: now + Crowd.absenceNs)
+    let wasPresent = user.phase == .present
+    for request in user.pending { count(request.label, failure) }
+    let wasIdle = user.pending.isEmpty
+    let isExpected = absent(index, until: now + Crowd.absenceNs)
+    if wasIdle, !(wasPresent && isExpected) { count(user.newcomer.label, failure) }
   }
 
   /// Nobody is to blame: it closes its connection.
@@ -140,18 +145,22 @@ extension Crowd {
     absent(index, until: nil)
   }
 
-  func absent(_ index: Int, until time: UInt64?) {
+  /// Closes a connection; true: the user has reckoned with that.
+  @discardableResult
+  func absent(_ index: Int, until time: UInt64?) -> Bool {
     let user = users[index]
+    var isExpected = false
     switch user.phase {
     case .connecting, .greeting: underWay -= 1
     case .present:
       present -= 1
       underWay -= user.pending.count
-      user.newcomer.conduct.lost()
+      isExpected = user.newcomer.conduct.lost()
     case .away: break
     }
     user.hangUp()
     if let time, user.isWanted { expect(index, at: time) }
+    return isExpected
   }
 
   func count(_ label: Int, _ failure: CrowdFailure) {

@@ -173,7 +173,7 @@ extension Crowd {
     switch verdict {
     case .wrong: count(request.label, .wrong)
     case .completes(let notice):
-      note(notice, 0)
+      note(notice, 0, inSecond: false)
       fallthrough
     case .right, .expected, .goesOn:
       note(Notice(request.label, .took(now - request.intended)), payload.count)
@@ -195,15 +195,15 @@ extension Crowd {
     users[index].pause(until: now + UInt64(refusal.retryAfterMs) * 1_000_000)
   }
 
-  private func note(_ notice: Notice, _ bytes: Int) {
+  private func note(_ notice: Notice, _ bytes: Int, inSecond: Bool = true) {
     let label = notice.label
     switch notice.outcome {
     case .took(let nanoseconds):
       result.tallies[label].latency.record(nanoseconds)
-      second.tally.latency.record(nanoseconds)
+      if inSecond { second.tally.latency.record(nanoseconds) }
     case .came:
       result.tallies[label].untimed += 1
-      second.tally.untimed += 1
+      if inSecond { second.tally.untimed += 1 }
     case .failed(let failure): return count(label, failure)
     }
     result.tallies[label].bytes += bytes

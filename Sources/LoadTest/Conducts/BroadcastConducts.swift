@@ -45,7 +45,10 @@ final class SubscriberConduct: Conduct {
     return Notice(labels.event, event.missed > 0 ? .failed(.missed) : .came)
   }
 
-  func lost() { (isSubscribed, rests) = (false, false) }
+  func lost() -> Bool {
+    (isSubscribed, rests) = (false, false)
+    return false
+  }
 }
 
 /// What a publisher sends: when it was sent, in nanoseconds since boot, and bytes that everybody
@@ -121,7 +124,10 @@ final class ListenerConduct: Conduct {
     return Notice(labels.message, .took(now > sentAt ? now - sentAt : 0))
   }
 
-  func lost() { (isSubscribed, taken) = (false, nil) }
+  func lost() -> Bool {
+    (isSubscribed, taken) = (false, nil)
+    return false
+  }
 }
 
 /// Publishes messages to all listeners, one after the other, each in as many parts as it takes.
@@ -171,7 +177,10 @@ final class PublisherConduct: Conduct {
     return .completes(Notice(labels.publish, .took(now - begunAt)))
   }
 
-  func lost() { offset = 0 }
+  func lost() -> Bool {
+    offset = 0
+    return false
+  }
 }
 
 /// Connects, is answered once, and leaves; what is measured is the connection.

@@ -1,4 +1,5 @@
 import LoadGenerator
+import Synchronization
 import Wire
 
 /// What all deployments of a device have in common.
@@ -18,10 +19,19 @@ enum Rollout {
   }
 }
 
+/// Who deploys at a device at the same time.
+final class Crew: Sendable {
+  private let present = Atomic(0)
+
+  var count: Int { present.load(ordering: .relaxed) }
+  func join() { present.add(1, ordering: .relaxed) }
+  func leave() { present.subtract(1, ordering: .relaxed) }
+}
+
 /// Deploys a configuration over and over: hands it in with a version and a ring, waits until it was
-/// checked and somebody has decided about it, and has it end. The pilot puts it in force and
-/// confirms it, for which the device begins anew; all others take it back, which leaves its place
-/// to the next one.
+/// checked and somebody has decided about it, and has it end. Whoever is alone puts it in force and
+/// confirms it, for which the device begins anew; among others it takes it back, which leaves its
+/// place to the next one.
 final class DeploymentConduct: Conduct {
   struct Labels {
     var stage: Int
@@ -46,28 +56,30 @@ final class DeploymentConduct: Conduct {
 
   /// Between two looks at the list.
   private static let pause = 0.05
-  /// Between two changes that the pilot puts in force.
-  private static let applyEveryNs: UInt64 = 30_000_000_000
 
   private let labels: Labels
   private let name: String
   private let text: [UInt8]
-  private let isPilot: Bool
+  private let crew: Crew
   /// Nobody else does.
   private let approves: Bool
   private var state = State.idle
   private var number = 0
   private var begunAt: UInt64 = 0
-  private var appliedAt: UInt64 = 0
+  private var isThere = false
   private var restsFirst = false
 
   /// `text`: what is in force on the device, so that nothing changes.
-  init(_ labels: Labels, name: String, text: [UInt8], isPilot: Bool, approves: Bool) {
+  init(_ labels: Labels, name: String, text: [UInt8], crew: Crew, approves: Bool) {
     (self.labels, self.name, self.text) = (labels, name, text)
-    (self.isPilot, self.approves) = (isPilot, approves)
+    (self.crew, self.approves) = (crew, approves)
   }
 
   func next(now: UInt64) -> Move {
+    if !isThere {
+      isThere = true
+      crew.join()
+    }
     if restsFirst {
       restsFirst = false
       return .rest(Self.pause)
@@ -108,10 +120,9 @@ final class DeploymentConduct: Conduct {
       state = .waiting(entry.id)
       return .right
     case .approving(let id) where entry.id == id:
-      goOn(id, now: now)
+      goOn(id)
       return .right
     case .applying(let id) where entry.id == id:
-      appliedAt = now
       state = .confirming(id)
       restsFirst = true
       return .right
@@ -132,7 +143,7 @@ final class DeploymentConduct: Conduct {
       return .completes(Notice(labels.deployment, .took(now - begunAt)))
     }
     switch entry.state.known {
-    case .approved: goOn(id, now: now)
+    case .approved: goOn(id)
     case .pending where approves: state = .approving(id)
     default: restsFirst = true
     }
@@ -140,10 +151,7 @@ final class DeploymentConduct: Conduct {
   }
 
   /// It was approved.
-  private func goOn(_ id: UInt32, now: UInt64) {
-    let isTime = appliedAt == 0 || now - appliedAt > Self.applyEveryNs
-    state = isPilot && isTime ? .applying(id) : .withdrawing(id)
-  }
+  private func goOn(_ id: UInt32) { state = crew.count == 1 ? .applying(id) : .withdrawing(id) }
 
   private func refused(_ status: Status) -> Verdict {
     restsFirst = true
@@ -163,10 +171,22 @@ final class DeploymentConduct: Conduct {
     }
   }
 
-  func lost() {
-    // What was put in force is confirmed over the next connection.
-    if case .applying(let id) = state { state = .confirming(id) }
+  func lost() -> Bool {
     restsFirst = false
+    leaves()
+    switch state {
+    // What was put in force is confirmed over the next connection.
+    case .applying(let id), .confirming(let id):
+      state = .confirming(id)
+      return true
+    case .idle, .staging, .waiting, .approving, .withdrawing: return false
+    }
+  }
+
+  private func leaves() {
+    guard isThere else { return }
+    isThere = false
+    crew.leave()
   }
 }
 
@@ -224,5 +244,8 @@ final class ApprovalConduct: Conduct {
     return .right
   }
 
-  func lost() { (pending, rests) = (nil, false) }
+  func lost() -> Bool {
+    (pending, rests) = (nil, false)
+    return false
+  }
 }
