@@ -12,7 +12,7 @@ public struct Endpoint: Equatable, Sendable {
     self.port = port
   }
 
-  func withSocketAddress<Result>(
+  package func withSocketAddress<Result>(
     _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
   ) -> Result {
     var value = sockaddr_in()
@@ -110,7 +110,7 @@ func isReady(_ descriptor: Int32, _ events: Int32, _ milliseconds: Int32) -> Boo
 
 /// Nanoseconds since boot.
 @inline(__always)
-func monotonicNs() -> UInt64 { read(CLOCK_MONOTONIC) }
+package func monotonicNs() -> UInt64 { read(CLOCK_MONOTONIC) }
 
 /// Nanoseconds that this thread has been on a processor.
 func threadCPUNs() -> UInt64 { read(CLOCK_THREAD_CPUTIME_ID) }
