@@ -12,7 +12,7 @@ public struct Endpoint: Equatable, Sendable {
     self.port = port
   }
 
-  func withSocketAddress<Result>(
+  package func withSocketAddress<Result>(
     _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
   ) -> Result {
     var value = sockaddr_in()

@@ -223,7 +223,7 @@ public struct LoadGenerator: ~Copyable {
 }
 
 /// Lets this process open so many descriptors, as far as its hard limit goes.
-func raiseDescriptorLimit(to count: Int) throws(LoadError) {
+package func raiseDescriptorLimit(to count: Int) throws(LoadError) {
   let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
   var limit = rlimit()
   guard getrlimit(resource, &limit) == 0 else { throw .system("getrlimit", errno) }

@@ -2,14 +2,14 @@ import CEpoll
 import Glibc
 
 /// An epoll descriptor and its room for events.
-struct Poller: ~Copyable {
+package struct Poller: ~Copyable {
   /// Events taken with one call.
   private static let batch = 512
 
   private let descriptor: Int32
   private let events: UnsafeMutablePointer<epoll_event>
 
-  init() throws(LoadError) {
+  package init() throws(LoadError) {
     descriptor = epoll_create1(Int32(EPOLL_CLOEXEC))
     guard descriptor >= 0 else { throw .system("epoll_create1", errno) }
     events = .allocate(capacity: Poller.batch)
@@ -21,14 +21,14 @@ struct Poller: ~Copyable {
     close(descriptor)
   }
 
-  static let readable = EPOLLIN.rawValue
-  static let writable = EPOLLOUT.rawValue
+  package static let readable = EPOLLIN.rawValue
+  package static let writable = EPOLLOUT.rawValue
 
-  func watch(_ socket: Int32, token: Int, for interest: UInt32) throws(LoadError) {
+  package func watch(_ socket: Int32, token: Int, for interest: UInt32) throws(LoadError) {
     try control(EPOLL_CTL_ADD, socket, token, interest)
   }
 
-  func change(_ socket: Int32, token: Int, to interest: UInt32) throws(LoadError) {
+  package func change(_ socket: Int32, token: Int, to interest: UInt32) throws(LoadError) {
     try control(EPOLL_CTL_MOD, socket, token, interest)
   }
 
@@ -45,7 +45,7 @@ struct Poller: ~Copyable {
 
   /// Waits until something is ready, at most so many nanoseconds. Returns how many events there
   /// are; a signal counts as none.
-  func wait(nanoseconds: UInt64) -> Int {
+  package func wait(nanoseconds: UInt64) -> Int {
     if nanoseconds == 0 {
       return Int(max(0, epoll_wait(descriptor, events, Int32(Poller.batch), 0)))
     }
@@ -55,9 +55,9 @@ struct Poller: ~Copyable {
   }
 
   /// The token of an event of the last wait.
-  func token(_ event: Int) -> Int { Int(events[event].data.u64) }
+  package func token(_ event: Int) -> Int { Int(events[event].data.u64) }
 
   /// True when there is something to read, an end or an error.
-  func isReadable(_ event: Int) -> Bool { events[event].events & ~Poller.writable != 0 }
-  func isWritable(_ event: Int) -> Bool { events[event].events & Poller.writable != 0 }
+  package func isReadable(_ event: Int) -> Bool { events[event].events & ~Poller.writable != 0 }
+  package func isWritable(_ event: Int) -> Bool { events[event].events & Poller.writable != 0 }
 }

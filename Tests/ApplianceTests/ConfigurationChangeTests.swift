@@ -111,6 +111,25 @@ import Wire
     #expect(try desk.stage(ChangeDesk.text(ring: "cows", digest: 8)) == id + 2)
   }
 
+  /// A load test found that whoever staged it once more was told `notFound`.
+  @Test func whatIsInForceIsKnownHoweverManyHaveEndedSince() throws {
+    let desk = ChangeDesk()
+    let id = try desk.unconfirmed()
+    try desk.confirm(id, begunAt: desk.now + 1)
+    for number in 0...Limits.endedChanges {
+      let other = try desk.stage(ChangeDesk.text("2.\(number)"))
+      desk.checked(other)
+      try desk.reject(other)
+    }
+    #expect(try !desk.list(ended: true).contains { $0.id == id })
+    #expect(try desk.stage() == id)
+    let entry = try #require(desk.entry(id))
+    #expect(entry.state == .confirmed && entry.version == ChangeDesk.text().version)
+    #expect(entry.stager == "anna" && entry.digest == ChangeDesk.text().digest)
+    try desk.restart()
+    #expect(desk.entry(id) == entry)
+  }
+
   @Test func whatCameToNothingMayBeStagedAgain() throws {
     let desk = ChangeDesk()
     let rejected = try desk.stage()

@@ -17,7 +17,8 @@ extension ConfigurationChanges {
     for index in 0..<endedCount where table[placeOfEnded(index)].id == id {
       return table[placeOfEnded(index)].entry(now: now)
     }
-    return nil
+    // What is in force is known for as long as it is.
+    return inForce.flatMap { $0.id == id ? $0.entry : nil }
   }
 
   /// What the text of an open change is known by; nil: there is no such change.
@@ -55,6 +56,21 @@ extension ConfigurationChanges {
       next = place
     }
     return next
+  }
+}
+
+extension ConfirmedChange {
+  /// What is left of a change that has gone from the list of the ended ones.
+  fileprivate var entry: ChangeEntry {
+    var entry = ChangeEntry()
+    entry.id = id
+    entry.state = Code(.confirmed)
+    entry.bytes = text.size
+    entry.digest = text.digest
+    entry.version = text.version
+    entry.ring = text.ring
+    entry.stager = stager
+    return entry
   }
 }
 
