@@ -33,6 +33,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
@@ -78,6 +79,8 @@ let package = Package(
       name: "LoadGenerator",
       dependencies: [
         "Noise", "Wire", "CEpoll", .product(name: "Histogram", package: "hdrhistogram-swift"),
+        .product(name: "DequeModule", package: "swift-collections"),
+        .product(name: "HeapModule", package: "swift-collections"),
       ]),
     .target(
       name: "LoadPlan", dependencies: [.product(name: "Yams", package: "Yams")],
@@ -85,7 +88,9 @@ let package = Package(
     .target(name: "LoadReport"),
     .target(
       name: "LoadTest",
-      dependencies: ["LoadGenerator", "LoadPlan", "LoadReport", "ControlClient", "Wire"]),
+      dependencies: [
+        "LoadGenerator", "LoadPlan", "LoadReport", "ControlClient", "Noise", "Wire",
+      ]),
     .executableTarget(
       name: "wpload",
       dependencies: [

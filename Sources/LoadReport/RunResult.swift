@@ -151,7 +151,8 @@ public struct RunResult: Codable, Sendable, Equatable {
     public init(
       name: String, isJudged: Bool, users: Int, rate: Double?, start: Double, seconds: Double,
       operations: [OperationResult], connects: OperationResult, busy: Int = 0,
-      throttled: Int = 0, dropped: Int = 0, testerCPUPercent: Double = 0, lateness: Latencies = Latencies()
+      throttled: Int = 0, dropped: Int = 0, testerCPUPercent: Double = 0,
+      lateness: Latencies = Latencies()
     ) {
       self.name = name
       self.isJudged = isJudged
@@ -190,7 +191,8 @@ public struct RunResult: Codable, Sendable, Equatable {
 
     public init(
       userClass: String, operation: String, isWhole: Bool = false, requests: Int = 0,
-      failures: [String: Int] = [:], heldBack: Int = 0, bytes: Int = 0, latency: Latencies = Latencies()
+      failures: [String: Int] = [:], heldBack: Int = 0, bytes: Int = 0,
+      latency: Latencies = Latencies()
     ) {
       self.userClass = userClass
       self.operation = operation
@@ -207,8 +209,9 @@ public struct RunResult: Codable, Sendable, Equatable {
 
   /// One second of the run, all operations together.
   public struct Second: Codable, Sendable, Equatable {
-    /// Its end.
+    /// Its end, and how long it was: the last one of a stage is shorter.
     public var second: Double
+    public var length: Double
     public var stage: String
     public var users: Int
     /// Requests that ended in it, and how many of them badly.
@@ -223,10 +226,12 @@ public struct RunResult: Codable, Sendable, Equatable {
     public var bytes: Int
 
     public init(
-      second: Double, stage: String, users: Int, requests: Int, failures: Int, busy: Int,
-      p50Ns: UInt64, p95Ns: UInt64, p99Ns: UInt64, meanNs: Double, maxNs: UInt64, bytes: Int
+      second: Double, length: Double = 1, stage: String, users: Int, requests: Int,
+      failures: Int, busy: Int, p50Ns: UInt64, p95Ns: UInt64, p99Ns: UInt64, meanNs: Double,
+      maxNs: UInt64, bytes: Int
     ) {
       self.second = second
+      self.length = length
       self.stage = stage
       self.users = users
       self.requests = requests

@@ -10,6 +10,7 @@ final class Course: @unchecked Sendable {
 
   private let run: LoadRun
   private let desks: [DeviceDesk]
+  private let labels: [Roster.Label]
   private let start: UInt64
   private let lock = NSLock()
   private var seconds: [RunResult.Second] = []
@@ -22,8 +23,8 @@ final class Course: @unchecked Sendable {
     [weak self] in self?.note($0)
   }
 
-  init(_ run: LoadRun, desks: [DeviceDesk], start: UInt64) {
-    (self.run, self.desks, self.start) = (run, desks, start)
+  init(_ run: LoadRun, desks: [DeviceDesk], labels: [Roster.Label], start: UInt64) {
+    (self.run, self.desks, self.labels, self.start) = (run, desks, labels, start)
     _ = log
   }
 
@@ -96,8 +97,7 @@ final class Course: @unchecked Sendable {
     let (own, busiest) = try await squad.run(
       CrowdStage(users: stage.users, ramp: stage.ramp, rate: stage.rate, seconds: stage.seconds))
     var result = RunResult.StageResult(stage, start: begin)
-    let roster = Roster(run.plan, targets: run.options.targets, seed: run.options.seed)
-    result.take(own, roster.labels, busiest: busiest)
+    result.take(own, labels, busiest: busiest)
     present = stage.users
     run.tell(.ended(result))
     return result
@@ -207,7 +207,9 @@ enum Recovery {
     in stage: RunResult.StageResult, as base: RunResult.StageResult?, series: [RunResult.Second]
   ) -> Double? {
     var before = Latencies()
-    for operation in base?.operations ?? [] where !operation.isWhole { before.add(operation.latency) }
+    for operation in base?.operations ?? [] where !operation.isWhole {
+      before.add(operation.latency)
+    }
     let usual = before.quantile(0.95)
     let bound = max(UInt64(Double(usual) * factor), usual + marginNs)
     let own = series.filter { $0.stage == stage.name }

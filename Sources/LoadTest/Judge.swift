@@ -125,22 +125,33 @@ struct Validity {
   static let latenessShare = 0.1
 
   static func objections(to stages: [RunResult.StageResult]) -> [String] {
-    stages.filter(\.isJudged).flatMap { stage -> [String] in
-      var found: [String] = []
-      if stage.testerCPUPercent >= processorPercent {
-        found.append(
-          "stage \(stage.name): the tester used \(Int(stage.testerCPUPercent)) % of a core; use "
-            + "more `--threads`, or a machine of its own")
-      }
-      var all = Latencies()
-      for operation in stage.operations where !operation.isWhole { all.add(operation.latency) }
-      let late = stage.lateness.quantile(0.99)
-      if late > latenessNs, Double(late) > latenessShare * Double(all.quantile(0.95)) {
-        found.append(
-          "stage \(stage.name): the tester sent 1 % of its requests more than "
-            + "\(late / 1_000_000) ms late; free the machine of other work")
-      }
-      return found
+    let judged = stages.filter(\.isJudged)
+    let busy = judged.filter { $0.testerCPUPercent >= processorPercent }
+    let late = judged.filter(isLate)
+    var found: [String] = []
+    if let most = busy.map(\.testerCPUPercent).max() {
+      found.append(
+        "it used up to \(Int(most)) % of a core (\(names(busy))); use more `--threads`, or a "
+          + "machine of its own")
     }
+    if let most = late.map({ $0.lateness.quantile(0.99) }).max() {
+      found.append(
+        "it sent 1 % of the requests up to \(most / 1_000_000) ms late or later (\(names(late))); "
+          + "free the machine of other work")
+    }
+    return found
+  }
+
+  private static func isLate(_ stage: RunResult.StageResult) -> Bool {
+    let all = stage.operations.filter { !$0.isWhole }
+      .reduce(into: Latencies()) { $0.add($1.latency) }
+    let late = stage.lateness.quantile(0.99)
+    return late > latenessNs && Double(late) > latenessShare * Double(all.quantile(0.95))
+  }
+
+  private static func names(_ stages: [RunResult.StageResult]) -> String {
+    let word = stages.count == 1 ? "stage" : "stages"
+    let more = stages.count > 3 ? " and \(stages.count - 3) more" : ""
+    return "\(word) \(stages.prefix(3).map(\.name).joined(separator: ", "))\(more)"
   }
 }

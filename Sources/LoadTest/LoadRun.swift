@@ -40,7 +40,8 @@ public final class LoadRun: Sendable {
       plan: plan.name, summary: plan.summary, startedUnixS: Date().timeIntervalSince1970,
       seed: options.seed, targets: [],
       tester: RunResult.Tester(version: options.version, threads: options.threads))
-    let roster = Roster(plan, targets: options.targets, seed: options.seed)
+    let roster = Roster(
+      plan, targets: options.targets, seed: options.seed, startedUnixS: result.startedUnixS)
     let desks = options.targets.map { DeviceDesk($0, options.credentials) }
     var rings: [Keyring] = []
     var texts: [[UInt8]] = []
@@ -49,7 +50,7 @@ public final class LoadRun: Sendable {
       rings.append(try await keys(roster, index, desk))
       texts.append(try await deploys ? desk.configuration() : [])
     }
-    let course = Course(self, desks: desks, start: start)
+    let course = Course(self, desks: desks, labels: roster.labels, start: start)
     let squad = try squad(roster, rings, texts, course)
     let reading = Task { await course.read() }
     do throws(LoadTestError) {

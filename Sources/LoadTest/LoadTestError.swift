@@ -11,8 +11,6 @@ public enum LoadTestError: Error, CustomStringConvertible {
   case refused(target: String, what: String, reason: String)
   /// This machine cannot make the load.
   case tooSmall(reason: String)
-  /// A result cannot be written.
-  case unwritable(path: String, reason: String)
 
   public var description: String {
     switch self {
@@ -25,8 +23,6 @@ public enum LoadTestError: Error, CustomStringConvertible {
     case .refused(let target, let what, let reason):
       "\(target) does not do what the plan needs (\(what)): \(reason)."
     case .tooSmall(let reason): "This machine cannot make that load: \(reason)."
-    case .unwritable(let path, let reason):
-      "\(path) cannot be written: \(reason). What was written before is still there."
     }
   }
 

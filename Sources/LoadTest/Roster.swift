@@ -27,8 +27,12 @@ struct Roster: Sendable {
   /// Class, and number in it, of each user of a target in the order of their coming.
   private let deal: [(userClass: Int, number: Int)]
 
-  init(_ plan: Plan, targets: [LoadTarget], seed: UInt64) {
+  /// Tells the deployments of one run from those of all others.
+  private let stamp: String
+
+  init(_ plan: Plan, targets: [LoadTarget], seed: UInt64, startedUnixS: Double) {
     (self.plan, self.targets, self.seed) = (plan, targets, seed)
+    stamp = String(UInt64(startedUnixS), radix: 36)
     crews = targets.map { _ in Crew() }
     var counts = plan.classes.map { _ in 0 }
     deal = plan.dealt((plan.mostUsers + targets.count - 1) / targets.count).map { userClass in
@@ -89,7 +93,7 @@ struct Roster: Sendable {
         .init(
           stage: own[1], list: own[2], approve: own[3], withdraw: own[4], apply: own[5],
           confirm: own[6], deployment: own[7]),
-        name: "\(self.seed % 100_000)-\(user)", text: text, crew: crews[place.target],
+        name: "\(stamp)-\(user)", text: text, crew: crews[place.target],
         approves: !plan.classes.contains { $0.work == .approval })
     case .approval:
       return ApprovalConduct(.init(list: own[1], approve: own[2], reject: own[3]), seed: seed)

@@ -120,7 +120,8 @@ extension RunResult.Second {
   init(_ second: CrowdSecond, since start: UInt64, stage: String) {
     let latency = second.tally.latency
     self.init(
-      second: Double(second.end - start) / 1e9, stage: stage, users: second.present,
+      second: Double(second.end - start) / 1e9,
+      length: Double(second.end - second.begin) / 1e9, stage: stage, users: second.present,
       requests: second.tally.ended, failures: second.tally.failed, busy: second.busy,
       p50Ns: latency.quantile(0.5), p95Ns: latency.quantile(0.95), p99Ns: latency.quantile(0.99),
       meanNs: latency.mean, maxNs: latency.max, bytes: second.tally.bytes)

@@ -18,7 +18,8 @@ final class LiveView: @unchecked Sendable {
     print("\(plan.name): \(plan.summary)")
     print("targets \(targets.map { "\($0)" }.joined(separator: ", ")), seed \(seed)")
     print("")
-    print("   time  stage              users   answers/s      p50      p95      p99   failed  target")
+    print(
+      "   time  stage              users   answers/s      p50      p95      p99   failed  target")
   }
 
   func show(_ news: LoadRun.News) {
@@ -41,20 +42,22 @@ final class LiveView: @unchecked Sendable {
     if isOpen { print("\r\u{1B}[K", terminator: "") }
     print(line, terminator: stays ? "\n" : "")
     isOpen = !stays
-    fflush(stdout)
+    fflush(nil)
   }
 
   private func line(
     _ second: RunResult.Second, _ targets: [(health: String?, memoryKiB: Double?)]
   ) -> String {
     let failed = second.failures + second.busy
+    let answers = Double(second.requests - second.failures)
+    let rate = String(format: "%.0f", answers / max(second.length, 0.001))
     let health = targets.map { target in
       let memory = target.memoryKiB.map { " \(Self.number($0 / 1024)) MiB" } ?? ""
       return (target.health ?? "no answer") + memory
     }
     return [
       Self.right(Self.number(second.second), 6) + "s ", Self.left(second.stage, 18),
-      Self.right("\(second.users)", 5), Self.right("\(second.requests - second.failures)", 10),
+      Self.right("\(second.users)", 5), Self.right(rate, 10),
       Self.right(Self.time(second.p50Ns), 8), Self.right(Self.time(second.p95Ns), 8),
       Self.right(Self.time(second.p99Ns), 8), Self.right("\(failed)", 7) + " ",
       health.joined(separator: ", "),

@@ -71,12 +71,13 @@ struct RunCommand: AsyncParsableCommand {
       credentials: plain ? .none : .folder(folder),
       seed: seed ?? UInt64.random(in: 1...999_999_999), threads: threads,
       abortsOnFail: abortOnFail, version: "\(productVersion)")
-    let results = try ResultFolder(out ?? ResultFolder.name(of: plan.name))
+    let results = try ResultFolder(
+      out ?? ResultFolder.name(of: plan.name), startedUnixS: Date().timeIntervalSince1970)
     let view = LiveView(plan, isTerminal: isatty(STDOUT_FILENO) != 0)
     view.begin(seed: options.seed, targets: addresses)
     let run = LoadRun(plan, options) { news in
       view.show(news)
-      results.note(news)
+      if case .second(let second, _) = news { results.note(second) }
     }
     let interruption = interrupts(run)
     defer { interruption.cancel() }

@@ -65,7 +65,7 @@ enum Outcome: Int32 {
     case let error as LoadTestError:
       switch error {
       case .unreachable: self = .noConnection
-      case .noKeys, .refused, .tooSmall, .unwritable: self = .failed
+      case .noKeys, .refused, .tooSmall: self = .failed
       }
     case is PlanError: self = .usage
     case is ResultError: self = .failed

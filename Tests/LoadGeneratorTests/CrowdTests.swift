@@ -41,7 +41,8 @@ import Wire
       Newcomer(
         to: endpoint, from: 0x7F40_0001 + UInt32(number), identity: identity,
         // The loopback device answers pings without bytes.
-        conduct: Pings(bytes: identity == nil ? 8 : 0, leaves: leaves), label: CrowdTests.connect, think: think, depth: depth)
+        conduct: Pings(bytes: identity == nil ? 8 : 0, leaves: leaves), label: CrowdTests.connect,
+        think: think, depth: depth)
     }
   }
 

@@ -44,8 +44,18 @@ import Testing
     ],
     "watchpost": ["Linux", "EventLoop", "Appliance", "Wire", "CLinux"],
     "StandIn": ["CLinux"],
-    "LoadGenerator": ["Noise", "Wire", "CEpoll", "Glibc"],
+    "LoadGenerator": [
+      "Noise", "Wire", "CEpoll", "Histogram", "DequeModule", "HeapModule", "Synchronization", "Glibc",
+    ],
     "LoadPlan": ["Yams", "Glibc"],
+    "LoadReport": ["Foundation"],
+    "LoadTest": [
+      "LoadGenerator", "LoadPlan", "LoadReport", "ControlClient", "Noise", "Wire", "Foundation",
+      "Glibc", "Synchronization",
+    ],
+    "wpload": [
+      "LoadTest", "LoadPlan", "LoadReport", "ControlClient", "Wire", "ArgumentParser", "Foundation",
+    ],
     "Simulation": ["EventLoop", "Appliance", "Noise", "Wire"],
     "simulate": ["Simulation", "ArgumentParser", "Foundation"],
     "EmulatedBoard": ["Foundation", "Glibc", "Synchronization", "Dispatch"],

@@ -11,6 +11,8 @@ public protocol Conduct: AnyObject {
   ) -> Verdict
   /// What the device sent without being asked, an event or a message; nil: there is nothing to count.
   func told(_ header: Header, _ payload: UnsafeRawBufferPointer, now: UInt64) -> Notice?
+  /// What it is at consists of several requests, between which it does not think.
+  var isMidway: Bool { get }
   /// The user has no connection any more: what it had begun is lost, what it was subscribed to, too.
   /// True: it has reckoned with that, so that the end of the connection itself is no failure.
   func lost() -> Bool
@@ -18,6 +20,7 @@ public protocol Conduct: AnyObject {
 
 extension Conduct {
   public func told(_: Header, _: UnsafeRawBufferPointer, now: UInt64) -> Notice? { nil }
+  public var isMidway: Bool { false }
   public func lost() -> Bool { false }
 }
 

@@ -95,7 +95,7 @@ public final class Crowd {
     let ownCPU = threadCPUNs()
     let start = monotonicNs()
     let end = start + UInt64(stage.seconds * 1e9)
-    second.end = start + Crowd.secondNs
+    (second.begin, second.end) = (start, start + Crowd.secondNs)
     isOver = false
     isOpen = stage.rate != nil
     var arrivals = Arrivals(stage, start: start, present: wantedCount)
@@ -162,7 +162,7 @@ public final class Crowd {
     onSecond(second)
     second.tally.reset()
     second.busy = 0
-    second.end += Crowd.secondNs
+    (second.begin, second.end) = (second.end, second.end + Crowd.secondNs)
   }
 
   /// Requests that are due are given to users in turn.

@@ -99,7 +99,8 @@ extension Crowd {
     if let refusal = TurnedDown(header, payload) {
       if refusal.status == .rateLimited, refusal.retryAfterMs > 0 {
         result.throttled += 1
-        return absent(index, until: now + UInt64(refusal.retryAfterMs) * 1_000_000)
+        absent(index, until: now + UInt64(refusal.retryAfterMs) * 1_000_000)
+        return
       }
       return turnedAway(index, refusal, now: now)
     }

@@ -86,7 +86,7 @@ extension Crowd {
 
   private func thought(_ user: User) -> UInt64 {
     let think = user.newcomer.think
-    guard think.upperBound > 0 else { return 0 }
+    guard think.upperBound > 0, !user.newcomer.conduct.isMidway else { return 0 }
     return UInt64(Double.random(in: think, using: &random) * 1e9)
   }
 

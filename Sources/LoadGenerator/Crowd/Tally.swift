@@ -62,7 +62,8 @@ public struct Tally: Sendable {
 
 /// One second of a crowd, everything but connections together.
 public struct CrowdSecond: Sendable {
-  /// When it ended, in nanoseconds since boot.
+  /// When it began and ended, in nanoseconds since boot. The last one of a stage is shorter.
+  public var begin: UInt64 = 0
   public var end: UInt64 = 0
   public var tally = Tally()
   /// Users with a connection, at its end.

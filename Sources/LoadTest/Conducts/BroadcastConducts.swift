@@ -150,6 +150,8 @@ final class PublisherConduct: Conduct {
     self.size = min(max(size, Publication.stampSize), Limits.messageSize)
   }
 
+  var isMidway: Bool { offset > 0 }
+
   func next(now: UInt64) -> Move {
     if offset == 0 {
       message = Publication.make(size, at: now)

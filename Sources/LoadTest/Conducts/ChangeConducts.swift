@@ -167,6 +167,10 @@ final class DeploymentConduct: Conduct {
       state = .waiting(id)
       return .expected
     case .applying where status == .busy: return .expected
+    // Somebody else's has this version.
+    case .staging where status == .alreadyExists:
+      state = .idle
+      return .right
     case .idle, .staging, .waiting, .approving, .withdrawing, .applying, .confirming: return .right
     }
   }

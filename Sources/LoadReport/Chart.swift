@@ -1,0 +1,223 @@
+import Foundation
+
+/// A line chart as SVG, which scales with its page.
+///
+/// Lines differ by dashes as well as by colour. There is no library for that in Swift that needs no
+/// network and no script, and a report needs no more than this.
+struct Chart {
+  struct Line {
+    var name: String
+    /// Ascending in x. What is not finite is left out.
+    var points: [(x: Double, y: Double)]
+    /// Measured by the scale on the right.
+    var isRight = false
+  }
+
+  enum Scale {
+    case linear
+    case logarithmic
+  }
+
+  static let size = (width: 720.0, height: 300.0)
+  private static let frame = (left: 64.0, right: 64.0, top: 14.0, bottom: 44.0)
+  /// Points of a line at most; of more, the extremes are kept.
+  static let points = 600
+  private static let dashes = ["", "7 4", "2 4", "10 3 2 3", "1 3"]
+
+  var id: String
+  var title: String
+  var xUnit: String
+  var yUnit: String
+  var rightUnit = ""
+  var lines: [Line]
+  var xScale = Scale.linear
+  var yScale = Scale.linear
+  /// What stands at places of the x axis instead of numbers.
+  var xNames: [(x: Double, name: String)] = []
+  /// Places that are marked, with a word.
+  var marks: [(x: Double, name: String)] = []
+
+  /// nil: there is nothing to be seen.
+  var svg: String? {
+    let drawn = lines.map { line in
+      var line = line
+      line.points = Chart.thinned(line.points.filter { visible($0) })
+      return line
+    }.filter { !$0.points.isEmpty }
+    guard !drawn.isEmpty else { return nil }
+    let xs =
+      drawn.flatMap(\.points).map(\.x) + marks.map(\.x).filter { xScale == .linear || $0 > 0 }
+    let x = Axis(xs, xScale, startsAtZero: false)
+    let left = Axis(drawn.filter { !$0.isRight }.flatMap(\.points).map(\.y), yScale)
+    let right = Axis(drawn.filter(\.isRight).flatMap(\.points).map(\.y), .linear)
+    let hasRight = drawn.contains(where: \.isRight)
+    var text = """
+      <svg id="\(id)" viewBox="0 0 \(Int(Chart.size.width)) \(Int(Chart.size.height))" role="img" \
+      aria-label="\(escaped(title))"><title>\(escaped(title))</title>
+      """
+    text += grid(x, left, hasRight ? right : nil)
+    for mark in marks {
+      let place = horizontal(x.share(mark.x))
+      text += """
+        <line class="mark" x1="\(place)" y1="\(Chart.frame.top)" x2="\(place)" y2="\(bottom)"/>\
+        <text class="word" x="\(place)" y="\(Chart.frame.top + 10)">\(escaped(mark.name))</text>
+        """
+    }
+    for (index, line) in drawn.enumerated() {
+      text += path(line, index, x, line.isRight ? right : left)
+    }
+    return text + "</svg>" + legend(drawn)
+  }
+
+  private func visible(_ point: (x: Double, y: Double)) -> Bool {
+    point.x.isFinite && point.y.isFinite && (yScale == .linear || point.y > 0)
+      && (xScale == .linear || point.x > 0)
+  }
+
+  // MARK: Places
+
+  private var bottom: Double { Chart.size.height - Chart.frame.bottom }
+  private func horizontal(_ share: Double) -> String {
+    let width = Chart.size.width - Chart.frame.left - Chart.frame.right
+    return number(Chart.frame.left + share * width)
+  }
+  private func vertical(_ share: Double) -> String {
+    number(bottom - share * (bottom - Chart.frame.top))
+  }
+  private func number(_ value: Double) -> String { String(format: "%.1f", value) }
+
+  // MARK: Parts
+
+  private func grid(_ x: Axis, _ left: Axis, _ right: Axis?) -> String {
+    let (start, end) = (horizontal(0), horizontal(1))
+    var text = ""
+    for tick in left.ticks {
+      let y = vertical(left.share(tick))
+      text += """
+        <line class="grid" x1="\(start)" y1="\(y)" x2="\(end)" y2="\(y)"/>\
+        <text class="y" x="\(Chart.frame.left - 6)" y="\(y)">\(Figures.number(tick))</text>
+        """
+    }
+    for tick in right?.ticks ?? [] {
+      let place = Chart.size.width - Chart.frame.right + 6
+      text += """
+        <text class="r" x="\(place)" y="\(vertical((right ?? left).share(tick)))">\
+        \(Figures.number(tick))</text>
+        """
+    }
+    let names = xNames.isEmpty ? x.ticks.map { ($0, Figures.number($0)) } : xNames
+    for (place, name) in names where (0...1).contains(x.share(place)) {
+      text += """
+        <text class="x" x="\(horizontal(x.share(place)))" y="\(bottom + 16)">\(escaped(name))</text>
+        """
+    }
+    text +=
+      "<text class=\"x\" x=\"\(horizontal(0.5))\" y=\"\(bottom + 34)\">\(escaped(xUnit))</text>"
+    text += "<text class=\"unit\" x=\"4\" y=\"\(bottom + 34)\">\(escaped(yUnit))</text>"
+    if right != nil {
+      text += """
+        <text class="unit end" x="\(Chart.size.width - 4)" y="\(bottom + 34)">\(escaped(rightUnit))\
+        </text>
+        """
+    }
+    return text
+  }
+
+  private func path(_ line: Line, _ index: Int, _ x: Axis, _ y: Axis) -> String {
+    let style = "c\(index % Chart.dashes.count)"
+    let places = line.points.map { "\(horizontal(x.share($0.x))),\(vertical(y.share($0.y)))" }
+    guard places.count > 1 else {
+      let place = places[0].split(separator: ",")
+      return "<circle class=\"\(style)\" cx=\"\(place[0])\" cy=\"\(place[1])\" r=\"4\"/>"
+    }
+    let dash = Chart.dashes[index % Chart.dashes.count]
+    let dashes = dash.isEmpty ? "" : " stroke-dasharray=\"\(dash)\""
+    return "<polyline class=\"\(style)\"\(dashes) points=\"\(places.joined(separator: " "))\"/>"
+  }
+
+  private func legend(_ drawn: [Line]) -> String {
+    let entries = drawn.enumerated().map { index, line in
+      let dash = Chart.dashes[index % Chart.dashes.count]
+      let dashes = dash.isEmpty ? "" : " stroke-dasharray=\"\(dash)\""
+      return """
+        <span><svg class="key" viewBox="0 0 36 8"><line class="c\(index % Chart.dashes.count)" \
+        x1="0" y1="4" x2="36" y2="4"\(dashes)/></svg> \(escaped(line.name))</span>
+        """
+    }
+    return "<p class=\"legend\">\(entries.joined(separator: " "))</p>"
+  }
+
+  /// At most `points` of them: of each stretch, the lowest and the highest.
+  static func thinned(_ all: [(x: Double, y: Double)]) -> [(x: Double, y: Double)] {
+    guard all.count > points else { return all }
+    let stretches = points / 2
+    return (0..<stretches).flatMap { stretch -> [(x: Double, y: Double)] in
+      let part = all[all.count * stretch / stretches..<all.count * (stretch + 1) / stretches]
+      guard let low = part.min(by: { $0.y < $1.y }), let high = part.max(by: { $0.y < $1.y }) else {
+        return []
+      }
+      return low.x <= high.x ? [low, high] : [high, low]
+    }
+  }
+}
+
+/// A range of values and the round ones in it.
+struct Axis {
+  let low: Double
+  let high: Double
+  let scale: Chart.Scale
+  let ticks: [Double]
+
+  init(_ values: [Double], _ scale: Chart.Scale, startsAtZero: Bool = true) {
+    self.scale = scale
+    let least = values.min() ?? 0
+    let most = values.max() ?? 1
+    switch scale {
+    case .logarithmic:
+      let first = log10(max(least, 1e-9)).rounded(.down)
+      let last = max(first + 1, log10(max(most, 1e-9)).rounded(.up))
+      (low, high) = (pow(10, first), pow(10, last))
+      ticks = stride(from: first, through: last, by: 1).map { pow(10, $0) }
+    case .linear:
+      let start = startsAtZero ? min(0, least) : least
+      let span = most - start > 0 ? most - start : 1
+      let step = Axis.step(span / 5)
+      low = startsAtZero ? (start / step).rounded(.down) * step : start
+      high = startsAtZero ? max(low + step, (most / step).rounded(.up) * step) : start + span
+      let (first, top) = ((low / step).rounded(.up) * step, high)
+      ticks = (0...12).map { first + Double($0) * step }.filter { $0 <= top + step * 1e-6 }
+    }
+  }
+
+  /// The next round number: 1, 2 or 5 times a power of ten.
+  static func step(_ value: Double) -> Double {
+    let power = pow(10, log10(value).rounded(.down))
+    return ([1, 2, 5, 10].first { $0 * power >= value * 0.999 } ?? 10) * power
+  }
+
+  /// Where a value lies, 0 … 1.
+  func share(_ value: Double) -> Double {
+    switch scale {
+    case .linear: (value - low) / (high - low)
+    case .logarithmic: (log10(max(value, low)) - log10(low)) / (log10(high) - log10(low))
+    }
+  }
+}
+
+/// Foreign text as HTML.
+func escaped(_ text: String) -> String {
+  var result = ""
+  for character in text.unicodeScalars {
+    switch character {
+    case "&": result += "&amp;"
+    case "<": result += "&lt;"
+    case ">": result += "&gt;"
+    case "\"": result += "&quot;"
+    case "'": result += "&#39;"
+    // Characters that steer, and are none of HTML's.
+    case "\u{0}"..."\u{8}", "\u{B}"..."\u{1F}", "\u{7F}"..."\u{9F}": result += "\u{FFFD}"
+    default: result.unicodeScalars.append(character)
+    }
+  }
+  return result
+}

@@ -1,0 +1,198 @@
+import Foundation
+
+/// In what two runs of a plan differ, where chance does not explain it.
+///
+/// Thousands of requests of one run are no thousands of witnesses: they come in bursts and share the
+/// machine. So a run counts as at most `witnesses` of them, and a difference has to be worth
+/// mentioning, too.
+public struct Comparison: Sendable {
+  /// Requests of an operation, and seconds of a run, that count at most.
+  static let witnesses = 400.0
+  /// Two-sided; shared by all comparisons of a run (Bonferroni).
+  static let significance = 0.01
+  /// The least relative change of a latency or rate that is told.
+  static let effect = 0.05
+  /// The least change of an error rate, in percent of all requests.
+  static let errorEffect = 0.1
+
+  public struct Difference: Sendable, Equatable {
+    /// `viewers ping p95`
+    public var what: String
+    public var before: String
+    public var after: String
+    /// Relative, 0.1 is ten percent more; nil: of an error rate.
+    public var change: Double?
+  }
+
+  public private(set) var differences: [Difference] = []
+  /// Why the two should not be compared; empty: nothing is against it.
+  public private(set) var objections: [String] = []
+
+  public init(_ before: RunResult, _ after: RunResult) {
+    object(before, after)
+    let pairs = before.operations.compactMap { old in
+      after.operations.first {
+        $0.userClass == old.userClass && $0.operation == old.operation
+      }.map { (old, $0) }
+    }
+    let level = Self.significance / Double(max(1, pairs.count))
+    for (old, new) in pairs {
+      compareLatency(old, new, level)
+      compareErrors(old, new, level)
+    }
+    compareRate(before, after)
+  }
+
+  private mutating func object(_ before: RunResult, _ after: RunResult) {
+    if before.plan != after.plan {
+      objections.append("they are of different plans, \(before.plan) and \(after.plan)")
+    }
+    let users = [before, after].map { $0.stages.map { "\($0.name) \($0.users)" } }
+    if before.plan == after.plan, users[0] != users[1] {
+      objections.append("their stages or users differ")
+    }
+    for (run, word) in [(before, "before"), (after, "after")] {
+      if !run.tester.invalidBecause.isEmpty {
+        objections.append("in the run \(word) the tester was the limit")
+      }
+      if run.ended != nil { objections.append("the run \(word) ended early") }
+    }
+  }
+
+  // MARK: Latencies
+
+  private mutating func compareLatency(
+    _ old: RunResult.OperationResult, _ new: RunResult.OperationResult, _ level: Double
+  ) {
+    guard Self.differ(old.latency, new.latency, level) else { return }
+    for (name, share) in [("p50", 0.5), ("p95", 0.95), ("p99", 0.99)] {
+      let (was, now) = (old.latency.quantile(share), new.latency.quantile(share))
+      let change = Double(now) / Double(max(1, was)) - 1
+      guard abs(change) >= Self.effect else { continue }
+      differences.append(
+        Difference(
+          what: "\(old.userClass) \(old.operation) \(name)", before: Figures.time(was),
+          after: Figures.time(now), change: change))
+    }
+  }
+
+  /// Mann and Whitney's test with correction for ties ("On a Test of Whether one of Two Random
+  /// Variables is Stochastically Larger than the Other", 1947), and that of the upper tails: a run
+  /// in which only the slowest requests are slower has nearly the same ranks.
+  static func differ(_ old: Latencies, _ new: Latencies, _ level: Double) -> Bool {
+    guard old.count > 0, new.count > 0 else { return false }
+    if twoSided(rankScore(old, new)) < level { return true }
+    return [0.95, 0.99].contains { share in
+      let bound = old.quantile(share)
+      return twoSided(
+        proportionScore(
+          Double(above(bound, old)), Double(old.count), Double(above(bound, new)),
+          Double(new.count))) < level
+    }
+  }
+
+  private static func above(_ bound: UInt64, _ latencies: Latencies) -> UInt64 {
+    zip(latencies.values, latencies.counts).reduce(0) { $0 + ($1.0 > bound ? $1.1 : 0) }
+  }
+
+  /// The standard score of the rank sum.
+  static func rankScore(_ old: Latencies, _ new: Latencies) -> Double {
+    let shrink = (
+      min(1, witnesses / Double(old.count)), min(1, witnesses / Double(new.count))
+    )
+    var all = old
+    all.add(new)
+    var (left, right) = (0, 0)
+    var (below, ranks, ties) = (0.0, 0.0, 0.0)
+    for value in all.values {
+      var (mine, its) = (0.0, 0.0)
+      if left < old.values.count, old.values[left] == value {
+        mine = Double(old.counts[left]) * shrink.0
+        left += 1
+      }
+      if right < new.values.count, new.values[right] == value {
+        its = Double(new.counts[right]) * shrink.1
+        right += 1
+      }
+      let here = mine + its
+      ranks += mine * (below + (here + 1) / 2)
+      ties += here * here * here - here
+      below += here
+    }
+    let n1 = Double(old.count) * shrink.0
+    let n2 = Double(new.count) * shrink.1
+    let whole = n1 + n2
+    let variance = n1 * n2 / 12 * (whole + 1 - ties / (whole * (whole - 1)))
+    guard variance > 0 else { return 0 }
+    return (ranks - n1 * (whole + 1) / 2) / variance.squareRoot()
+  }
+
+  // MARK: Shares and rates
+
+  private mutating func compareErrors(
+    _ old: RunResult.OperationResult, _ new: RunResult.OperationResult, _ level: Double
+  ) {
+    let was = 100 * Double(old.failed) / Double(max(1, old.requests))
+    let now = 100 * Double(new.failed) / Double(max(1, new.requests))
+    let score = Self.proportionScore(
+      Double(old.failed), Double(old.requests), Double(new.failed), Double(new.requests))
+    guard abs(now - was) >= Self.errorEffect, Self.twoSided(score) < level else { return }
+    differences.append(
+      Difference(
+        what: "\(old.userClass) \(old.operation) errors", before: "\(Figures.number(was)) %",
+        after: "\(Figures.number(now)) %", change: nil))
+  }
+
+  /// The standard score of the difference of two shares.
+  static func proportionScore(
+    _ some: Double, _ all: Double, _ others: Double, _ whole: Double
+  ) -> Double {
+    guard all > 0, whole > 0 else { return 0 }
+    let (n1, n2) = (min(all, witnesses), min(whole, witnesses))
+    let (p1, p2) = (some / all, others / whole)
+    let common = (p1 * n1 + p2 * n2) / (n1 + n2)
+    let variance = common * (1 - common) * (1 / n1 + 1 / n2)
+    return variance > 0 ? (p2 - p1) / variance.squareRoot() : 0
+  }
+
+  /// Answers a second, second by second.
+  private mutating func compareRate(_ before: RunResult, _ after: RunResult) {
+    let rates = [before, after].map { run in
+      let judged = Set(run.stages.filter(\.isJudged).map(\.name))
+      return run.series.filter { judged.contains($0.stage) && $0.length > 0.9 }
+        .map { Double($0.requests - $0.failures) }
+    }
+    guard rates.allSatisfy({ $0.count >= 8 }) else { return }
+    let means = rates.map { $0.reduce(0, +) / Double($0.count) }
+    let change = means[1] / max(means[0], 1e-9) - 1
+    let score = Self.rankScore(Self.distribution(rates[0]), Self.distribution(rates[1]))
+    guard abs(change) >= Self.effect, Self.twoSided(score) < Self.significance else { return }
+    differences.append(
+      Difference(
+        what: "answers a second", before: Figures.number(means[0]),
+        after: Figures.number(means[1]), change: change))
+  }
+
+  private static func distribution(_ values: [Double]) -> Latencies {
+    let counts = Dictionary(values.map { (UInt64(max(0, $0)), UInt64(1)) }, uniquingKeysWith: +)
+      .sorted { $0.key < $1.key }
+    return Latencies(values: counts.map(\.key), counts: counts.map(\.value))
+  }
+
+  static func twoSided(_ score: Double) -> Double { erfc(abs(score) / 2.0.squareRoot()) }
+
+  // MARK: Words
+
+  public var text: String {
+    var lines = objections.map { "not to be compared: \($0)" }
+    if differences.isEmpty { lines.append("no difference that chance does not explain") }
+    for difference in differences {
+      let change = difference.change.map { change in
+        "  (\(change > 0 ? "+" : "")\(Figures.number(100 * change)) %)"
+      }
+      lines.append(
+        "\(difference.what): \(difference.before) → \(difference.after)\(change ?? "")")
+    }
+    return lines.joined(separator: "\n")
+  }
+}

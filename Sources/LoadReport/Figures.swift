@@ -1,0 +1,53 @@
+import Foundation
+
+/// Numbers as people read them.
+enum Figures {
+  /// `0.42 ms`, `3.1 ms`, `120 ms`, `1.2 s`.
+  static func time(_ nanoseconds: UInt64) -> String {
+    time(milliseconds: Double(nanoseconds) / 1e6)
+  }
+
+  static func time(milliseconds: Double) -> String {
+    switch milliseconds {
+    case 1000...: String(format: "%.1f s", milliseconds / 1000)
+    case 100...: String(format: "%.0f ms", milliseconds)
+    case 1...: String(format: "%.1f ms", milliseconds)
+    default: String(format: "%.3f ms", milliseconds)
+    }
+  }
+
+  /// `7`, `0.25`, `1,234`: three significant digits below a thousand.
+  static func number(_ value: Double) -> String {
+    guard value.isFinite else { return "–" }
+    guard abs(value) < 1000 else { return grouped(Int(value.rounded())) }
+    let text = String(
+      format: abs(value) >= 100 ? "%.0f" : abs(value) >= 10 ? "%.1f" : "%.2f", value)
+    guard text.contains(".") else { return text }
+    return String(text.reversed().drop { $0 == "0" }.drop { $0 == "." }.reversed())
+  }
+
+  static func grouped(_ value: Int) -> String {
+    let digits = Array(String(abs(value)))
+    var text = ""
+    for (index, digit) in digits.enumerated() {
+      if index > 0, (digits.count - index).isMultiple(of: 3) { text += "," }
+      text.append(digit)
+    }
+    return value < 0 ? "-" + text : text
+  }
+
+  static func memory(_ kibibytes: Double) -> String {
+    kibibytes >= 1024 ? "\(number(kibibytes / 1024)) MiB" : "\(number(kibibytes)) KiB"
+  }
+
+  /// A threshold's quantity in words, with its unit.
+  static func threshold(_ quantity: String, _ value: Double) -> String {
+    switch quantity {
+    case let name where name.hasSuffix("_ms"): time(milliseconds: value)
+    case let name where name.hasSuffix("_percent"): "\(number(value)) %"
+    case let name where name.hasSuffix("_kib"): memory(value)
+    case let name where name.hasSuffix("_s"): "\(number(value)) s"
+    default: "\(number(value))/s"
+    }
+  }
+}

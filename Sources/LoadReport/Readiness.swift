@@ -1,0 +1,153 @@
+/// How ready a device is for such a load: a score for each component, each with its evidence.
+public struct Readiness: Sendable, Equatable {
+  public struct Component: Sendable, Equatable {
+    public var name: String
+    /// 0 … 100; nil: it was not measured, and takes no part.
+    public var score: Int?
+    public var evidence: String
+    var weight: Int
+
+    public var grade: String { score.map(Readiness.grade) ?? "–" }
+  }
+
+  public let components: [Component]
+
+  /// Of what was measured, by weight; nil: nothing was.
+  public var score: Int? {
+    let measured = components.filter { $0.score != nil }
+    let weight = measured.reduce(0) { $0 + $1.weight }
+    guard weight > 0 else { return nil }
+    let sum = measured.reduce(0) { $0 + $1.weight * ($1.score ?? 0) }
+    return Int((Double(sum) / Double(weight)).rounded())
+  }
+
+  public var grade: String { score.map(Readiness.grade) ?? "–" }
+
+  static func grade(_ score: Int) -> String {
+    switch score {
+    case 90...: "A"
+    case 80...: "B"
+    case 70...: "C"
+    case 60...: "D"
+    default: "F"
+    }
+  }
+
+  public init(_ run: RunResult) {
+    let figures = RunFigures(run)
+    components = [
+      Self.responses(figures), Self.errors(figures), Self.connections(figures),
+      Self.capacity(figures), Self.memory(figures), Self.processor(figures),
+      Self.recovery(figures), Self.stability(figures),
+    ]
+  }
+
+  /// 100 up to `good`, 0 from `bad` on, and evenly in between.
+  static func score(_ value: Double, good: Double, bad: Double) -> Int {
+    Int((100 * min(1, max(0, (bad - value) / (bad - good)))).rounded())
+  }
+
+  // Bars: REQ-PERF 001, 003, 004 and the thresholds of its monitoring.
+
+  private static func responses(_ figures: RunFigures) -> Component {
+    guard let p95 = figures.milliseconds(0.95), let p99 = figures.milliseconds(0.99) else {
+      return Component(
+        name: "responses", evidence: "not measured: nothing was answered", weight: 25)
+    }
+    return Component(
+      name: "responses", score: score(p95, good: 100, bad: 1000),
+      evidence: "95 % within \(Figures.time(milliseconds: p95)), 99 % within "
+        + "\(Figures.time(milliseconds: p99)); full marks to 100 ms at 95 %, none from 1 s on",
+      weight: 25)
+  }
+
+  private static func errors(_ figures: RunFigures) -> Component {
+    guard let percent = figures.errorPercent else {
+      return Component(name: "errors", evidence: "not measured: nothing was asked", weight: 25)
+    }
+    return Component(
+      name: "errors", score: score(percent, good: 0.1, bad: 5),
+      evidence:
+        "\(Figures.grouped(figures.failed)) of \(Figures.grouped(figures.requests)) requests "
+        + "failed (\(Figures.number(percent)) %); full marks to 0.1 %, none from 5 % on", weight: 25
+    )
+  }
+
+  private static func connections(_ figures: RunFigures) -> Component {
+    let connects = figures.connects
+    guard connects.latency.count > 0 else {
+      return Component(name: "connections", evidence: "not measured: nobody connected", weight: 10)
+    }
+    let p99 = Double(connects.latency.quantile(0.99)) / 1e6
+    let lost = 100 * Double(connects.failed) / Double(max(1, connects.requests))
+    return Component(
+      name: "connections",
+      score: min(score(p99, good: 200, bad: 2000), score(lost, good: 0, bad: 5)),
+      evidence: "\(Figures.grouped(connects.requests - connects.failed)) made, 99 % within "
+        + "\(Figures.time(milliseconds: p99)), \(connects.failed) failed; none from 2 s or 5 % on",
+      weight: 10)
+  }
+
+  private static func capacity(_ figures: RunFigures) -> Component {
+    guard let ladder = figures.run.ladder, let slots = figures.slots else {
+      return Component(
+        name: "capacity", evidence: "not measured: it takes a ladder of users", weight: 10)
+    }
+    let held = ladder.held ?? 0
+    return Component(
+      name: "capacity", score: score(-Double(held), good: -0.9 * Double(slots), bad: 0),
+      evidence: "\(held) users held, of \(slots) slots; full marks from 90 % of them on", weight: 10
+    )
+  }
+
+  private static func memory(_ figures: RunFigures) -> Component {
+    guard let growth = figures.memoryGrowthKiB, let most = figures.memoryKiB else {
+      return Component(
+        name: "memory", evidence: "not measured: the device told no figures", weight: 10)
+    }
+    return Component(
+      name: "memory", score: score(growth, good: 512, bad: 10 * 1024),
+      evidence:
+        "\(Figures.memory(most)) at most, \(Figures.memory(max(0, growth))) more at the end "
+        + "than at the beginning; full marks to 512 KiB of growth, none from 10 MiB on", weight: 10)
+  }
+
+  private static func processor(_ figures: RunFigures) -> Component {
+    guard let percent = figures.cpuPercent else {
+      return Component(
+        name: "processor", evidence: "not measured: the device told no figures", weight: 5)
+    }
+    return Component(
+      name: "processor", score: score(percent, good: 50, bad: 100),
+      evidence: "\(Figures.number(percent)) % of a core in the busiest stage; full marks to 50 %",
+      weight: 5)
+  }
+
+  private static func recovery(_ figures: RunFigures) -> Component {
+    guard figures.hadTooMuch else {
+      return Component(
+        name: "recovery", evidence: "not measured: it was never too much", weight: 10)
+    }
+    guard let seconds = figures.run.recoverySeconds else {
+      return Component(
+        name: "recovery", score: 0, evidence: "it was not as before while it was watched",
+        weight: 10)
+    }
+    return Component(
+      name: "recovery", score: score(seconds, good: 5, bad: 60),
+      evidence: "as before \(Figures.number(seconds)) s after the load; full marks to 5 s, none "
+        + "from 60 s on", weight: 10)
+  }
+
+  private static func stability(_ figures: RunFigures) -> Component {
+    guard let drift = figures.drift else {
+      return Component(
+        name: "stability", evidence: "not measured: no stage of a minute or more", weight: 5)
+    }
+    return Component(
+      name: "stability", score: score(drift.factor, good: 1.2, bad: 3),
+      evidence: "95 % within \(Figures.time(drift.first)) in the first third of stage "
+        + "\(drift.stage), \(Figures.time(drift.last)) in the last; none from three times on",
+      weight: 5)
+  }
+}

@@ -1,0 +1,111 @@
+import Foundation
+
+/// Where the results of a run are kept, as they come.
+///
+/// ```
+/// stats_history.csv   a line for each second, while the plan runs
+/// stats.csv           a line for each operation
+/// failures.csv        a line for each cause
+/// summary.json        everything
+/// report.html         to be looked at
+/// ```
+public final class ResultFolder: @unchecked Sendable {
+  public let path: String
+  private let lock = NSLock()
+  private var history: FileHandle?
+  private var startedUnixS = 0.0
+  private var totals = LocustCSV.Totals()
+  private var failure: ResultError?
+
+  /// Makes the folder, and begins the history in it.
+  public init(_ path: String, startedUnixS: Double) throws(ResultError) {
+    self.path = path
+    self.startedUnixS = startedUnixS
+    do {
+      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    } catch {
+      throw .unwritable(path: path, reason: ResultFolder.reason(error))
+    }
+    let file = "\(path)/stats_history.csv"
+    guard FileManager.default.createFile(atPath: file, contents: Data(LocustCSV.historyHead.utf8)),
+      let handle = FileHandle(forWritingAtPath: file)
+    else { throw .unwritable(path: file, reason: String(cString: strerror(errno))) }
+    handle.seekToEndOfFile()
+    history = handle
+  }
+
+  private init(reading path: String) { self.path = path }
+
+  /// `baseline-20261123-142501`, in UTC.
+  public static func name(of plan: String, at date: Date = Date()) -> String {
+    let formatter = DateFormatter()
+    formatter.locale = Locale(identifier: "en_US_POSIX")
+    formatter.timeZone = TimeZone(identifier: "UTC")
+    formatter.dateFormat = "yyyyMMdd-HHmmss"
+    return "\(plan)-\(formatter.string(from: date))"
+  }
+
+  /// Keeps a second at once: it is there even if the run never ends. What cannot be written is told
+  /// by `finish`.
+  public func note(_ second: RunResult.Second) {
+    lock.withLock {
+      guard failure == nil, let history else { return }
+      let line = LocustCSV.history(second, startedUnixS: startedUnixS, totals: &totals)
+      do {
+        try history.write(contentsOf: Data(line.utf8))
+      } catch {
+        failure = .unwritable(
+          path: "\(path)/stats_history.csv", reason: ResultFolder.reason(error))
+      }
+    }
+  }
+
+  /// Writes everything else. Each file is whole or not there.
+  public func finish(_ run: RunResult) throws(ResultError) {
+    try write("summary.json", ResultFile.encode(run))
+    try writePages(run)
+    if let failure = lock.withLock({ failure }) { throw failure }
+  }
+
+  /// Writes what is made of `summary.json`.
+  public func writePages(_ run: RunResult) throws(ResultError) {
+    try write("stats.csv", Data(LocustCSV.stats(run).utf8))
+    try write("failures.csv", Data(LocustCSV.failures(run).utf8))
+    try write("report.html", Data(HTMLReport(run).text.utf8))
+  }
+
+  private func write(_ name: String, _ data: Data) throws(ResultError) {
+    do {
+      try data.write(to: URL(filePath: "\(path)/\(name)"), options: .atomic)
+    } catch {
+      throw .unwritable(path: "\(path)/\(name)", reason: ResultFolder.reason(error))
+    }
+  }
+
+  /// The run that is kept in a folder, or in a file, and the folder, if it was one.
+  public static func read(
+    _ path: String
+  ) throws(ResultError) -> (run: RunResult, folder: ResultFolder?) {
+    var isFolder: ObjCBool = false
+    let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+    let file = exists && isFolder.boolValue ? "\(path)/summary.json" : path
+    let data: Data
+    do {
+      data = try Data(contentsOf: URL(filePath: file))
+    } catch {
+      throw .unreadable(path: file, reason: reason(error))
+    }
+    return (
+      try ResultFile.decode(data, from: file),
+      isFolder.boolValue ? ResultFolder(reading: path) : nil
+    )
+  }
+
+  /// The kernel's word where there is one.
+  private static func reason(_ error: any Error) -> String {
+    let error = error as NSError
+    let cause = error.userInfo[NSUnderlyingErrorKey] as? NSError ?? error
+    if cause.domain == NSPOSIXErrorDomain { return String(cString: strerror(Int32(cause.code))) }
+    return error.localizedDescription
+  }
+}

@@ -1,0 +1,113 @@
+/// A run in at most 80 columns.
+public struct TextReport {
+  public let text: String
+
+  public init(_ run: RunResult) {
+    var lines = Self.head(run)
+    lines += [""] + Self.stages(run) + [""] + Self.thresholds(run)
+    let readiness = Readiness(run)
+    lines += [
+      "",
+      "readiness  \(readiness.score.map { "\($0) of 100" } ?? "not measured")"
+        + "  \(readiness.grade)",
+    ]
+    for component in readiness.components {
+      let score = component.score.map { String($0) } ?? "–"
+      lines += Self.row(
+        "  " + Self.left(component.name, 13) + Self.right(score, 3) + " "
+          + component.grade + "  ", component.evidence)
+    }
+    lines += ["", "capacity"]
+    for row in Capacity(run).rows {
+      lines += Self.row("  " + Self.left(row.what, 19), "\(row.value) – \(row.evidence)")
+    }
+    lines += ["", "to do"]
+    for recommendation in Recommendation.all(for: run) {
+      lines += Self.row("  ", "\(recommendation.text) (\(recommendation.evidence))")
+    }
+    text = lines.joined(separator: "\n")
+  }
+
+  private static func head(_ run: RunResult) -> [String] {
+    var lines = row("", "\(run.plan): \(run.summary)")
+    for target in run.targets {
+      let slots = target.slots.map { ", \($0) slots" } ?? ""
+      lines.append("target \(target.address)  \(target.product ?? "")\(slots)")
+    }
+    lines.append(
+      "\(Figures.number(run.seconds)) s, seed \(run.seed), \(run.tester.threads) thread"
+        + "\(run.tester.threads == 1 ? "" : "s") of wpload \(run.tester.version)")
+    for reason in run.tester.invalidBecause {
+      lines += row("INVALID: ", "the tester was the limit: \(reason)")
+    }
+    if let ended = run.ended { lines += row("ENDED EARLY: ", ended) }
+    return lines
+  }
+
+  private static func stages(_ run: RunResult) -> [String] {
+    var lines = [
+      left("stage and operation", 33) + right("requests", 10) + right("failed", 8)
+        + right("p50", 9) + right("p95", 9) + right("p99", 9)
+    ]
+    for stage in run.stages {
+      var what = "\(stage.name): \(stage.users) users"
+      if let rate = stage.rate { what += ", \(Figures.number(rate))/s" }
+      if stage.busy > 0 { what += ", \(stage.busy) BUSY" }
+      if stage.dropped > 0 { what += ", \(stage.dropped) dropped" }
+      lines.append(what)
+      for operation in stage.operations + [stage.connects] where operation.requests > 0 {
+        lines.append(line(operation))
+      }
+    }
+    return lines
+  }
+
+  private static func line(_ operation: RunResult.OperationResult) -> String {
+    let name =
+      operation.userClass.isEmpty
+      ? operation.operation : "\(operation.userClass) \(operation.operation)"
+    let times = [0.5, 0.95, 0.99].map { share in
+      right(operation.latency.count > 0 ? Figures.time(operation.latency.quantile(share)) : "–", 9)
+    }
+    return "  " + left(name, 31) + right(Figures.grouped(operation.requests), 10)
+      + right(Figures.grouped(operation.failed), 8) + times.joined()
+  }
+
+  private static func thresholds(_ run: RunResult) -> [String] {
+    run.thresholds.map { threshold in
+      let measured = threshold.measured.map { Figures.threshold(threshold.quantity, $0) }
+      return (threshold.holds ? "holds   " : "BROKEN  ") + left(threshold.quantity, 22)
+        + right(measured ?? "not measured", 14) + "   limit "
+        + Figures.threshold(threshold.quantity, threshold.limit)
+    }
+  }
+
+  // MARK: Columns
+
+  static let width = 80
+
+  private static func left(_ text: String, _ width: Int) -> String {
+    text.count >= width
+      ? text.prefix(width - 1) + " " : text + String(repeating: " ", count: width - text.count)
+  }
+
+  private static func right(_ text: String, _ width: Int) -> String {
+    String(repeating: " ", count: max(1, width - text.count)) + text
+  }
+
+  /// A text behind a head, in as many lines as it takes.
+  private static func row(_ head: String, _ text: String) -> [String] {
+    var lines = [head]
+    let indent = String(repeating: " ", count: head.count)
+    for word in text.split(separator: " ") {
+      let last = lines[lines.count - 1]
+      let isFirst = last.count <= head.count
+      if !isFirst, last.count + 1 + word.count > width {
+        lines.append(indent + word)
+      } else {
+        lines[lines.count - 1] += (isFirst ? "" : " ") + word
+      }
+    }
+    return lines
+  }
+}
