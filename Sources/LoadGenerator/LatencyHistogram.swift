@@ -3,8 +3,8 @@ import Histogram
 /// How often durations of each length occurred: an HDR histogram of nanoseconds with three
 /// significant digits, so that a quantile is at most 0.1 % above the truth.
 ///
-/// Recording costs no heap and a constant time. Durations beyond an hour count as an hour; `max` and
-/// `sum` are exact always.
+/// Recording costs no heap and a constant time. Durations beyond an hour count as an hour; `max`
+/// and `sum` are exact always.
 public struct LatencyHistogram: Sendable {
   /// One hour.
   private static let longest: UInt64 = 3_600_000_000_000
@@ -51,8 +51,8 @@ public struct LatencyHistogram: Sendable {
   /// The mean in nanoseconds; 0 without any.
   public var mean: Double { count == 0 ? 0 : Double(sum) / Double(count) }
 
-  /// The durations that occurred, at the resolution of the histogram and in ascending order, and how
-  /// often each did.
+  /// The durations that occurred, at the resolution of the histogram and in ascending order, and
+  /// how often each did.
   public var entries: [(value: UInt64, count: UInt64)] {
     histogram.recordedValues().map { ($0.value, $0.count) }
   }

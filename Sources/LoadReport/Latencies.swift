@@ -1,5 +1,5 @@
-/// A distribution of durations as it is written down: the values that occurred, at the resolution of
-/// the histogram that they come from (three significant digits), and how often.
+/// A distribution of durations as it is written down: the values that occurred, at the resolution
+/// of the histogram that they come from (three significant digits), and how often.
 ///
 /// Distributions of the same resolution merge exactly.
 public struct Latencies: Codable, Sendable, Equatable {

@@ -5,8 +5,8 @@ import Wire
 
 /// Who the users of a plan are, and what they are counted as.
 ///
-/// Users are numbered: each target has every so many one, and at each target the classes come in the
-/// order of `Plan.dealt`, so that any number of users is a fair sample.
+/// Users are numbered: each target has every so many one, and at each target the classes come in
+/// the order of `Plan.dealt`, so that any number of users is a fair sample.
 struct Roster: Sendable {
   struct Label: Sendable, Equatable {
     var userClass: String

@@ -9,12 +9,12 @@ public protocol Conduct: AnyObject {
   func answer(
     _ label: Int, _ refusal: Status?, _ payload: UnsafeRawBufferPointer, now: UInt64
   ) -> Verdict
-  /// What the device sent without being asked, an event or a message; nil: there is nothing to count.
+  /// What the device sent without being asked, an event or a message; nil: nothing to count.
   func told(_ header: Header, _ payload: UnsafeRawBufferPointer, now: UInt64) -> Notice?
   /// What it is at consists of several requests, between which it does not think.
   var isMidway: Bool { get }
-  /// The user has no connection any more: what it had begun is lost, what it was subscribed to, too.
-  /// True: it has reckoned with that, so that the end of the connection itself is no failure.
+  /// The user has no connection any more: what it had begun is lost, what it was subscribed to,
+  /// too. True: it has reckoned with that, so that the end of the connection itself is no failure.
   func lost() -> Bool
 }
 

@@ -130,8 +130,8 @@ extension Crowd {
     absent(index, until: now + max(UInt64(refusal.retryAfterMs) * 1_000_000, Crowd.absenceNs))
   }
 
-  /// The connection has ended; what was under way has failed, and so has the connection itself where
-  /// it had not come about.
+  /// The connection has ended; what was under way has failed, and so has the connection itself
+  /// where it had not come about.
   func lose(_ index: Int, _ failure: CrowdFailure, now: UInt64) {
     let user = users[index]
     let wasPresent = user.phase == .present

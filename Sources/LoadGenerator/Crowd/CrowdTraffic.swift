@@ -180,7 +180,7 @@ extension Crowd {
     }
   }
 
-  /// Too busy to hear it now is no failure where the device says when it will: the user comes again.
+  /// Too busy to hear it now is no failure where the device says when it will: it comes again.
   private func refused(
     _ index: Int, _ label: Int, _ refusal: TurnedDown, _ verdict: Verdict, now: UInt64
   ) {

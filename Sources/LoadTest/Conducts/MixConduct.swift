@@ -85,8 +85,8 @@ extension UserClass.Operation {
     }
   }
 
-  /// Whether this is an answer to what was asked: as long as it has to be, and what has to come back
-  /// is there.
+  /// Whether this is an answer to what was asked: as long as it has to be, and what has to come
+  /// back is there.
   func judge(_ payload: UnsafeRawBufferPointer, of request: [UInt8]) -> Verdict {
     switch self {
     case .ping: payload.elementsEqual(request) ? .right : .wrong
