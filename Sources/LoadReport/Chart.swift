@@ -60,7 +60,8 @@ struct Chart {
       let place = horizontal(x.share(mark.x))
       text += """
         <line class="mark" x1="\(place)" y1="\(Chart.frame.top)" x2="\(place)" y2="\(bottom)"/>\
-        <text class="word" x="\(place)" y="\(Chart.frame.top + 10)">\(escaped(mark.name))</text>
+        <text class="word\(x.share(mark.x) > 0.7 ? " end" : "")" x="\(place)" \
+        y="\(Chart.frame.top + 10)">\(escaped(mark.name))</text>
         """
     }
     for (index, line) in drawn.enumerated() {
@@ -108,15 +109,15 @@ struct Chart {
     let names = xNames.isEmpty ? x.ticks.map { ($0, Figures.number($0)) } : xNames
     for (place, name) in names where (0...1).contains(x.share(place)) {
       text += """
-        <text class="x" x="\(horizontal(x.share(place)))" y="\(bottom + 16)">\(escaped(name))</text>
+        <text class="x" x="\(horizontal(x.share(place)))" y="\(bottom + 4)">\(escaped(name))</text>
         """
     }
     text +=
-      "<text class=\"x\" x=\"\(horizontal(0.5))\" y=\"\(bottom + 34)\">\(escaped(xUnit))</text>"
-    text += "<text class=\"unit\" x=\"4\" y=\"\(bottom + 34)\">\(escaped(yUnit))</text>"
+      "<text class=\"x\" x=\"\(horizontal(0.5))\" y=\"\(bottom + 23)\">\(escaped(xUnit))</text>"
+    text += "<text class=\"unit\" x=\"4\" y=\"\(bottom + 23)\">\(escaped(yUnit))</text>"
     if right != nil {
       text += """
-        <text class="unit end" x="\(Chart.size.width - 4)" y="\(bottom + 34)">\(escaped(rightUnit))\
+        <text class="unit end" x="\(Chart.size.width - 4)" y="\(bottom + 23)">\(escaped(rightUnit))\
         </text>
         """
     }
