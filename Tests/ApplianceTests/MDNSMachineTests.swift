@@ -278,6 +278,20 @@ private struct Bench: ~Copyable {
     }
   }
 
+  /// Nobody has heard anything of us yet: there is nothing to give way in.
+  @Test func whoHasNotProbedYetYieldsToNobody() {
+    var bench = Bench()
+    bench.machine.addressChanged(IPv4(192, 0, 2, 7), now: bench.now)
+    let first = bench.machine.nextDeadline
+    let probe =
+      MDNSMessages.header(0, [1, 0, 1, 0])
+      + MDNSMessages.question("garage.local", 255, kind: 0x8001)
+      + MDNSMessages.record("garage.local", 1, ttlS: 120, kind: 1, [192, 0, 2, 9])
+    _ = bench.receive(probe)
+    #expect(bench.machine.nextDeadline == first && first < bench.now + 250)
+    #expect(bench.next() == .probe)
+  }
+
   /// Types are compared before data, and the lowest one decides (RFC 6762, section 8.2.1).
   @Test(
     arguments: [
