@@ -98,4 +98,16 @@ import Wire
     streams.fileGrew("front", now: at(3250))
     #expect(streams.nextChange(now: at(3250)) == .record("front", on: false))
   }
+
+  /// The file that a server reads at its start says what is recorded: nothing is asked for then.
+  @Test(arguments: [false, true]) func aServerThatStartsReadsWhatIsRecorded(isRecorded: Bool) {
+    var streams = streams("front")
+    streams.record("front", true)
+    streams.recordingTold("front", on: true, taken: true, now: at(1000))
+    streams.record("front", isRecorded)
+    streams.serverStarts()
+    #expect(streams[0].recordsTold == isRecorded)
+    #expect(streams.nextChange(now: at(9000)) == nil)
+    #expect(streams.nextDeadline == .never)
+  }
 }
