@@ -61,6 +61,9 @@ import Wire
     #expect(world.events(.mediaServerReady).count == 1)
     #expect(state(world) == .up && world.health.state == .healthy)
     #expect(world.read { $0.mediaServerReport(now: world.instant).restarts } == 1)
+    var metrics = MetricValues()
+    world.read { $0.fillMetrics(&metrics, now: world.instant) }
+    #expect(metrics[.mediaServerStarts] == 2 && metrics[.mediaServerExits] == 1)
   }
 
   @Test func deathIsAFailureUntilItAnswersAgain() {

@@ -44,6 +44,46 @@ import Wire
     expect(fixture.loop.statistics.summary(Int(Kind.snapshot.rawValue)).errors, 1)
   }
 
+  /// Whoever is told to wait is told for how long.
+  @Test func refusalsTellWhenToComeBack() throws {
+    var fixture = Fixture(slots: 1) { $0.control.publicRequestRate = 1 }
+    let stranger = fixture.loop.system.connect(
+      from: IPv4(192, 0, 2, 1), ping(id: 1) + ping(id: 2))
+    fixture.turns(2)
+    let busy = fixture.loop.system.connect(ping(id: 1))
+    fixture.turns(2)
+    for (client, status, ms) in [(stranger, .rateLimited, 100), (busy, .busy, 1000)]
+      as [(Int32, Status, UInt32)]
+    {
+      let peer = try #require(fixture.loop.system.peers[client])
+      let answer = try #require(replies(peer.received)?.last)
+      let refusal = try answer.payload.withUnsafeBytes { try Refusal.decode($0) }
+      #expect(answer.status == status.rawValue && refusal.retryAfterMs == ms)
+    }
+  }
+
+  /// A connection that dies while one answer is sent takes the others along in the same turn:
+  /// between two turns there are none for connections that are gone.
+  @Test func whoDiesInTheMiddleLeavesNothing() throws {
+    var fixture = PictureTests.fixture()
+    var facts = StorageFacts()
+    facts.state = .writable
+    (facts.totalBytes, facts.freeBytes) = (1 << 40, 1 << 39)
+    fixture.loop.step(.storageChanged(facts))
+    let file = FileRequest(kind: .recording, camera: Text("cam"), name: Text("a.mp4"))
+    let verify = request(.fileVerify, MessageTests.encoded(file))
+    let client = fixture.loop.system.connect(PictureTests.snapshot(id: 1) + verify + verify)
+    fixture.turns(3)
+    #expect(fixture.loop.pictures.used == 1 && fixture.loop.jobs.used == 2)
+    let entry = try #require(fixture.loop.system.jobs.keys.max())
+    fixture.loop.system.answerJob(entry, .notFound)
+    fixture.loop.system.peers[client]!.refusesSends = true
+    fixture.turns(1)
+    #expect(fixture.loop.system.peers[client]!.closed == true)
+    #expect(fixture.loop.orphans == 0 && fixture.loop.system.askedPictures.isEmpty)
+    #expect(fixture.loop.pictures.used == 0 && fixture.loop.jobs.used == 0)
+  }
+
   /// A key without limits of its own: 200 requests a second and 16 connections. One for load tests
   /// has neither.
   @Test(arguments: [KeyFlags.none, .loadTest])
