@@ -58,8 +58,6 @@ public struct Camera: Sendable {
   static let nodes = 8
 
   var state = State.free
-  /// Counts the cameras this slot has held.
-  public internal(set) var generation: UInt32 = 0
   public internal(set) var name = Name()
   public internal(set) var rung = IdentityRung.none
   var collided = false

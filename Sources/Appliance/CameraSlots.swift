@@ -111,7 +111,6 @@ extension Cameras {
 
   mutating func reset(_ index: Int) {
     var fresh = Camera()
-    fresh.generation = table[index].generation &+ 1
     // The process slot goes on: its lives are counted over all cameras it serves.
     fresh.probe = table[index].probe
     fresh.feed = table[index].feed

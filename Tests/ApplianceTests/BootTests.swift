@@ -53,6 +53,17 @@ import Wire
     #expect(world.events(.networkChanged).map(\.event.value) == (linkUp ? [1] : []))
   }
 
+  /// A life of the agent is younger than the kernel's.
+  @Test func theAgentsAgeBeginsWithIt() {
+    let world = World(at: 4000)
+    world.run(250)
+    let report = world.read { $0.healthReport(now: world.instant) }
+    #expect(report.uptimeMs == 4250 && report.agentUptimeMs == 250)
+    var metrics = MetricValues()
+    world.read { $0.fillMetrics(&metrics, now: world.instant) }
+    #expect(metrics[.uptimeMs] == 4250 && metrics[.agentUptimeMs] == 250)
+  }
+
   @Test func startingTwiceStartsOnce() {
     let world = World()
     world.clearLog()

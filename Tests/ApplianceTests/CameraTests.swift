@@ -148,6 +148,49 @@ import Wire
     #expect(world.camera(world.name(at: "video0")).reason == .probeCrashed)
   }
 
+  /// Each way in which a probe finds nothing, counted once.
+  @Test func probesThatFindNothingAreCounted() {
+    func failed(_ prepare: (World) -> Void, within ms: UInt64 = 500) -> UInt64 {
+      let world = World.up()
+      prepare(world)
+      world.plug(World.webcam())
+      world.run(ms)
+      var metrics = MetricValues()
+      world.read { $0.fillMetrics(&metrics, now: world.instant) }
+      return metrics[.cameraProbesFailed]
+    }
+    #expect(failed { _ in } == 0)
+    #expect(failed { $0.probesCrash = true } == 1)
+    #expect(failed({ $0.reports["video0"] = .some(nil) }, within: 4999) == 0)
+    #expect(failed({ $0.reports["video0"] = .some(nil) }, within: 5500) == 1)
+    #expect(failed { $0.reports["video0"] = World.report(.openFailed) } == 1)
+    #expect(failed { $0.reports["video0"] = World.report(.busy) } == 1)
+  }
+
+  /// Whose time has come is examined again, however long another one has yet to wait.
+  @Test func examinationsComeInTheOrderOfTheirTimes() {
+    func spawns(_ others: Bool) -> [UInt64] {
+      let world = World.up()
+      world.probesCrash = true
+      world.plug(World.webcam())
+      if others {
+        for number in 1..<6 {
+          world.run(130)
+          world.plug(
+            World.webcam("video\(number)", port: "2-\(number)", serial: "SERIAL\(number)X"))
+        }
+      } else {
+        world.run(650)
+      }
+      world.run(20_000)
+      return world.log.compactMap {
+        if case .spawnProbe(slot: 0, _, _) = $0.effect { $0.ms } else { nil }
+      }
+    }
+    #expect(spawns(false).count > 3)
+    #expect(spawns(true) == spawns(false))
+  }
+
   @Test func anImpossibleReportIsNoAnswer() {
     let world = World.up()
     var report = World.capture
@@ -165,7 +208,7 @@ import Wire
         World.webcam("video\(number)", port: "1-\(number)", serial: "SERIAL\(number)X"))
     }
     world.run(2000)
-    #expect(world.mostProbesAlive == CameraTiming.probesAtOnce)
+    #expect(world.mostProbesAlive == 4)
     #expect(world.cameras.count == 20 && world.cameras.values.allSatisfy { $0 == .streaming })
   }
 

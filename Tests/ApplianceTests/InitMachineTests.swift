@@ -192,6 +192,63 @@ private struct Bench: ~Copyable {
     #expect(said.contains(.signal(.agent, .kill)))
   }
 
+  /// What init waits for, to the millisecond: 3 s for what the agent needs, 20 s for the other
+  /// modules, a minute for the data partition.
+  @Test func jobsAreGivenUpOnInTime() {
+    var bench = Bench()
+    _ = bench.step(.started(shell: false))
+    #expect(bench.step(.tick, after: 2999) == [])
+    let said = bench.step(.tick, after: 1)
+    #expect(said.prefix(2) == [.giveUpOn(.watchdogModules), .giveUpOn(.bootPartition)])
+    #expect(said.contains(.startJob(.lateModules)))
+    #expect(bench.step(.tick, after: 19_999) == [])
+    #expect(bench.step(.tick, after: 1).contains(.startJob(.dataPartition)))
+    #expect(bench.step(.tick, after: 59_999) == [])
+    #expect(
+      bench.step(.tick, after: 1) == [.giveUpOn(.dataPartition), .tellStorage(.missing)])
+  }
+
+  /// On the way down 3 s for SIGTERM, 1 s for SIGKILL, and 3 s for the disks.
+  @Test func theWayDownTakesSevenSeconds() {
+    var bench = Bench()
+    bench.boot()
+    #expect(bench.step(.shutdown(.reboot)) == [.signalAll(.terminate)])
+    #expect(bench.step(.tick, after: 2999) == [])
+    #expect(bench.step(.tick, after: 1) == [.signalAll(.kill)])
+    #expect(bench.step(.tick, after: 999) == [])
+    #expect(bench.step(.tick, after: 1) == [.startJob(.unmount)])
+    #expect(bench.step(.tick, after: 2999) == [])
+    #expect(bench.step(.tick, after: 1) == [.giveUpOn(.unmount), .power(.reboot)])
+  }
+
+  /// A life of ten seconds is a good one: the next one begins at once. A service has 3 s to end.
+  @Test func tenSecondsAreAGoodRun() {
+    for (ranMs, waitsMs) in [(9_999, 100), (10_000, 0)] as [(UInt64, UInt64)] {
+      var bench = Bench()
+      bench.boot()
+      _ = bench.step(.serviceEnded(.mdns, .code(1)))
+      _ = bench.wait()
+      let died = bench.now + ranMs
+      if bench.step(.serviceEnded(.mdns, .code(1)), after: ranMs).isEmpty { _ = bench.wait() }
+      #expect(bench.now - died == waitsMs)
+    }
+    var bench = Bench()
+    bench.boot()
+    _ = bench.step(.serviceEnded(.agent, .code(ServiceExit.reload)), after: 20_000)
+    #expect(bench.step(.tick, after: 2999) == [])
+    #expect(bench.step(.tick, after: 1).contains(.signal(.network, .kill)))
+  }
+
+  /// Exit codes are what both ends of a pipe of processes rely on.
+  @Test func exitCodesAreThese() {
+    #expect(
+      [ServiceExit.notWanted, ServiceExit.reboot, ServiceExit.powerOff, ServiceExit.reload]
+        == [3, 10, 11, 12])
+    #expect(
+      [RecoveryExit.done, RecoveryExit.failed, RecoveryExit.notThere, RecoveryExit.unsupported]
+        == [0, 1, 3, 4])
+  }
+
   /// The bar: 500 ms, however often it dies; every delay below the shortest watchdog.
   @Test func theAgentIsBackWithinHalfASecond() {
     var bench = Bench()

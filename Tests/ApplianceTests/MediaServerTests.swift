@@ -61,6 +61,9 @@ import Wire
     #expect(world.events(.mediaServerReady).count == 1)
     #expect(state(world) == .up && world.health.state == .healthy)
     #expect(world.read { $0.mediaServerReport(now: world.instant).restarts } == 1)
+    var metrics = MetricValues()
+    world.read { $0.fillMetrics(&metrics, now: world.instant) }
+    #expect(metrics[.mediaServerStarts] == 2 && metrics[.mediaServerExits] == 1)
   }
 
   @Test func deathIsAFailureUntilItAnswersAgain() {
@@ -91,6 +94,9 @@ import Wire
     #expect(ready.map { $0 - stopped < 6000 } == true)
     #expect(state(world) == .up)
     #expect(world.read { $0.mediaServer.probesFailed } == 2)
+    var metrics = MetricValues()
+    world.read { $0.fillMetrics(&metrics, now: world.instant) }
+    #expect(metrics[.mediaServerProbesFailed] == 2)
   }
 
   @Test func oneSlowAnswerIsForgiven() {
@@ -183,6 +189,35 @@ import Wire
     world.exitServer(.signal(9))
     world.run(100)
     #expect(world.count(isSpawn) == 1 && state(world) == .up)
+  }
+
+  /// What clients are told while it is ended because the device stops.
+  @Test func whatIsAskedToEndIsStopping() throws {
+    let world = World.up()
+    world.serverIgnoresTerminate = true
+    try world.stop(.reboot)
+    #expect(state(world) == .stopping)
+    world.run(2999)
+    #expect(state(world) == .stopping && world.count(isKill) == 0)
+    world.run(1)
+    #expect(world.count(isKill) == 1)
+    world.run(10)
+    #expect(state(world) == .off)
+  }
+
+  /// It has 20 s for its first answer, as seen when a call fails.
+  @Test(arguments: [(19_999, 0), (20_000, 1)] as [(UInt64, Int)])
+  func theFirstAnswerHasTwentySeconds(ms: UInt64, kills: Int) {
+    let world = World(prepare: { $0.serverAnswers = false })
+    // Its process has started.
+    world.run(1)
+    world.run(480)
+    world.refuse(.listPaths(life: 1, page: 0))
+    // From now on a call hangs for two seconds of two and a half.
+    world.run(ms - 480)
+    #expect(world.count(isKill) == 0)
+    world.refuse(.listPaths(life: 1, page: 0))
+    #expect(world.count(isKill) == kills)
   }
 
   @Test func noServerConfiguredIsNoFault() {

@@ -78,6 +78,20 @@ import Wire
     for offset in 24..<32 { #expect(refusal(changed(offset, 0x77)) == .notOurs) }
     // Root dispersion of two seconds.
     #expect(refusal(changed(9, 2)) == .insane)
+    // A second and a half in all is believed: of the root delay half counts.
+    var late = packet()
+    late.replaceSubrange(4..<12, with: [0, 0, 0x80, 0, 0, 1, 0x40, 0])
+    #expect(refusal(late) == nil)
+    late[11] = 1
+    #expect(refusal(late) == .insane)
+    // The first second of 2024, and the one before it.
+    for (seconds, expected) in [(3_913_056_000, nil), (3_913_055_999, .insane)]
+      as [(UInt64, SNTPRefusal?)]
+    {
+      var old = packet()
+      old.replaceSubrange(32..<48, with: big(seconds << 32) + big(seconds << 32))
+      #expect(refusal(old) == expected, "\(seconds)")
+    }
     // Sent before it was received; a time before this program.
     #expect(refusal(changed(43, 0)) == .insane)
     #expect(refusal(changed(40, 0xE0)) == .insane)
@@ -123,10 +137,10 @@ import Wire
   @Test func whoAsksForRestGetsIt() {
     var schedule = SNTPSchedule()
     schedule.failed(0, .rate, now: Instant(ms: 0))
-    #expect(schedule.next == Instant(ms: SNTPSchedule.lastRetryMs))
+    #expect(schedule.next == Instant(ms: 64_000))
     schedule.answered(now: schedule.next)
-    let rest = schedule.next.since(Instant(ms: SNTPSchedule.lastRetryMs))
-    #expect(rest == SNTPSchedule.lastPollMs)
+    let rest = schedule.next.since(Instant(ms: 64_000))
+    #expect(rest == 1_024_000)
     schedule.reset(now: Instant(ms: 5_000_000))
     #expect(schedule.next == Instant(ms: 5_000_000))
     schedule.failed(0, nil, now: Instant(ms: 5_000_000))

@@ -97,7 +97,7 @@ import Wire
       world.plug(World.webcam("video\(number)", port: "1-\(number)", serial: "SER-B\(number)77"))
       world.run(5000)
     }
-    #expect(spawns(world) == 1 + MediaServerTiming.poisonRestarts)
+    #expect(spawns(world) == 4)
   }
 
   @Test func otherRejectionsAreRetried() {

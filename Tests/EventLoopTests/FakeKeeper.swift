@@ -22,12 +22,16 @@ final class FakeCard {
   var losesTexts = false
   /// The card has the device key; if not, it is kept as soon as it can be written.
   var hasDeviceKey = true
+  /// What it says of the one that it makes.
+  var madeKeyIs = BlobNews.State.madeAnew
   /// Nothing can be read: the device key is one for the time being.
   var isUnreadable = false
   /// Nothing can be written.
   var isReadOnly = false
   /// Requests of this kind fail.
   var refuses: KeeperRequest?
+  /// Requests of this kind had been done before.
+  var hasDone: KeeperRequest?
   /// Requests are taken, and not answered before this is false again.
   var hangs = false
   /// What was asked, in order.
@@ -112,6 +116,7 @@ final class FakeCard {
       replies = [[KeeperReply.text.rawValue, 0, 0, 0] + number + (id == 0 ? inForce : texts[id]!)]
     default: break
     }
+    if request == hasDone { outcome = .already }
     return replies + [done(number, outcome)]
   }
 
@@ -127,7 +132,7 @@ final class FakeCard {
     guard !hasDeviceKey else { return blob(.device, key) }
     hasDeviceKey = !isReadOnly
     var news = BlobNews(.device)
-    (news.state, news.storing) = (.madeAnew, isReadOnly ? .readOnly : .done)
+    (news.state, news.storing) = (madeKeyIs, isReadOnly ? .readOnly : .done)
     return encoded(.blob) { news.encode(into: &$0) } + key
   }
 

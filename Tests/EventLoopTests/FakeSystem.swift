@@ -10,6 +10,8 @@ struct FakeSystem: ~Copyable, OperatingSystem {
     /// It has ended its direction, behind the chunks.
     var ended = false
     var broken = false
+    /// It is dead, which is noticed only when something is sent to it.
+    var refusesSends = false
     /// Bytes that its end takes before sends block.
     var budget = Int.max
     /// What it has got.
@@ -155,7 +157,7 @@ struct FakeSystem: ~Copyable, OperatingSystem {
   mutating func send(_ connection: Int32, _ bytes: UnsafeRawBufferPointer) -> Transfer {
     precondition(!peers[connection]!.closed, "sent after its end")
     precondition(!peers[connection]!.shutDown, "sent after the end of our direction")
-    if peers[connection]!.broken { return .broken }
+    if peers[connection]!.broken || peers[connection]!.refusesSends { return .broken }
     let count = min(bytes.count, peers[connection]!.budget)
     peers[connection]!.sends += 1
     timeUs += sendUs

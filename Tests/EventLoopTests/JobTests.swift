@@ -93,6 +93,25 @@ import Wire
     #expect(try #require(replies(fixture.loop.system.peers[client]!.received)).count == 66)
   }
 
+  /// Nor does it where the client takes little by little: its end is heard between two parts.
+  @Test func aPingOvertakesAFileThatIsTakenSlowly() throws {
+    var fixture = fixture()
+    let client = fixture.loop.system.connect(Self.read(id: 1))
+    fixture.loop.system.peers[client]!.budget = 20_000
+    fixture.turns(3)
+    let entry = try #require(fixture.loop.system.jobs.keys.first)
+    fixture.loop.system.answerJob(entry, .ok, [UInt8](repeating: 1, count: 200_000))
+    fixture.turns(4)
+    fixture.loop.system.peers[client]!.chunks.append(ping(id: 2, [7]))
+    for _ in 0..<40 {
+      fixture.loop.system.peers[client]!.budget += 9000
+      fixture.turns(2)
+    }
+    let frames = try #require(replies(fixture.loop.system.peers[client]!.received))
+    let ping = try #require(frames.firstIndex { $0.id == 2 })
+    #expect(ping <= 4 && frames.filter { $0.id == 1 }.count == 13)
+  }
+
   @Test func theQueueIsBoundedAndFair() throws {
     var fixture = Fixture(slots: 16)
     var facts = StorageFacts()

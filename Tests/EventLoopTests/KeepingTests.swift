@@ -226,7 +226,7 @@ import Wire
     card.hangs = true
     var change = KeyRequest()
     change.name = Name("viewer")
-    for id in 0..<UInt32(Decisions.capacity) {
+    for id in 0..<128 as Range<UInt32> {
       admin.send(&fixture, request(.keyChange, id: id, encoded(change)))
       fixture.turns(1)
     }
