@@ -2,7 +2,7 @@
 // users, as fast, for as long.
 
 extension Plan {
-  /// Critical operations within 200 ms (REQ-PERF-001). Users think for so long that there are the
+  /// Critical operations within 200 ms (REQ-PERF-001): each waits for the card. Users think for so long that there are the
   /// 230 requests a second of the scenario that this one repeats.
   static let deployments = Plan(
     name: "deployments",
@@ -13,7 +13,7 @@ extension Plan {
       Stage("deployments", users: 100, ramp: 10, seconds: 300),
       Stage("roll-out", users: 1, seconds: 30),
     ]),
-    thresholds: required(with: Threshold(.p99, 200)))
+    thresholds: required(with: Threshold(.p95, 200)))
 
   /// 5 approvers a second come, and one deployer with them. The device must want approvals
   /// (`access.approvals = 1`).
@@ -25,7 +25,7 @@ extension Plan {
       UserClass("deployers", role: .admin, work: .deployment, think: 0.2...0.6),
     ],
     course: .stages([Stage("approvals", users: 60, ramp: 6, seconds: 300)]),
-    thresholds: required(with: Threshold(.p99, 200)))
+    thresholds: required(with: Threshold(.p95, 200)))
 
   /// 40 of each of the five kinds, and one who publishes what the listeners get.
   static let connectors = Plan(

@@ -101,11 +101,19 @@ public final class ResultFolder: @unchecked Sendable {
     )
   }
 
-  /// The kernel's word where there is one.
+  /// The kernel's word, which Foundation keeps for itself in some errors.
   private static func reason(_ error: any Error) -> String {
     let error = error as NSError
     let cause = error.userInfo[NSUnderlyingErrorKey] as? NSError ?? error
-    if cause.domain == NSPOSIXErrorDomain { return String(cString: strerror(Int32(cause.code))) }
-    return error.localizedDescription
+    let code: Int32
+    switch (cause.domain, CocoaError.Code(rawValue: cause.code)) {
+    case (NSPOSIXErrorDomain, _): code = Int32(cause.code)
+    case (_, .fileReadNoSuchFile), (_, .fileNoSuchFile): code = ENOENT
+    case (_, .fileReadNoPermission), (_, .fileWriteNoPermission): code = EACCES
+    case (_, .fileWriteOutOfSpace): code = ENOSPC
+    case (_, .fileWriteVolumeReadOnly): code = EROFS
+    default: return cause.localizedDescription
+    }
+    return String(cString: strerror(code))
   }
 }

@@ -93,6 +93,9 @@ final class Course: @unchecked Sendable {
   ) async throws(LoadTestError) -> RunResult.StageResult {
     log.begin(stage.name)
     let begin = now
+    // What those who leave have handed in would keep the places of those who stay.
+    let clearing = stage.users < present && run.deploys ? clearChanges() : nil
+    defer { clearing?.cancel() }
     run.tell(.began(RunResult.StageResult(stage, start: begin)))
     let (own, busiest) = try await squad.run(
       CrowdStage(users: stage.users, ramp: stage.ramp, rate: stage.rate, seconds: stage.seconds))
@@ -101,6 +104,14 @@ final class Course: @unchecked Sendable {
     present = stage.users
     run.tell(.ended(result))
     return result
+  }
+
+  private func clearChanges() -> Task<Void, Never> {
+    Task { [desks] in
+      try? await Task.sleep(for: .milliseconds(500))
+      guard !Task.isCancelled else { return }
+      for desk in desks { await desk.clearChanges() }
+    }
   }
 
   // MARK: Ladder

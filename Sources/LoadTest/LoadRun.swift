@@ -71,7 +71,7 @@ public final class LoadRun: Sendable {
     return result
   }
 
-  private var deploys: Bool { plan.classes.contains { $0.work == .deployment } }
+  var deploys: Bool { plan.classes.contains { $0.work == .deployment } }
   private var hasKeys: Bool {
     options.credentials != .none && plan.classes.contains { $0.role != .anybody }
   }
