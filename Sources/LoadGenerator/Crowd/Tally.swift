@@ -70,6 +70,8 @@ public struct CrowdSecond: Sendable {
   public var present = 0
   /// Connections that were told BUSY.
   public var busy = 0
+
+  public init() {}
 }
 
 /// What a crowd has done in one stage.
