@@ -207,7 +207,8 @@ enum Recovery {
     after stages: [Stage], _ results: [RunResult.StageResult], series: [RunResult.Second]
   ) -> Double? {
     guard let peak = stages.indices.max(by: { stages[$0].users < stages[$1].users }),
-      peak > 0, peak + 1 < min(stages.count, results.count), stages[peak + 1].users < stages[peak].users
+      peak > 0, peak + 1 < min(stages.count, results.count),
+      stages[peak + 1].users < stages[peak].users
     else { return nil }
     return seconds(in: results[peak + 1], as: results[peak - 1], series: series)
   }
