@@ -225,6 +225,12 @@ import Wire
     #expect(desk.keeps == keeps + 24)
   }
 
+  @Test func aBootIsToldByItsFirstFourBytes() {
+    var bytes = InlineArray<16, UInt8>(repeating: 0)
+    for index in bytes.indices { bytes[index] = UInt8(index + 1) }
+    #expect(BootID(bytes).number == 0x0403_0201)
+  }
+
   @Test func aCheckIsAskedForAgain() throws {
     let desk = ChangeDesk()
     let id = try desk.stage()

@@ -25,4 +25,35 @@ import Wire
       #expect(other != Configuration(), "\(index)")
     }
   }
+
+  /// Each alert has thresholds of its own.
+  @Test func thresholdsAreSetByTheirAlert() {
+    let alerts = (0..<UInt8(Alert.count)).compactMap { Alert(rawValue: $0) }
+    #expect(alerts.count == 8)
+    for alert in alerts {
+      var settings = Configuration.Alerts()
+      settings[alert] = .init(3, 7)
+      #expect(settings[alert] == .init(3, 7))
+      for other in alerts where other != alert {
+        #expect(settings[other] == Configuration.Alerts()[other], "\(alert) and \(other)")
+      }
+    }
+  }
+
+  /// What is known at the start likewise.
+  @Test func factsThatDifferAnywhereDiffer() {
+    let changes: [(inout BootFacts) -> Void] = [
+      { $0.reset = .panic }, { $0.agentStarts += 1 }, { $0.bootCount += 1 },
+      { $0.version = "2.0" }, { $0.board = "other" }, { $0.bootID[15] = 1 },
+      { $0.recentWatchdogResets += 1 }, { $0.watchdogAvailable = true },
+      { $0.ledAvailable[2] = true }, { $0.udevAvailable = true },
+      { $0.configurationError.line = 3 },
+    ]
+    for (index, change) in changes.enumerated() {
+      var other = BootFacts()
+      #expect(other == BootFacts())
+      change(&other)
+      #expect(other != BootFacts(), "\(index)")
+    }
+  }
 }

@@ -70,6 +70,24 @@ import Wire
     #expect(next(&machine, &now) == .nothing)
   }
 
+  /// Addresses and waits come from the device's own address alone; the first and the last 256
+  /// addresses of the network are nobody's (RFC 3927, section 2.1).
+  @Test func drawsAreThoseOfSplitMix() {
+    var machine = LinkLocalMachine(mac: Self.mac)
+    var random = SplitMix(state: Self.mac ^ 0x9E37_79B9_7F4A_7C15)
+    for _ in 0..<20 {
+      machine.start(now: Instant(ms: 5000))
+      let address = 0xA9FE_0100 + UInt32(random.next() % (254 * 256))
+      #expect(machine.address == IPv4(address))
+      #expect(machine.nextDeadline == Instant(ms: 5000 + random.next() % 1000))
+      let wait = machine.nextDeadline
+      _ = machine.tick(now: wait)
+      #expect(machine.nextDeadline == wait + 1000 + random.next() % 1000)
+      machine.stop()
+      #expect(machine.nextDeadline == .never && machine.address == .any)
+    }
+  }
+
   @Test func theSameDeviceChoosesTheSameAddress() {
     var first = LinkLocalMachine(mac: Self.mac)
     var second = LinkLocalMachine(mac: Self.mac)

@@ -45,6 +45,23 @@ import Wire
     #expect(recovery.state == (hasLeft ? .due(.portPower) : .trying(.reauthorise)))
   }
 
+  /// Before its turn has come a device may be found to be in order: its process is tried again.
+  @Test func whatIsNoLongerNeededIsNotDone() {
+    var recovery = Recovery()
+    for _ in 0..<3 {
+      _ = recovery.failed(.stalled, reach: .device, now: at(1000))
+      recovery.tried(now: at(1000))
+    }
+    _ = recovery.failed(.stalled, reach: .device, now: at(1000))
+    #expect(recovery.state == .due(.reauthorise))
+    for (isVacant, isTurn) in [(false, true), (true, false)] {
+      let action = recovery.tick(reach: .device, isVacant: isVacant, isTurn: isTurn, now: at(2000))
+      #expect(action == .none && recovery.state == .due(.reauthorise))
+    }
+    let action = recovery.tick(reach: .process, isVacant: true, isTurn: true, now: at(3000))
+    #expect(action == .release && recovery.state == .failing)
+  }
+
   /// One that leaves late has ten seconds from then on.
   @Test func aDeviceThatLeavesLateHasItsTimeToReturn() {
     var recovery = stepping()

@@ -33,6 +33,17 @@ import Wire
     #expect(told == [1, 1, 2, 2, 3])
   }
 
+  /// Everybody who dates something is told when the kernel started.
+  @Test func theOriginOfTheClockIsTheKernelsStart() {
+    let world = World(at: 4000)
+    #expect(world.read { $0.clock.originMs } == 0)
+    world.send(.clockTrusted(unixMs: 3999))
+    #expect(!world.read { $0.clock.isTrusted }, "before the kernel's start")
+    world.send(.clockTrusted(unixMs: 1_800_000_004_000))
+    #expect(world.read { $0.clock.originMs } == 1_800_000_000_000)
+    #expect(world.read { $0.clock.unixMs(at: Instant(ms: 4001)) } == 1_800_000_004_001)
+  }
+
   /// Cameras wait two seconds for what is remembered of them.
   @Test func namesWaitForTwoSeconds() {
     let world = World()

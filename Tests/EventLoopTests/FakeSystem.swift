@@ -35,6 +35,8 @@ struct FakeSystem: ~Copyable, OperatingSystem {
   var inputs: [Input] = []
   /// How long it takes to learn of one.
   var inputUs: UInt64 = 0
+  /// How long it takes to do what the machines ask for.
+  var executeUs: UInt64 = 0
   /// How long it takes to hand bytes to a connection.
   var sendUs: UInt64 = 0
   /// What the machine as a whole does.
@@ -262,6 +264,7 @@ struct FakeSystem: ~Copyable, OperatingSystem {
 
   mutating func execute(_ effect: Effect, for appliance: borrowing Appliance) {
     executed.append(effect)
+    timeUs += executeUs
   }
 
   mutating func tellKeeper(_ message: UnsafeRawBufferPointer) -> Bool {

@@ -43,6 +43,12 @@ import Wire
     #expect(left.count == 32 && left.next == 1)
     left.add(33, after: 0, sparing: 0)
     #expect(left.count == 32 && left.next == 2)
+    // What fails comes last, and two seconds later.
+    left.ask(7, now: at(1000))
+    left.done(false, now: at(1000))
+    #expect(left.next == 3 && left.deadline(KeptImage()) == at(3000))
+    left.ask(0, now: at(3000))
+    #expect(left.deadline(KeptImage()) == at(3200))
   }
 
   /// Sixteen lines at once, and one more ten minutes later.

@@ -153,4 +153,56 @@ import Wire
     #expect(answers.map(\.status) == [Status.checksum.rawValue, 0])
     #expect(answers.map(\.id) == [1, 2])
   }
+
+  /// What is left of a reading is the beginning of the next one.
+  @Test func framesThatCrossReadingsAreWhole() throws {
+    var fixture = Fixture()
+    let flood = (0..<2000).flatMap { ping(id: UInt32($0), [UInt8($0 % 251)]) }
+    let client = fixture.loop.system.connect(flood)
+    fixture.turns(8)
+    let answers = try #require(replies(fixture.loop.system.peers[client]!.received))
+    let wanted = [UInt32](0..<2000)
+    #expect(answers.map(\.id) == wanted)
+    #expect(answers.allSatisfy { $0.payload == [UInt8($0.id % 251)] })
+  }
+
+  /// A refusal that does not fit at once arrives before the connection ends.
+  @Test func theLastWordsAreTakenInPieces() throws {
+    var fixture = Fixture()
+    let client = fixture.loop.system.connect(ping(id: 1) + Array("GET / HTTP/1.1\r\n\r\n".utf8))
+    fixture.loop.system.peers[client]!.budget = 5
+    fixture.turns(2)
+    #expect(fixture.loop.system.peers[client]!.shutDown == false)
+    fixture.loop.system.peers[client]!.budget = 100
+    fixture.turns(1)
+    #expect(fixture.loop.system.peers[client]!.shutDown == false)
+    fixture.loop.system.peers[client]!.budget = .max
+    fixture.turns(1)
+    let answers = try #require(replies(fixture.loop.system.peers[client]!.received))
+    #expect(answers.map(\.status) == [0, Status.malformed.rawValue])
+    #expect(fixture.loop.system.peers[client]!.shutDown == true)
+  }
+
+  /// Whoever finds no large buffer for as long as a frame may take is told that it is busy.
+  @Test func whoWaitsTooLongForABufferIsTold() throws {
+    var fixture = Fixture(slots: 80) {
+      ($0.control.frameTimeoutMs, $0.control.writeTimeoutMs) = (1000, 60_000)
+    }
+    for _ in 0..<300 { fixture.loop.log(LogLine(.info, Text("a line of the agent's own log"))) }
+    var clients: [Int32] = []
+    for id in 0..<66 as Range<UInt32> {
+      clients.append(fixture.loop.system.connect(logTail(id: id)))
+      if id < 64 { fixture.loop.system.peers[clients[Int(id)]]!.budget = 0 }
+      fixture.turns(2)
+    }
+    expect(fixture.loop.buffers.waiting > 0, true)
+    let late = try #require(clients.last)
+    fixture.pass(ms: 900)
+    #expect(fixture.loop.system.peers[late]!.received.isEmpty)
+    fixture.pass(ms: 200)
+    let answers = try #require(replies(fixture.loop.system.peers[late]!.received))
+    #expect(answers.map(\.status) == [Status.busy.rawValue])
+    #expect(fixture.loop.system.peers[late]!.shutDown == true)
+    expect(fixture.loop.buffers.waiting, 0)
+  }
 }
