@@ -12,6 +12,7 @@ import Wire
     "BlobNews": ["blob": 1, "state": 1], "AuditNews": ["isLast": 1], "Event": ["code": 3],
     "Network": ["prefix": 24, "interface.count": 4, "mode": 1], "Recording": ["endsAt.ms": -1],
     "SNTPSchedule": ["retryMs": 2000, "pollMs": 64_000], "Pairing": ["hasAdmin": 1],
+    "ClientKey": ["role": 1, "rotatedAt.ms": -1, "lastSession.ms": -1],
     "ConfigurationChange": ["facts.expiresAt.ms": -1],
     // Nowhere, in no list, and nobody's.
     "Session": [
@@ -58,7 +59,7 @@ import Wire
       Configuration.CameraMode(), Configuration.PlaybackFile(), Configuration.Network(),
       Recording(), Boot(), Clock(), Feed(), Recovery(), RecoveryHistory(), Stream(), Session(),
       Camera(), SNTPSchedule(), Child(.probe), LEDs(), Pairing(), InitMachine(),
-      ConfigurationChange(),
+      ConfigurationChange(), ClientKey(),
     ]
   }
 
