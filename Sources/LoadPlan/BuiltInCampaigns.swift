@@ -2,8 +2,8 @@
 // users, as fast, for as long.
 
 extension Plan {
-  /// Critical operations within 200 ms (REQ-PERF-001): each waits for the card. Users think for so long that there are the
-  /// 230 requests a second of the scenario that this one repeats.
+  /// Critical operations within 200 ms (REQ-PERF-001): each waits for the card. Users think for so
+  /// long that there are the 230 requests a second of the scenario that this one repeats.
   static let deployments = Plan(
     name: "deployments",
     summary: "100 users hand in changes of the configuration, with version and ring, and take them "

@@ -186,7 +186,8 @@ public struct HTMLReport {
     .small{color:var(--faint);font-size:.85rem;overflow-wrap:anywhere}
     .bad{color:var(--bad)}.good{color:var(--good)}
     section>svg{width:100%;height:auto;display:block}
-    svg text{fill:var(--faint);font-size:12px}svg .x{text-anchor:middle}svg .x,svg .unit{dominant-baseline:hanging}
+    svg text{fill:var(--faint);font-size:12px}svg .x{text-anchor:middle}
+    svg .x,svg .unit{dominant-baseline:hanging}
     svg .y{text-anchor:end;dominant-baseline:middle}svg .r{dominant-baseline:middle}
     svg .word{text-anchor:start;font-size:10px}svg .end{text-anchor:end}
     svg .grid{stroke:var(--rule)}svg .mark{stroke:var(--faint);stroke-dasharray:1 3}

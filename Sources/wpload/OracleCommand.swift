@@ -7,8 +7,8 @@ struct OracleCommand: ParsableCommand {
     commandName: "oracle",
     abstract: "A server whose delays are known, to check testers with; or this one at once.",
     discussion: """
-      Without `--check` it answers the protocol's pings until it is interrupted. With it, wpload loads \
-      an oracle of its own, and what it reports stands beside what is true.
+      Without `--check` it answers the protocol's pings until it is interrupted. With it, wpload \
+      loads an oracle of its own, and what it reports stands beside what is true.
       """)
 
   @Option(help: "\(OracleOption.listen.expectation). Default: any free port of 127.0.0.1.")

@@ -60,7 +60,7 @@ import Wire
       let id = try desk.stage(ChangeDesk.text("4.\(number)"))
       desk.checked(id, .lost)
     }
-    #expect(desk.entry(inForce.id) == nil)
+    #expect(desk.state(inForce.id) == .confirmed)
     #expect(try desk.stage(inForce.text, by: String(inForce.stager)) == inForce.id)
     #expect(try desk.list(ended: false).count == 4)
   }

@@ -73,7 +73,7 @@ import Wire
     #expect(look(27_000, 17_000) == false)
   }
 
-  /// A camera that others hold is asked after 2 s, then ever more seldom, every half minute at last.
+  /// A camera that others hold is asked after 2 s, then ever more seldom, to every half minute.
   @Test func anOccupiedCameraIsAskedSeldom() {
     var feed = Feed()
     var now: UInt64 = 1000

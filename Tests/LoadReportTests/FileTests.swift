@@ -27,7 +27,8 @@ import Testing
         == "a.json is no result of wpload: it has no plan. Run the plan again.")
     #expect(
       sentence("{")
-        == "a.json is no result of wpload: it is not the JSON that wpload writes. Run the plan again."
+        == "a.json is no result of wpload: it is not the JSON that wpload writes. Run the plan "
+        + "again."
     )
     #expect(throws: ResultError.unreadable(path: "/none", reason: "No such file or directory")) {
       _ = try ResultFolder.read("/none")

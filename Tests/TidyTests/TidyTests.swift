@@ -45,7 +45,8 @@ import Testing
     "watchpost": ["Linux", "EventLoop", "Appliance", "Wire", "CLinux"],
     "StandIn": ["CLinux"],
     "LoadGenerator": [
-      "Noise", "Wire", "CEpoll", "Histogram", "DequeModule", "HeapModule", "Synchronization", "Glibc",
+      "Noise", "Wire", "CEpoll", "Histogram", "DequeModule", "HeapModule", "Synchronization",
+      "Glibc",
     ],
     "LoadPlan": ["Yams", "Glibc"],
     "LoadReport": ["Foundation"],
