@@ -43,19 +43,14 @@ public struct Latencies: Codable, Sendable, Equatable {
     var merged = Latencies(max: Swift.max(max, other.max), sum: sum + other.sum)
     var (left, right) = (0, 0)
     while left < values.count || right < other.values.count {
-      let mine = left < values.count ? values[left] : .max
-      let its = right < other.values.count ? other.values[right] : .max
-      var occurred: UInt64 = 0
-      if mine <= its {
-        occurred += counts[left]
-        left += 1
-      }
-      if its <= mine {
-        occurred += other.counts[right]
-        right += 1
-      }
-      merged.values.append(Swift.min(mine, its))
-      merged.counts.append(occurred)
+      let isMine =
+        right == other.values.count || left < values.count && values[left] <= other.values[right]
+      let isIts =
+        left == values.count || right < other.values.count && other.values[right] <= values[left]
+      merged.values.append(isMine ? values[left] : other.values[right])
+      merged.counts.append((isMine ? counts[left] : 0) + (isIts ? other.counts[right] : 0))
+      left += isMine ? 1 : 0
+      right += isIts ? 1 : 0
     }
     self = merged
   }
