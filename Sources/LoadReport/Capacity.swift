@@ -196,16 +196,16 @@ public struct SidedFigure: Sendable, Equatable {
     return [
       SidedFigure(
         what: "requests answered", client: Figures.grouped(answered),
-        device: Figures.grouped(Int(growth(\.requestsSucceeded))),
+        device: Figures.grouped(Figures.whole(growth(\.requestsSucceeded))),
         note:
           "the device also counts greetings, and what the tester asks beside the load; not what "
           + "came before its first reading and after its last"),
       SidedFigure(
         what: "connections refused", client: Figures.grouped(run.stages.reduce(0) { $0 + $1.busy }),
-        device: Figures.grouped(Int(growth(\.refusedBusy))), note: "told BUSY"),
+        device: Figures.grouped(Figures.whole(growth(\.refusedBusy))), note: "told BUSY"),
       SidedFigure(
         what: "P95", client: Figures.time(all.quantile(0.95)),
-        device: Figures.time(UInt64(p95 * 1000)),
+        device: Figures.time(UInt64(max(0, Figures.whole(p95 * 1000)))),
         note: "the device's from the request's arrival to its answer, the highest it told; the "
           + "difference is the network, both kernels and waiting for a user"),
     ]

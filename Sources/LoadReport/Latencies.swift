@@ -55,3 +55,22 @@ public struct Latencies: Codable, Sendable, Equatable {
     self = merged
   }
 }
+
+extension Latencies {
+  /// What a file holds is not believed: whatever counts with it relies on the order and the lengths.
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    values = try container.decode([UInt64].self, forKey: .values)
+    counts = try container.decode([UInt64].self, forKey: .counts)
+    max = try container.decode(UInt64.self, forKey: .max)
+    sum = try container.decode(Double.self, forKey: .sum)
+    let isAscending = zip(values, values.dropFirst()).allSatisfy { $0 < $1 }
+    let total = counts.reduce(0.0) { $0 + Double($1) }
+    guard values.count == counts.count, isAscending, !counts.contains(0),
+      total <= RunResult.mostCounted, sum >= 0, sum <= 1e18 * Swift.max(1, total)
+    else {
+      throw DecodingError.dataCorrupted(
+        .init(codingPath: decoder.codingPath, debugDescription: "no distribution"))
+    }
+  }
+}

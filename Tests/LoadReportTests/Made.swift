@@ -82,8 +82,8 @@ enum Made {
           "steady", rate: 10,
           [
             operation(
-              "viewers", "ping", milliseconds: Array(1...100), failures: ["timeout": 2, "closed": 1],
-              bytes: 6400),
+              "viewers", "ping", milliseconds: Array(1...100),
+              failures: ["timeout": 2, "closed": 1], bytes: 6400),
             operation("viewers", "deploy", milliseconds: [900], isWhole: true),
           ], connects: operation("", "connect", milliseconds: Array(1...10)))
       ], series: (1...10).map { second(Double($0)) },
@@ -93,7 +93,7 @@ enum Made {
       ],
       thresholds: [
         .init(quantity: "p95_ms", limit: 100, measured: 96, holds: true),
-        .init(quantity: "error_percent", limit: 1, measured: 2.9, holds: false),
+        .init(quantity: "errors_percent", limit: 1, measured: 2.9, holds: false),
       ])
     run.targets[0].product = "Watchpost 1.2"
     return run
