@@ -2,8 +2,8 @@ import Foundation
 
 /// In what two runs of a plan differ, where chance does not explain it.
 ///
-/// Thousands of requests of one run are no thousands of witnesses: they come in bursts and share the
-/// machine. So a run counts as at most `witnesses` of them, and a difference has to be worth
+/// Thousands of requests of one run are no thousands of witnesses: they come in bursts and share
+/// the machine. So a run counts as at most `witnesses` of them, and a difference has to be worth
 /// mentioning, too.
 public struct Comparison: Sendable {
   /// Requests of an operation, and seconds of a run, that count at most.

@@ -1,5 +1,5 @@
-/// A distribution of durations as it is written down: the values that occurred, at the resolution of
-/// the histogram that they come from (three significant digits), and how often.
+/// A distribution of durations as it is written down: the values that occurred, at the resolution
+/// of the histogram that they come from (three significant digits), and how often.
 ///
 /// Distributions of the same resolution merge exactly.
 public struct Latencies: Codable, Sendable, Equatable {
@@ -57,7 +57,7 @@ public struct Latencies: Codable, Sendable, Equatable {
 }
 
 extension Latencies {
-  /// What a file holds is not believed: whatever counts with it relies on the order and the lengths.
+  /// What a file holds is not believed: whatever counts with it relies on the order and lengths.
   public init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: CodingKeys.self)
     values = try container.decode([UInt64].self, forKey: .values)

@@ -14,8 +14,8 @@ public enum ResultError: Error, Equatable, CustomStringConvertible {
     case .broken(let path, let reason):
       "\(path) is no result of wpload: \(reason). Run the plan again."
     case .otherFormat(let path, let format):
-      "\(path) has format \(format), this wpload reads \(RunResult.format). Use the version that made "
-        + "it."
+      "\(path) has format \(format), this wpload reads \(RunResult.format). Use the version that "
+        + "made it."
     case .unwritable(let path, let reason):
       "\(path) cannot be written: \(reason). What was written before is still there."
     }

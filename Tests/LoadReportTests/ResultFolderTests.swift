@@ -89,7 +89,7 @@ import Testing
 
   @Test func aFullDiskIsTold() throws {
     let file = "\(place)/stats_history.csv"
-    // By a link: as root, whoever replaces a file instead of writing to it would replace the device.
+    // By a link: whoever replaces a file instead of writing to it would replace the device.
     try FileManager.default.createSymbolicLink(atPath: file, withDestinationPath: "/dev/full")
     expect(
       .unwritable(path: file, reason: "No space left on device"),
