@@ -68,13 +68,14 @@ public struct Capacity: Sendable, Equatable {
       candidates.append(
         ("the device's processor", percent, "\(Figures.number(percent)) % of a core"))
     }
-    if let slots = figures.slots, slots > 0 {
-      let open = run.targets.flatMap(\.readings).map(\.connectionsOpen).max() ?? 0
+    for target in run.targets {
+      guard let slots = target.slots, slots > 0 else { continue }
+      let open = target.readings.map(\.connectionsOpen).max() ?? 0
       let percent = 100 * open / Double(slots)
       candidates.append(
         (
           "connection slots", percent,
-          "\(Int(open)) of \(slots) open (\(Figures.number(percent)) %)"
+          "\(Figures.whole(open)) of \(slots) open (\(Figures.number(percent)) %)"
         ))
     }
     candidates.append(
