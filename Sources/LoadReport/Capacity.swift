@@ -164,7 +164,7 @@ public struct Recommendation: Sendable, Equatable {
       found.append(
         Recommendation(
           text: "Nothing is to be done for this load.",
-          evidence: "all \(run.thresholds.count) thresholds hold"))
+          evidence: Figures.holding(run.thresholds.count)))
     }
     return found
   }

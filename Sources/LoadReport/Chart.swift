@@ -218,10 +218,26 @@ func escaped(_ text: String) -> String {
     case ">": result += "&gt;"
     case "\"": result += "&quot;"
     case "'": result += "&#39;"
-    // Characters that steer, and are none of HTML's.
-    case "\u{0}"..."\u{8}", "\u{B}"..."\u{1F}", "\u{7F}"..."\u{9F}": result += "\u{FFFD}"
-    default: result.unicodeScalars.append(character)
+    case "\t", "\n": result.unicodeScalars.append(character)
+    // Those that steer are none of HTML's.
+    default: result.unicodeScalars.append(printable(character))
     }
   }
   return result
+}
+
+/// Foreign text for a terminal: it steers nothing, and has one line.
+func printable(_ text: String) -> String {
+  String(String.UnicodeScalarView(text.unicodeScalars.map(printable)))
+}
+
+/// Control characters, and those that turn the direction of what follows, are replaced.
+private func printable(_ character: Unicode.Scalar) -> Unicode.Scalar {
+  switch character {
+  case "\t", "\n": " "
+  case "\u{0}"..."\u{1F}", "\u{7F}"..."\u{9F}", "\u{2028}"..."\u{202E}",
+    "\u{2066}"..."\u{2069}":
+    "\u{FFFD}"
+  default: character
+  }
 }

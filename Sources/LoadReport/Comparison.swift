@@ -193,6 +193,6 @@ public struct Comparison: Sendable {
       lines.append(
         "\(difference.what): \(difference.before) → \(difference.after)\(change ?? "")")
     }
-    return lines.joined(separator: "\n")
+    return lines.map(printable).joined(separator: "\n")
   }
 }

@@ -43,6 +43,15 @@ enum Figures {
     return value < 0 ? "-" + text : text
   }
 
+  /// How many thresholds hold, where all do.
+  static func holding(_ count: Int) -> String {
+    switch count {
+    case 0: "no threshold was set"
+    case 1: "the threshold holds"
+    default: "all \(count) thresholds hold"
+    }
+  }
+
   static func memory(_ kibibytes: Double) -> String {
     kibibytes >= 1024 ? "\(number(kibibytes / 1024)) MiB" : "\(number(kibibytes)) KiB"
   }

@@ -7,7 +7,7 @@ import Testing
 @Suite struct ComparisonTests {
   /// How runs differ; seconds have 40 requests.
   private struct World {
-    var requests = 2000
+    var requests = 1000
     /// Of the median.
     var slower = 1.0
     /// Share of requests that take five times as long.
@@ -45,7 +45,7 @@ import Testing
   }
 
   /// `requests`: fewer and more than a run counts for.
-  @Test(arguments: [100, 400, 2000])
+  @Test(arguments: [100, 400, 1000])
   func chanceIsNoDifference(requests: Int) {
     let world = World(requests: requests)
     let silent = (0..<100 as Range<UInt64>).filter { found($0, world, from: world).isEmpty }

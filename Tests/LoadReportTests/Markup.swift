@@ -23,6 +23,7 @@ enum Markup {
       }
       if tag.count(where: { $0 == "\"" }) % 2 != 0 { return "an odd quote: \(tag)" }
     }
+    if rest.contains(">") { return "a > in text at the end" }
     return open.isEmpty ? nil : "never closed: \(open)"
   }
 

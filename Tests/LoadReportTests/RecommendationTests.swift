@@ -8,7 +8,7 @@ import Testing
     run.thresholds.removeLast()
     #expect(
       Recommendation.all(for: run) == [
-        .init(text: "Nothing is to be done for this load.", evidence: "all 1 thresholds hold")
+        .init(text: "Nothing is to be done for this load.", evidence: "the threshold holds")
       ])
   }
 
