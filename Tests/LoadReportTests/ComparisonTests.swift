@@ -62,7 +62,10 @@ import Testing
 
   /// The medians are the same, and of the ranks hardly any changes.
   @Test func aSlowerTailIsFound() {
-    let all = (0..<100 as Range<UInt64>).map { found($0, World(tail: 0.06)) }
+    // Of a thousand requests the tail is 60: those are found 93 times.
+    let before = World(requests: 3000)
+    let after = World(requests: 3000, tail: 0.06)
+    let all = (0..<100 as Range<UInt64>).map { found($0, after, from: before) }
     #expect(all.filter { $0.contains("viewers ping p99") }.count >= 95)
     #expect(all.filter { $0.contains("viewers ping p50") }.count <= 5)
   }
@@ -93,9 +96,11 @@ import Testing
   }
 
   @Test func sharesAreHeldAgainstOneAnother() {
-    // 10 and 20 of 100: 0.1 / √(0.15 · 0.85 · 2 / 100).
+    // 10 and 20 of 100: (0.1 - 0.01) / √(0.15 · 0.85 · 2 / 100).
     let score = Comparison.proportionScore(10, 100, 20, 100)
-    #expect(abs(score - 0.1 / 0.00255.squareRoot()) < 1e-12)
+    #expect(abs(score - 0.09 / 0.00255.squareRoot()) < 1e-12)
+    #expect(Comparison.proportionScore(20, 100, 10, 100) == -score)
+    #expect(Comparison.proportionScore(10, 100, 10, 99) == 0)
     #expect(Comparison.proportionScore(0, 100, 0, 100) == 0)
     #expect(Comparison.proportionScore(5, 5, 5, 5) == 0)
     #expect(Comparison.proportionScore(1, 0, 1, 1) == 0)
