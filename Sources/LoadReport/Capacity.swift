@@ -68,13 +68,14 @@ public struct Capacity: Sendable, Equatable {
       candidates.append(
         ("the device's processor", percent, "\(Figures.number(percent)) % of a core"))
     }
-    if let slots = figures.slots, slots > 0 {
-      let open = run.targets.flatMap(\.readings).map(\.connectionsOpen).max() ?? 0
+    for target in run.targets {
+      guard let slots = target.slots, slots > 0 else { continue }
+      let open = target.readings.map(\.connectionsOpen).max() ?? 0
       let percent = 100 * open / Double(slots)
       candidates.append(
         (
           "connection slots", percent,
-          "\(Int(open)) of \(slots) open (\(Figures.number(percent)) %)"
+          "\(Figures.whole(open)) of \(slots) open (\(Figures.number(percent)) %)"
         ))
     }
     candidates.append(
@@ -163,7 +164,7 @@ public struct Recommendation: Sendable, Equatable {
       found.append(
         Recommendation(
           text: "Nothing is to be done for this load.",
-          evidence: "all \(run.thresholds.count) thresholds hold"))
+          evidence: Figures.holding(run.thresholds.count)))
     }
     return found
   }
@@ -196,16 +197,16 @@ public struct SidedFigure: Sendable, Equatable {
     return [
       SidedFigure(
         what: "requests answered", client: Figures.grouped(answered),
-        device: Figures.grouped(Int(growth(\.requestsSucceeded))),
+        device: Figures.grouped(Figures.whole(growth(\.requestsSucceeded))),
         note:
           "the device also counts greetings, and what the tester asks beside the load; not what "
           + "came before its first reading and after its last"),
       SidedFigure(
         what: "connections refused", client: Figures.grouped(run.stages.reduce(0) { $0 + $1.busy }),
-        device: Figures.grouped(Int(growth(\.refusedBusy))), note: "told BUSY"),
+        device: Figures.grouped(Figures.whole(growth(\.refusedBusy))), note: "told BUSY"),
       SidedFigure(
         what: "P95", client: Figures.time(all.quantile(0.95)),
-        device: Figures.time(UInt64(p95 * 1000)),
+        device: Figures.time(UInt64(max(0, Figures.whole(p95 * 1000)))),
         note: "the device's from the request's arrival to its answer, the highest it told; the "
           + "difference is the network, both kernels and waiting for a user"),
     ]

@@ -7,7 +7,7 @@ import Foundation
 struct Chart {
   struct Line {
     var name: String
-    /// Ascending in x. What is not finite is left out.
+    /// Ascending in x. What no axis could show is left out: see `Chart.farthest`.
     var points: [(x: Double, y: Double)]
     /// Measured by the scale on the right.
     var isRight = false
@@ -20,6 +20,9 @@ struct Chart {
 
   static let size = (width: 720.0, height: 300.0)
   private static let frame = (left: 64.0, right: 64.0, top: 14.0, bottom: 44.0)
+  /// What a device tells may be any number. Farther from zero, neighbours of a Double lie too far
+  /// apart to divide an axis.
+  static let farthest = 1e15
   /// Points of a line at most; of more, the extremes are kept.
   static let points = 600
   private static let dashes = ["", "7 4", "2 4", "10 3 2 3", "1 3"]
@@ -41,13 +44,14 @@ struct Chart {
   var svg: String? {
     let drawn = lines.map { line in
       var line = line
-      line.points = Chart.thinned(line.points.filter { visible($0) })
+      let scale = line.isRight ? .linear : yScale
+      line.points = Chart.thinned(
+        line.points.filter { visible($0.x, xScale) && visible($0.y, scale) })
       return line
     }.filter { !$0.points.isEmpty }
     guard !drawn.isEmpty else { return nil }
-    let xs =
-      drawn.flatMap(\.points).map(\.x) + marks.map(\.x).filter { xScale == .linear || $0 > 0 }
-    let x = Axis(xs, xScale, startsAtZero: false)
+    let marks = marks.filter { visible($0.x, xScale) }
+    let x = Axis(drawn.flatMap(\.points).map(\.x) + marks.map(\.x), xScale, startsAtZero: false)
     let left = Axis(drawn.filter { !$0.isRight }.flatMap(\.points).map(\.y), yScale)
     let right = Axis(drawn.filter(\.isRight).flatMap(\.points).map(\.y), .linear)
     let hasRight = drawn.contains(where: \.isRight)
@@ -70,9 +74,8 @@ struct Chart {
     return text + "</svg>" + legend(drawn)
   }
 
-  private func visible(_ point: (x: Double, y: Double)) -> Bool {
-    point.x.isFinite && point.y.isFinite && (yScale == .linear || point.y > 0)
-      && (xScale == .linear || point.x > 0)
+  private func visible(_ value: Double, _ scale: Scale) -> Bool {
+    abs(value) <= Chart.farthest && (scale == .linear || value > 0)
   }
 
   // MARK: Places
@@ -181,7 +184,8 @@ struct Axis {
       ticks = stride(from: first, through: last, by: 1).map { pow(10, $0) }
     case .linear:
       let start = startsAtZero ? min(0, least) : least
-      let span = most - start > 0 ? most - start : 1
+      // Less than a billionth is none.
+      let span = most - start > 1e-9 * max(1, abs(most)) ? most - start : 1
       let step = Axis.step(span / 5)
       low = startsAtZero ? (start / step).rounded(.down) * step : start
       high = startsAtZero ? max(low + step, (most / step).rounded(.up) * step) : start + span
@@ -215,10 +219,26 @@ func escaped(_ text: String) -> String {
     case ">": result += "&gt;"
     case "\"": result += "&quot;"
     case "'": result += "&#39;"
-    // Characters that steer, and are none of HTML's.
-    case "\u{0}"..."\u{8}", "\u{B}"..."\u{1F}", "\u{7F}"..."\u{9F}": result += "\u{FFFD}"
-    default: result.unicodeScalars.append(character)
+    case "\t", "\n": result.unicodeScalars.append(character)
+    // Those that steer are none of HTML's.
+    default: result.unicodeScalars.append(printable(character))
     }
   }
   return result
+}
+
+/// Foreign text for a terminal: it steers nothing, and has one line.
+func printable(_ text: String) -> String {
+  String(String.UnicodeScalarView(text.unicodeScalars.map(printable)))
+}
+
+/// Control characters, and those that turn the direction of what follows, are replaced.
+private func printable(_ character: Unicode.Scalar) -> Unicode.Scalar {
+  switch character {
+  case "\t", "\n": " "
+  case "\u{0}"..."\u{1F}", "\u{7F}"..."\u{9F}", "\u{2028}"..."\u{202E}",
+    "\u{2066}"..."\u{2069}":
+    "\u{FFFD}"
+  default: character
+  }
 }

@@ -2,28 +2,35 @@ import Foundation
 
 /// Numbers as people read them.
 enum Figures {
-  /// `0.42 ms`, `3.1 ms`, `120 ms`, `1.2 s`.
+  /// `0.420 ms`, `3.1 ms`, `120 ms`, `1.2 s`.
   static func time(_ nanoseconds: UInt64) -> String {
     time(milliseconds: Double(nanoseconds) / 1e6)
   }
 
   static func time(milliseconds: Double) -> String {
-    switch milliseconds {
-    case 1000...: String(format: "%.1f s", milliseconds / 1000)
-    case 100...: String(format: "%.0f ms", milliseconds)
-    case 1...: String(format: "%.1f ms", milliseconds)
+    guard milliseconds.isFinite else { return "–" }
+    return switch milliseconds {
+    case 999.5...: String(format: "%.1f s", milliseconds / 1000)
+    case 99.95...: String(format: "%.0f ms", milliseconds)
+    case 0.9995...: String(format: "%.1f ms", milliseconds)
     default: String(format: "%.3f ms", milliseconds)
     }
   }
 
-  /// `7`, `0.25`, `1,234`: three significant digits below a thousand.
+  /// `7`, `0.25`, `0.001`, `1,234`: three significant digits below a thousand.
   static func number(_ value: Double) -> String {
     guard value.isFinite else { return "–" }
-    guard abs(value) < 1000 else { return grouped(Int(value.rounded())) }
-    let text = String(
-      format: abs(value) >= 100 ? "%.0f" : abs(value) >= 10 ? "%.1f" : "%.2f", value)
+    guard abs(value) < 999.5 else { return grouped(whole(value)) }
+    guard abs(value) >= 1e-6 else { return "0" }
+    let decimals = max(0, 2 - Int(log10(abs(value)).rounded(.down)))
+    let text = String(format: "%.\(decimals)f", value)
     guard text.contains(".") else { return text }
     return String(text.reversed().drop { $0 == "0" }.drop { $0 == "." }.reversed())
+  }
+
+  /// The nearest integer; what a device tells may be any number, or none.
+  static func whole(_ value: Double) -> Int {
+    value.isNaN ? 0 : Int(min(1e18, max(-1e18, value)).rounded())
   }
 
   static func grouped(_ value: Int) -> String {
@@ -34,6 +41,15 @@ enum Figures {
       text.append(digit)
     }
     return value < 0 ? "-" + text : text
+  }
+
+  /// How many thresholds hold, where all do.
+  static func holding(_ count: Int) -> String {
+    switch count {
+    case 0: "no threshold was set"
+    case 1: "the threshold holds"
+    default: "all \(count) thresholds hold"
+    }
   }
 
   static func memory(_ kibibytes: Double) -> String {

@@ -50,9 +50,12 @@ public struct HTMLReport {
     if let ended = run.ended {
       lines.append("<p class=\"bad\"><b>Ended early:</b> \(escaped(ended)).</p>")
     }
+    let isGood = broken == 0 && !run.thresholds.isEmpty
+    let holding = Figures.holding(run.thresholds.count)
     lines.append(
       broken == 0
-        ? "<p class=\"good\"><b>All \(run.thresholds.count) thresholds hold.</b></p>"
+        ? "<p\(isGood ? " class=\"good\"" : "")><b>\(holding.prefix(1).uppercased())"
+          + "\(holding.dropFirst()).</b></p>"
         : "<p class=\"bad\"><b>\(broken) of \(run.thresholds.count) thresholds broke.</b></p>")
     return lines.joined()
   }

@@ -43,20 +43,34 @@ public struct Latencies: Codable, Sendable, Equatable {
     var merged = Latencies(max: Swift.max(max, other.max), sum: sum + other.sum)
     var (left, right) = (0, 0)
     while left < values.count || right < other.values.count {
-      let mine = left < values.count ? values[left] : .max
-      let its = right < other.values.count ? other.values[right] : .max
-      var occurred: UInt64 = 0
-      if mine <= its {
-        occurred += counts[left]
-        left += 1
-      }
-      if its <= mine {
-        occurred += other.counts[right]
-        right += 1
-      }
-      merged.values.append(Swift.min(mine, its))
-      merged.counts.append(occurred)
+      let isMine =
+        right == other.values.count || left < values.count && values[left] <= other.values[right]
+      let isIts =
+        left == values.count || right < other.values.count && other.values[right] <= values[left]
+      merged.values.append(isMine ? values[left] : other.values[right])
+      merged.counts.append((isMine ? counts[left] : 0) + (isIts ? other.counts[right] : 0))
+      left += isMine ? 1 : 0
+      right += isIts ? 1 : 0
     }
     self = merged
+  }
+}
+
+extension Latencies {
+  /// What a file holds is not believed: whatever counts with it relies on the order and lengths.
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    values = try container.decode([UInt64].self, forKey: .values)
+    counts = try container.decode([UInt64].self, forKey: .counts)
+    max = try container.decode(UInt64.self, forKey: .max)
+    sum = try container.decode(Double.self, forKey: .sum)
+    let isAscending = zip(values, values.dropFirst()).allSatisfy { $0 < $1 }
+    let total = counts.reduce(0.0) { $0 + Double($1) }
+    guard values.count == counts.count, isAscending, !counts.contains(0),
+      total <= RunResult.mostCounted, sum >= 0, sum <= 1e18 * Swift.max(1, total)
+    else {
+      throw DecodingError.dataCorrupted(
+        .init(codingPath: decoder.codingPath, debugDescription: "no distribution"))
+    }
   }
 }

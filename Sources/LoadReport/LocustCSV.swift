@@ -32,7 +32,7 @@ public enum LocustCSV {
     let answers = max(1, operation.requests - operation.failed)
     let figures: [String] = [
       "\(operation.requests)", "\(operation.failed)", milliseconds(latency.quantile(0.5)),
-      milliseconds(UInt64(latency.mean)), milliseconds(latency.values.first ?? 0),
+      number(latency.mean / 1e6), milliseconds(latency.values.first ?? 0),
       milliseconds(latency.max), number(Double(operation.bytes) / Double(answers)),
       number(seconds > 0 ? Double(operation.requests) / seconds : 0),
       number(seconds > 0 ? Double(operation.failed) / seconds : 0),
@@ -77,12 +77,13 @@ public enum LocustCSV {
     quantiles[5] = milliseconds(second.p95Ns)
     quantiles[7] = milliseconds(second.p99Ns)
     quantiles[10] = milliseconds(second.maxNs)
+    let timestamp = Figures.whole((startedUnixS + second.second).rounded(.down))
     let fields: [String] =
-      ["\(Int(startedUnixS + second.second))", "\(second.users)", "", "Aggregated"]
+      ["\(timestamp)", "\(second.users)", "", "Aggregated"]
       + [second.requests, second.failures].map { number(Double($0) / max(second.length, 0.001)) }
       + quantiles
       + ["\(totals.requests)", "\(totals.failures)", "N/A"]
-      + [milliseconds(UInt64(totals.sumNs / Double(answered))), "N/A"]
+      + [number(totals.sumNs / Double(answered) / 1e6), "N/A"]
       + [milliseconds(totals.maxNs), number(Double(totals.bytes) / Double(answered))]
     return fields.joined(separator: ",") + "\r\n"
   }
@@ -111,10 +112,15 @@ public enum LocustCSV {
 
   /// RFC 4180. Foreign text that a spreadsheet would take for a formula is kept from that.
   static func cell(_ text: String) -> String {
-    var text = text
-    if let first = text.first, "=+-@\t\r".contains(first) { text = "'" + text }
-    guard text.contains(where: { ",\"\r\n".contains($0) }) else { return text }
-    return "\"" + text.replacingOccurrences(of: "\"", with: "\"\"") + "\""
+    // Scalars: to a String, CR and LF together are another character than each of them.
+    var scalars = Array(text.unicodeScalars)
+    if let first = scalars.first, "=+-@\t\r\n".unicodeScalars.contains(first) {
+      scalars.insert("'", at: 0)
+    }
+    let isQuoted = scalars.contains { ",\"\r\n".unicodeScalars.contains($0) }
+    let quotes: [Unicode.Scalar] = isQuoted ? ["\""] : []
+    let doubled = isQuoted ? scalars.flatMap { $0 == "\"" ? [$0, $0] : [$0] } : scalars
+    return String(String.UnicodeScalarView(quotes + doubled + quotes))
   }
 }
 

@@ -75,8 +75,13 @@ public struct Readiness: Sendable, Equatable {
 
   private static func connections(_ figures: RunFigures) -> Component {
     let connects = figures.connects
-    guard connects.latency.count > 0 else {
+    guard connects.requests > 0 else {
       return Component(name: "connections", evidence: "not measured: nobody connected", weight: 10)
+    }
+    guard connects.latency.count > 0 else {
+      return Component(
+        name: "connections", score: 0,
+        evidence: "none of \(Figures.grouped(connects.requests)) was made", weight: 10)
     }
     let p99 = Double(connects.latency.quantile(0.99)) / 1e6
     let lost = 100 * Double(connects.failed) / Double(max(1, connects.requests))
@@ -89,7 +94,7 @@ public struct Readiness: Sendable, Equatable {
   }
 
   private static func capacity(_ figures: RunFigures) -> Component {
-    guard let ladder = figures.run.ladder, let slots = figures.slots else {
+    guard let ladder = figures.run.ladder, let slots = figures.slots, slots > 0 else {
       return Component(
         name: "capacity", evidence: "not measured: it takes a ladder of users", weight: 10)
     }

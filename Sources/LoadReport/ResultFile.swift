@@ -14,8 +14,8 @@ public enum ResultError: Error, Equatable, CustomStringConvertible {
     case .broken(let path, let reason):
       "\(path) is no result of wpload: \(reason). Run the plan again."
     case .otherFormat(let path, let format):
-      "\(path) has format \(format), this wpload reads \(RunResult.format). Use the one "
-        + "that made it."
+      "\(path) has format \(format), this wpload reads \(RunResult.format). Use the version that "
+        + "made it."
     case .unwritable(let path, let reason):
       "\(path) cannot be written: \(reason). What was written before is still there."
     }
@@ -45,7 +45,11 @@ public enum ResultFile {
       guard head.format == RunResult.format else {
         throw ResultError.otherFormat(path: path, format: head.format)
       }
-      return try decoder.decode(RunResult.self, from: data)
+      let run = try decoder.decode(RunResult.self, from: data)
+      guard run.isCountable else {
+        throw ResultError.broken(path: path, reason: "it counts what cannot be counted")
+      }
+      return run
     } catch let error as ResultError {
       throw error
     } catch DecodingError.keyNotFound(let key, _) {
@@ -53,5 +57,27 @@ public enum ResultFile {
     } catch {
       throw .broken(path: path, reason: "it is not the JSON that wpload writes")
     }
+  }
+}
+
+extension RunResult {
+  /// What a Double counts exactly; a few of them add up without overflow.
+  static let mostCounted = 9_007_199_254_740_992.0
+
+  /// Whether its counts can be added up: a file may hold any number.
+  fileprivate var isCountable: Bool {
+    let operations = stages.flatMap { $0.operations + [$0.connects] }
+    var counts = [ladder?.held, ladder?.broke].compactMap(\.self)
+    counts += (ladder?.steps ?? []).map(\.users) + targets.compactMap(\.slots)
+    for operation in operations {
+      counts += [operation.requests, operation.heldBack, operation.bytes]
+      counts += operation.failures.values
+    }
+    for stage in stages { counts += [stage.users, stage.busy, stage.throttled, stage.dropped] }
+    for second in series {
+      counts += [second.users, second.requests, second.failures, second.busy, second.bytes]
+    }
+    let sum = counts.reduce(0.0) { $0 + Double($1) }
+    return sum <= Self.mostCounted && counts.allSatisfy { $0 >= 0 }
   }
 }

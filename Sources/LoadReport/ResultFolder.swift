@@ -27,11 +27,14 @@ public final class ResultFolder: @unchecked Sendable {
       throw .unwritable(path: path, reason: ResultFolder.reason(error))
     }
     let file = "\(path)/stats_history.csv"
-    guard FileManager.default.createFile(atPath: file, contents: Data(LocustCSV.historyHead.utf8)),
-      let handle = FileHandle(forWritingAtPath: file)
-    else { throw .unwritable(path: file, reason: String(cString: strerror(errno))) }
-    handle.seekToEndOfFile()
-    history = handle
+    do {
+      try Data().write(to: URL(filePath: file))
+      let handle = try FileHandle(forWritingTo: URL(filePath: file))
+      try handle.write(contentsOf: Data(LocustCSV.historyHead.utf8))
+      history = handle
+    } catch {
+      throw .unwritable(path: file, reason: ResultFolder.reason(error))
+    }
   }
 
   private init(reading path: String) { self.path = path }
@@ -103,16 +106,17 @@ public final class ResultFolder: @unchecked Sendable {
 
   /// The kernel's word, which Foundation keeps for itself in some errors.
   private static func reason(_ error: any Error) -> String {
-    let error = error as NSError
-    let cause = error.userInfo[NSUnderlyingErrorKey] as? NSError ?? error
+    // A POSIXError, which is an NSError only after it has been taken for an Error.
+    let cause = (error as NSError).userInfo[NSUnderlyingErrorKey] as? any Error ?? error
+    let told = cause as NSError
     let code: Int32
-    switch (cause.domain, CocoaError.Code(rawValue: cause.code)) {
-    case (NSPOSIXErrorDomain, _): code = Int32(cause.code)
+    switch (told.domain, CocoaError.Code(rawValue: told.code)) {
+    case (NSPOSIXErrorDomain, _): code = Int32(told.code)
     case (_, .fileReadNoSuchFile), (_, .fileNoSuchFile): code = ENOENT
     case (_, .fileReadNoPermission), (_, .fileWriteNoPermission): code = EACCES
     case (_, .fileWriteOutOfSpace): code = ENOSPC
     case (_, .fileWriteVolumeReadOnly): code = EROFS
-    default: return cause.localizedDescription
+    default: return error.localizedDescription
     }
     return String(cString: strerror(code))
   }

@@ -63,7 +63,9 @@ struct RunFigures {
   static func processor(
     _ readings: [RunResult.Reading], in stage: RunResult.StageResult
   ) -> Double? {
-    let own = readings.filter { (stage.start...stage.start + stage.seconds).contains($0.second) }
+    let own = readings.filter {
+      $0.second >= stage.start && $0.second <= stage.start + stage.seconds
+    }
     guard let first = own.first, let last = own.last, last.second > first.second else { return nil }
     let used = zip(own, own.dropFirst()).reduce(0) { $0 + max(0, $1.1.cpuMs - $1.0.cpuMs) }
     return used / (last.second - first.second) / 10
@@ -85,7 +87,9 @@ struct RunFigures {
     guard let stage = judged.max(by: { $0.seconds < $1.seconds }), stage.seconds >= 60 else {
       return nil
     }
-    let own = run.series.filter { $0.stage == stage.name && $0.requests > 0 }.map(\.p95Ns)
+    // A second without an answer has no percentiles.
+    let own = run.series.filter { $0.stage == stage.name && $0.requests > $0.failures }
+      .map(\.p95Ns)
     let third = own.count / 3
     guard third > 0 else { return nil }
     let first = own.prefix(third).sorted()[third / 2]

@@ -175,7 +175,7 @@ public struct RunResult: Codable, Sendable, Equatable {
     public var userClass: String
     /// The protocol's name, or what a class does with several (`deliver`, `connect`).
     public var operation: String
-    /// Made of other operations, which are counted for themselves: a whole deployment. It takes no
+    /// Made of other operations, which are counted for themselves: a whole deployment. Takes no
     /// part in sums.
     public var isWhole: Bool
     /// Requests that ended, well or badly.

@@ -14,7 +14,7 @@ public struct TextReport {
     for component in readiness.components {
       let score = component.score.map { String($0) } ?? "–"
       lines += Self.row(
-        "  " + Self.left(component.name, 13) + Self.right(score, 3) + " "
+        "  " + Self.left(component.name, 12) + Self.right(score, 4) + " "
           + component.grade + "  ", component.evidence)
     }
     lines += ["", "capacity"]
@@ -25,16 +25,17 @@ public struct TextReport {
     for recommendation in Recommendation.all(for: run) {
       lines += Self.row("  ", "\(recommendation.text) (\(recommendation.evidence))")
     }
-    text = lines.joined(separator: "\n")
+    text = lines.map(printable).joined(separator: "\n")
   }
 
   private static func head(_ run: RunResult) -> [String] {
     var lines = row("", "\(run.plan): \(run.summary)")
     for target in run.targets {
-      let slots = target.slots.map { ", \($0) slots" } ?? ""
-      lines.append("target \(target.address)  \(target.product ?? "")\(slots)")
+      let told = [target.address, target.product, target.slots.map { "\($0) slots" }]
+      lines += row("target ", told.compactMap(\.self).joined(separator: ", "))
     }
-    lines.append(
+    lines += row(
+      "",
       "\(Figures.number(run.seconds)) s, seed \(run.seed), \(run.tester.threads) thread"
         + "\(run.tester.threads == 1 ? "" : "s") of wpload \(run.tester.version)")
     for reason in run.tester.invalidBecause {
@@ -54,7 +55,7 @@ public struct TextReport {
       if let rate = stage.rate { what += ", \(Figures.number(rate))/s" }
       if stage.busy > 0 { what += ", \(stage.busy) BUSY" }
       if stage.dropped > 0 { what += ", \(stage.dropped) dropped" }
-      lines.append(what)
+      lines += row("", what)
       for operation in stage.operations + [stage.connects] where operation.requests > 0 {
         lines.append(line(operation))
       }
@@ -69,16 +70,19 @@ public struct TextReport {
     let times = [0.5, 0.95, 0.99].map { share in
       right(operation.latency.count > 0 ? Figures.time(operation.latency.quantile(share)) : "–", 9)
     }
-    return "  " + left(name, 31) + right(Figures.grouped(operation.requests), 10)
-      + right(Figures.grouped(operation.failed), 8) + times.joined()
+    let figures =
+      right(Figures.grouped(operation.requests), 10) + right(Figures.grouped(operation.failed), 8)
+      + times.joined()
+    return "  " + left(name, min(31, width - 2 - figures.count)) + figures
   }
 
   private static func thresholds(_ run: RunResult) -> [String] {
-    run.thresholds.map { threshold in
+    run.thresholds.flatMap { threshold in
       let measured = threshold.measured.map { Figures.threshold(threshold.quantity, $0) }
-      return (threshold.holds ? "holds   " : "BROKEN  ") + left(threshold.quantity, 22)
-        + right(measured ?? "not measured", 14) + "   limit "
-        + Figures.threshold(threshold.quantity, threshold.limit)
+      return row(
+        (threshold.holds ? "holds   " : "BROKEN  ") + left(threshold.quantity, 22)
+          + right(measured ?? "not measured", 14) + "   ",
+        "limit " + Figures.threshold(threshold.quantity, threshold.limit))
     }
   }
 
@@ -95,11 +99,16 @@ public struct TextReport {
     String(repeating: " ", count: max(1, width - text.count)) + text
   }
 
-  /// A text behind a head, in as many lines as it takes.
+  /// A text behind a head, in as many lines as it takes; a word that is longer than a line is cut
+  /// into several.
   private static func row(_ head: String, _ text: String) -> [String] {
     var lines = [head]
     let indent = String(repeating: " ", count: head.count)
-    for word in text.split(separator: " ") {
+    let room = max(1, width - head.count)
+    let words = printable(text).split(separator: " ").flatMap { word in
+      stride(from: 0, to: word.count, by: room).map { word.dropFirst($0).prefix(room) }
+    }
+    for word in words {
       let last = lines[lines.count - 1]
       let isFirst = last.count <= head.count
       if !isFirst, last.count + 1 + word.count > width {

@@ -3,81 +3,172 @@ import Testing
 
 @testable import LoadReport
 
+/// Runs are drawn from known distributions, so that what a comparison should find is known.
 @Suite struct ComparisonTests {
-  /// Numbers that look drawn: Knuth's generator, "The Art of Computer Programming" 3.3.4.
-  private struct Draws {
-    var state: UInt64
-    mutating func next() -> Double {
-      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-      return (Double(state >> 11) + 0.5) / Double(1 << 53)
-    }
-  }
+  /// How runs differ; seconds have 40 requests.
+  private struct World {
+    var requests = 1000
+    /// Of the median.
+    var slower = 1.0
+    /// Share of requests that take five times as long.
+    var tail = 0.0
+    var errors = 0.0
+    var rate = 1.0
 
-  /// Log-normal around `median` milliseconds; the slowest twentieth is `tail` times as slow.
-  private func run(
-    _ seed: Int, median: Double = 10, tail: Double = 1, rate: Int = 100, failing: Double = 0
-  ) -> RunResult {
-    var draws = Draws(state: UInt64(seed) &* 0x9E37_79B9_7F4A_7C15)
-    let values = (0..<1000).map { _ -> Double in
-      let normal = (-2 * log(draws.next())).squareRoot() * cos(2 * .pi * draws.next())
-      let value = median * exp(0.4 * normal)
-      return normal > 1.645 ? value * tail : value
-    }
-    let failed = Int(failing * 1000)
-    var run = Made.run([
-      Made.stage([Made.operation("ping", values, failures: failed > 0 ? ["timeout": failed] : [:])])
-    ])
-    run.series = (1...60).map { second in
-      Made.second(Double(second), requests: rate + Int(draws.next() * 10))
-    }
-    return run
-  }
-
-  @Test func chanceIsNoDifference() {
-    let found = (1...100).filter { seed in
-      !Comparison(run(seed), run(seed + 1000)).differences.isEmpty
-    }
-    #expect(found.count <= 5)
-  }
-
-  @Test func aSlowerRunIsFound() {
-    let found = (1...100).filter { seed in
-      Comparison(run(seed), run(seed + 1000, median: 12)).differences.contains {
-        $0.what == "viewers ping p50" && abs(($0.change ?? 0) - 0.2) < 0.1
+    func run(_ draws: inout SeededDraws) -> RunResult {
+      func uniform() -> Double { Double.random(in: 0.000_001..<1, using: &draws) }
+      func normal() -> Double { (-2 * log(uniform())).squareRoot() * cos(2 * .pi * uniform()) }
+      var times: [UInt64] = []
+      var failed = 0
+      for _ in 0..<requests {
+        guard uniform() >= errors else {
+          failed += 1
+          continue
+        }
+        let milliseconds = 4 * exp(0.3 * normal()) * slower * (uniform() < tail ? 5 : 1)
+        // To three digits, as the histogram keeps them.
+        times.append(UInt64(milliseconds * 100) * 10_000)
       }
+      var operation = Made.operation("viewers", "ping", failures: ["wrong": failed])
+      operation.requests = requests
+      operation.latency = Made.latencies(nanoseconds: times)
+      let series = (1...50).map { second in
+        Made.second(Double(second), requests: Int(40 * rate + 4 * normal()))
+      }
+      return Made.run(stages: [Made.stage("steady", seconds: 50, [operation])], series: series)
     }
-    #expect(found.count >= 95)
   }
 
+  private func found(_ seed: UInt64, _ after: World, from before: World = World()) -> [String] {
+    var draws = SeededDraws(seed: seed)
+    return Comparison(before.run(&draws), after.run(&draws)).differences.map(\.what)
+  }
+
+  /// `requests`: fewer and more than a run counts for.
+  @Test(arguments: [100, 400, 1000])
+  func chanceIsNoDifference(requests: Int) {
+    let world = World(requests: requests)
+    let silent = (0..<100 as Range<UInt64>).filter { found($0, world, from: world).isEmpty }
+    #expect(silent.count >= 95)
+  }
+
+  @Test(arguments: [1.1, 1 / 1.1])
+  func aShiftOfATenthIsFound(slower: Double) {
+    let seen = (0..<100 as Range<UInt64>).filter {
+      Set(found($0, World(slower: slower))).isSuperset(of: ["viewers ping p50"])
+    }
+    #expect(seen.count >= 95)
+  }
+
+  /// The medians are the same, and of the ranks hardly any changes.
   @Test func aSlowerTailIsFound() {
-    let found = (1...100).filter { seed in
-      let differences = Comparison(run(seed), run(seed + 1000, tail: 3)).differences.map(\.what)
-      return differences.contains("viewers ping p99") && !differences.contains("viewers ping p50")
-    }
-    #expect(found.count >= 90)
+    // Of a thousand requests the tail is 60: those are found 93 times.
+    let before = World(requests: 3000)
+    let after = World(requests: 3000, tail: 0.06)
+    let all = (0..<100 as Range<UInt64>).map { found($0, after, from: before) }
+    #expect(all.filter { $0.contains("viewers ping p99") }.count >= 95)
+    #expect(all.filter { $0.contains("viewers ping p50") }.count <= 5)
   }
 
-  @Test func errorsAndRatesAreFound() {
-    let errors = Comparison(run(1), run(2, failing: 0.05)).differences
-    #expect(errors.map(\.what) == ["viewers ping errors"])
-    #expect(errors[0].before == "0 %" && errors[0].after == "4.76 %")
-    let rates = Comparison(run(1), run(2, rate: 80)).differences
-    #expect(rates.map(\.what) == ["answers a second"])
+  @Test func errorsAreFound() {
+    let all = (0..<100 as Range<UInt64>).map { found($0, World(errors: 0.05)) }
+    #expect(all.filter { $0 == ["viewers ping errors"] }.count >= 95)
   }
 
-  @Test func whatCannotBeComparedIsSaid() {
-    var other = run(2)
-    other.plan = "other"
+  @Test func aLowerRateIsFound() {
+    let all = (0..<100 as Range<UInt64>).map { found($0, World(rate: 0.8)) }
+    #expect(all.filter { $0 == ["answers a second"] }.count >= 95)
+  }
+
+  // MARK: By hand
+
+  @Test func theRankScoreIsThatOfTheFormula() {
+    let (low, high) = (Made.latencies([1, 2, 3]), Made.latencies([4, 5, 6]))
+    // Ranks 1 … 3 of 1 … 6: 6, where 10.5 ± √5.25 are expected.
+    #expect(abs(Comparison.rankScore(low, high) + 4.5 / 5.25.squareRoot()) < 1e-12)
+    #expect(Comparison.rankScore(low, high) == -Comparison.rankScore(high, low))
+    #expect(Comparison.rankScore(low, low) == 0)
+    // Ties share the mean of their ranks: 1.5 twice, and 3.5 twice.
+    let tied = Comparison.rankScore(Made.latencies([1, 2]), Made.latencies([1, 2]))
+    #expect(tied == 0)
+    #expect(Comparison.rankScore(Made.latencies([1]), Made.latencies([1])) == 0)
+    #expect(Comparison.rankScore(Latencies(), Made.latencies([1])) == 0)
+  }
+
+  @Test func sharesAreHeldAgainstOneAnother() {
+    // 10 and 20 of 100: (0.1 - 0.01) / √(0.15 · 0.85 · 2 / 100).
+    let score = Comparison.proportionScore(10, 100, 20, 100)
+    #expect(abs(score - 0.09 / 0.00255.squareRoot()) < 1e-12)
+    #expect(Comparison.proportionScore(20, 100, 10, 100) == -score)
+    #expect(Comparison.proportionScore(10, 100, 10, 99) == 0)
+    #expect(Comparison.proportionScore(0, 100, 0, 100) == 0)
+    #expect(Comparison.proportionScore(5, 5, 5, 5) == 0)
+    #expect(Comparison.proportionScore(1, 0, 1, 1) == 0)
+    // A million requests count for no more than `witnesses`.
     #expect(
-      Comparison(run(1), other).text
-        == """
-        not to be compared: they are of different plans, made and other
-        no difference that chance does not explain
+      Comparison.proportionScore(1e5, 1e6, 2e5, 1e6)
+        == Comparison.proportionScore(40, 400, 80, 400))
+    #expect(abs(Comparison.twoSided(1.959964) - 0.05) < 1e-6)
+  }
+
+  @Test func differencesAreTold() {
+    let times = (0..<400).map { $0 % 40 + 100 }
+    let before = Made.run(stages: [
+      Made.stage("steady", [Made.operation("a", "ping", milliseconds: times)])
+    ])
+    let after = Made.run(stages: [
+      Made.stage(
+        "steady",
+        [
+          Made.operation(
+            "a", "ping", milliseconds: times.map { $0 * 2 }, failures: ["wrong": 100])
+        ])
+    ])
+    #expect(
+      Comparison(before, after).text == """
+        a ping p50: 119 ms → 238 ms  (+100 %)
+        a ping p95: 137 ms → 274 ms  (+100 %)
+        a ping p99: 139 ms → 278 ms  (+100 %)
+        a ping errors: 0 % → 20 %
         """)
-    other = run(2)
+    #expect(Comparison(after, before).text.hasPrefix("a ping p50: 238 ms → 119 ms  (-50 %)\n"))
+    #expect(Comparison(before, before).text == "no difference that chance does not explain")
+  }
+
+  @Test func runsWithoutAnswersCompare() {
+    for run in Made.all {
+      #expect(Comparison(run, run).differences == [])
+      #expect(!Comparison(run, Made.silent).text.isEmpty)
+      #expect(!Comparison(Made.run(stages: []), run).text.isEmpty)
+    }
+  }
+
+  // MARK: Objections
+
+  @Test func whatShouldNotBeComparedIsTold() {
+    #expect(Comparison(Made.small, Made.small).objections == [])
+    #expect(
+      Comparison(Made.small, Made.climbed).objections
+        == ["they are of different plans, baseline and slots"])
+    var other = Made.small
     other.stages[0].users = 11
-    other.tester.invalidBecause = ["x"]
-    other.ended = "y"
-    #expect(Comparison(run(1), other).objections.count == 3)
+    #expect(Comparison(Made.small, other).objections == ["their stages or users differ"])
+    other = Made.small
+    other.stages[0].name = "other"
+    #expect(Comparison(Made.small, other).objections == ["their stages or users differ"])
+    other = Made.small
+    other.tester.invalidBecause = ["it was late"]
+    other.ended = "interrupted"
+    #expect(
+      Comparison(other, Made.small).objections == [
+        "in the run before the tester was the limit", "the run before ended early",
+      ])
+    #expect(
+      Comparison(Made.small, other).text.hasPrefix(
+        """
+        not to be compared: in the run after the tester was the limit
+        not to be compared: the run after ended early
+
+        """))
   }
 }

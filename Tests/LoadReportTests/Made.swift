@@ -1,10 +1,16 @@
-@testable import LoadReport
+import LoadReport
+import Testing
 
-/// Runs that never were.
+/// Results as a run leaves them, made by hand.
 enum Made {
-  /// Latencies of so many milliseconds each.
-  static func latencies(_ milliseconds: [Double]) -> Latencies {
-    let nanoseconds = milliseconds.map { UInt64($0 * 1e6) }
+  static let millisecond: UInt64 = 1_000_000
+
+  /// Each of `milliseconds` once for each time that it is named.
+  static func latencies(_ milliseconds: [Int]) -> Latencies {
+    latencies(nanoseconds: milliseconds.map { UInt64($0) * millisecond })
+  }
+
+  static func latencies(nanoseconds: [UInt64]) -> Latencies {
     let counts = Dictionary(nanoseconds.map { ($0, UInt64(1)) }, uniquingKeysWith: +)
       .sorted { $0.key < $1.key }
     return Latencies(
@@ -13,87 +19,163 @@ enum Made {
   }
 
   static func operation(
-    _ name: String = "ping", _ milliseconds: [Double] = [1, 2, 3, 4],
-    failures: [String: Int] = [:]
+    _ userClass: String, _ operation: String, milliseconds: [Int] = [],
+    failures: [String: Int] = [:], isWhole: Bool = false, bytes: Int = 0
   ) -> RunResult.OperationResult {
     RunResult.OperationResult(
-      userClass: "viewers", operation: name,
-      requests: milliseconds.count + failures.values.reduce(0, +), failures: failures, bytes: 32,
-      latency: latencies(milliseconds))
+      userClass: userClass, operation: operation, isWhole: isWhole,
+      requests: milliseconds.count + failures.values.reduce(0, +), failures: failures,
+      bytes: bytes, latency: latencies(milliseconds))
   }
 
   static func stage(
-    _ operations: [RunResult.OperationResult] = [operation()], named name: String = "normal",
-    users: Int = 10, isJudged: Bool = true, start: Double = 0, seconds: Double = 4,
-    connects: RunResult.OperationResult = operation("connect", [1])
+    _ name: String, users: Int = 10, rate: Double? = nil, isJudged: Bool = true,
+    start: Double = 0, seconds: Double = 10, _ operations: [RunResult.OperationResult],
+    connects: RunResult.OperationResult = operation("", "connect")
   ) -> RunResult.StageResult {
     RunResult.StageResult(
-      name: name, isJudged: isJudged, users: users, rate: nil, start: start, seconds: seconds,
+      name: name, isJudged: isJudged, users: users, rate: rate, start: start, seconds: seconds,
       operations: operations, connects: connects)
   }
 
   static func second(
-    _ end: Double, stage: String = "normal", users: Int = 10, requests: Int = 100,
-    failures: Int = 0, p95: Double = 2
+    _ second: Double, stage: String = "steady", users: Int = 10, requests: Int = 10,
+    failures: Int = 0, busy: Int = 0, p95: Int = 3
   ) -> RunResult.Second {
     RunResult.Second(
-      second: end, stage: stage, users: users, requests: requests, failures: failures, busy: 0,
-      p50Ns: 1_000_000, p95Ns: UInt64(p95 * 1e6), p99Ns: UInt64(2 * p95 * 1e6), meanNs: 1_500_000,
-      maxNs: UInt64(3 * p95 * 1e6), bytes: 800)
+      second: second, stage: stage, users: users, requests: requests, failures: failures,
+      busy: busy, p50Ns: 2 * millisecond, p95Ns: UInt64(p95) * millisecond,
+      p99Ns: UInt64(p95 + 1) * millisecond, meanNs: 2e6, maxNs: UInt64(p95 + 2) * millisecond,
+      bytes: 1000)
   }
 
   static func reading(
-    _ second: Double, memory: Double = 8192, cpuMs: Double = 0, succeeded: Double = 0,
-    open: Double = 10
+    _ second: Double, memoryKiB: Double = 4096, cpuMs: Double = 0, succeeded: Double = 0,
+    open: Double = 10, refused: Double = 0
   ) -> RunResult.Reading {
     RunResult.Reading(
-      second: second, memoryKiB: memory, cpuMs: cpuMs, requestsSucceeded: succeeded,
-      requestsFailed: 0, connectionsOpen: open, refusedBusy: 0, answersP95Us: 500, jobsWaiting: 0,
-      buffersAwaited: 0, health: "healthy")
+      second: second, memoryKiB: memoryKiB, cpuMs: cpuMs, requestsSucceeded: succeeded,
+      requestsFailed: 0, connectionsOpen: open, refusedBusy: refused, answersP95Us: 400,
+      jobsWaiting: 0, buffersAwaited: 0, health: "healthy")
   }
 
   static func run(
-    _ stages: [RunResult.StageResult] = [stage()], readings: [RunResult.Reading] = [],
-    ladder: RunResult.LadderResult? = nil, slots: Int? = 100
+    plan: String = "baseline", stages: [RunResult.StageResult],
+    series: [RunResult.Second] = [], slots: Int? = 1024, readings: [RunResult.Reading] = [],
+    ladder: RunResult.LadderResult? = nil, thresholds: [RunResult.ThresholdResult] = []
   ) -> RunResult {
     RunResult(
-      plan: "made", summary: "A run that never was.", startedUnixS: 1_700_000_000, seconds: 4,
-      seed: 7,
-      targets: [
-        RunResult.Target(
-          address: "10.0.0.5:4710", product: "barn 0.1.0", slots: slots, readings: readings)
-      ], tester: RunResult.Tester(version: "0.1.0", threads: 1), stages: stages,
-      series: (1...4).map { second(Double($0)) }, ladder: ladder,
-      thresholds: [
-        RunResult.ThresholdResult(quantity: "p95_ms", limit: 100, measured: 4, holds: true)
-      ])
+      plan: plan, summary: "What a device bears.", startedUnixS: 1_795_400_000,
+      seconds: stages.reduce(0) { $0 + $1.seconds }, seed: 7,
+      targets: [.init(address: "127.0.0.1:4710", slots: slots, readings: readings)],
+      tester: .init(version: "1.0", threads: 2, cpuPercent: 20), stages: stages, series: series,
+      ladder: ladder, thresholds: thresholds)
   }
 
-  static var climbed: RunResult {
-    let steps = [(10, true), (50, true), (100, false)].map { users, holds in
-      RunResult.LadderResult.Step(
-        users: users, stage: "users-\(users)", answersPerSecond: Double(users), p95Ns: 2_000_000,
-        errorPercent: 0, busyPercent: holds ? 0 : 10, holds: holds)
-    }
-    var run = run(
-      [
-        stage(named: "users-10"), stage(named: "users-50", users: 50),
-        stage(named: "recovery", isJudged: false),
+  // MARK: Whole runs
+
+  /// Ten seconds of ten users, with readings of the device, a threshold that holds and one that
+  /// does not.
+  static let small: RunResult = {
+    var run = Made.run(
+      stages: [
+        stage(
+          "steady", rate: 10,
+          [
+            operation(
+              "viewers", "ping", milliseconds: Array(1...100),
+              failures: ["timeout": 2, "closed": 1], bytes: 6400),
+            operation("viewers", "deploy", milliseconds: [900], isWhole: true),
+          ], connects: operation("", "connect", milliseconds: Array(1...10)))
+      ], series: (1...10).map { second(Double($0)) },
+      readings: [
+        reading(0, cpuMs: 100, succeeded: 50),
+        reading(10, memoryKiB: 4352, cpuMs: 2100, succeeded: 152),
       ],
-      readings: [reading(0), reading(4, cpuMs: 2000)],
-      ladder: RunResult.LadderResult(steps: steps, held: 99, broke: 100, reason: "busy"))
-    run.recoverySeconds = 2
+      thresholds: [
+        .init(quantity: "p95_ms", limit: 100, measured: 96, holds: true),
+        .init(quantity: "errors_percent", limit: 1, measured: 2.9, holds: false),
+      ])
+    run.targets[0].product = "Watchpost 1.2"
     return run
-  }
+  }()
 
-  /// What somebody else has named, who means no good.
-  static var hostile: RunResult {
-    var run = run([
-      stage([operation("=1+1\",\u{7}&amp;")], named: "<script>alert('1')</script>")
-    ])
-    run.plan = "\"><img src=x onerror=y>"
-    run.targets[0].product = "</style><script>"
-    run.ended = "<b>it</b> ended"
+  /// A ladder that held 200 users and broke with 400, and the seconds after it.
+  static let climbed: RunResult = {
+    let users = [50, 100, 200, 400]
+    let steps = users.map {
+      RunResult.LadderResult.Step(
+        users: $0, stage: "step \($0)", answersPerSecond: Double($0) * 2,
+        p95Ns: UInt64($0) * millisecond / 10, errorPercent: 0, busyPercent: $0 == 400 ? 9 : 0,
+        holds: $0 < 400)
+    }
+    var stages = users.enumerated().map { index, users in
+      stage(
+        "step \(users)", users: users, start: Double(index * 10),
+        [operation("viewers", "health", milliseconds: Array(1...users))],
+        connects: operation("", "connect", milliseconds: [2, 3]))
+    }
+    stages[3].busy = 36
+    stages.append(
+      stage(
+        "recovery", users: 50, isJudged: false, start: 40,
+        [operation("viewers", "health", milliseconds: [2, 2])]))
+    var run = Made.run(
+      plan: "slots", stages: stages,
+      series: (1...50).map {
+        second(Double($0), stage: stages[($0 - 1) / 10].name, users: stages[($0 - 1) / 10].users)
+      },
+      slots: 300,
+      ladder: .init(steps: steps, held: 200, broke: 400, reason: "busy"))
+    run.recoverySeconds = 5
     return run
-  }
+  }()
+
+  /// Nobody answered anything.
+  static let silent: RunResult = {
+    var run = Made.run(
+      stages: [
+        stage(
+          "steady", [operation("viewers", "ping", failures: ["unreachable": 4])],
+          connects: operation("", "connect", failures: ["unreachable": 4]))
+      ], series: [second(1, requests: 4, failures: 4)], slots: nil,
+      thresholds: [.init(quantity: "p95_ms", limit: 100, measured: nil, holds: false)])
+    run.series[0].length = 0.5
+    run.ended = "no target could be reached"
+    return run
+  }()
+
+  /// What a page, a table and a terminal could take for more than text.
+  static let oddText = "<script>alert(\"1\")</script>&'\u{1B}[2J\u{0}\r\n=1+1,東京\u{301}"
+
+  /// `oddText` wherever text comes from a plan or from a device.
+  static let odd: RunResult = {
+    let asked = operation(oddText, oddText, milliseconds: [1, 2], failures: [oddText: 1])
+    let step = RunResult.LadderResult.Step(
+      users: 1, stage: oddText, answersPerSecond: 1, p95Ns: 1, errorPercent: 0, busyPercent: 0,
+      holds: false)
+    let readings = [reading(0), reading(60)]
+    var run = Made.run(
+      plan: oddText, stages: [stage(oddText, seconds: 60, [asked])],
+      series: (1...60).map { second(Double($0), stage: oddText) },
+      ladder: RunResult.LadderResult(steps: [step], broke: 1, reason: oddText),
+      thresholds: [
+        RunResult.ThresholdResult(quantity: oddText, limit: 1, measured: 2, holds: false)
+      ])
+    run.summary = oddText
+    run.targets = [oddText, oddText + "2"].map {
+      RunResult.Target(address: $0, product: oddText, slots: 8, readings: readings)
+    }
+    run.tester.version = oddText
+    run.tester.invalidBecause = [oddText]
+    run.ended = oddText
+    return run
+  }()
+
+  static let all = [small, climbed, silent, odd]
+}
+
+/// Logs of tests name a run, they do not spell it out.
+extension RunResult: CustomTestStringConvertible {
+  public var testDescription: String { plan.filter { $0.isLetter } }
 }

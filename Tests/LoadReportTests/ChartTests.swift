@@ -1,0 +1,160 @@
+import Foundation
+import Testing
+
+@testable import LoadReport
+
+@Suite struct ChartTests {
+  private func chart(
+    _ points: [(x: Double, y: Double)], right: [(x: Double, y: Double)] = [],
+    x: Chart.Scale = .linear, y: Chart.Scale = .linear, marks: [(x: Double, name: String)] = []
+  ) -> Chart {
+    Chart(
+      id: "chart-made", title: "Made", xUnit: "seconds", yUnit: "ms",
+      lines: [
+        Chart.Line(name: "left", points: points),
+        Chart.Line(name: "right", points: right, isRight: true),
+      ], xScale: x, yScale: y, marks: marks)
+  }
+
+  /// All numbers of attributes that are places.
+  private func places(_ svg: String) throws -> [Double] {
+    try svg.matches(of: #/ (?:x|y|x1|x2|y1|y2|cx|cy|points)="([^"]*)"/#).flatMap { match in
+      try match.1.split { $0 == " " || $0 == "," }.map { try #require(Double($0), "\(match.0)") }
+    }
+  }
+
+  // MARK: Thinning
+
+  @Test func thinningKeepsTheExtremes() {
+    var draws = SeededDraws(seed: 5)
+    var all = (0..<10_000).map { (x: Double($0), y: Double.random(in: 1...2, using: &draws)) }
+    all[1234].y = 99
+    all[7777].y = -99
+    let thin = Chart.thinned(all)
+    #expect(thin.count == Chart.points)
+    #expect(thin.contains { $0 == all[1234] } && thin.contains { $0 == all[7777] })
+    #expect(zip(thin, thin.dropFirst()).allSatisfy { $0.x <= $1.x })
+  }
+
+  @Test(arguments: [0, 1, 599, 600, 601, 1199, 100_000])
+  func noLineHasTooManyPoints(count: Int) {
+    let thin = Chart.thinned((0..<count).map { (x: Double($0), y: Double($0 % 7)) })
+    #expect(thin.count == min(count, Chart.points))
+  }
+
+  // MARK: What is drawn
+
+  @Test func nothingIsNoChart() {
+    #expect(chart([]).svg == nil)
+    #expect(chart([(.nan, 1), (1, .infinity), (-.infinity, 1), (1, .nan)]).svg == nil)
+    #expect(chart([(1, 0), (2, -1)], y: .logarithmic).svg == nil)
+    #expect(chart([(0, 1), (-1, 1)], x: .logarithmic).svg == nil)
+    #expect(chart([], marks: [(1, "begin")]).svg == nil)
+  }
+
+  @Test func onePointIsADot() throws {
+    for scale in [Chart.Scale.linear, .logarithmic] {
+      let svg = try #require(chart([(3, 7)], x: scale, y: scale).svg)
+      #expect(svg.contains("<circle class=\"c0\""))
+      #expect(!svg.contains("<polyline"))
+      #expect(try places(svg).allSatisfy { (0...Chart.size.width).contains($0) })
+    }
+  }
+
+  @Test func aLogarithmicAxisLeavesZerosOut() throws {
+    let svg = try #require(chart([(1, 0), (2, 5), (3, 0), (4, 50)], y: .logarithmic).svg)
+    let points = try #require(svg.firstMatch(of: #/<polyline[^>]* points="([^"]*)"/#))
+    #expect(points.1.split(separator: " ").count == 2)
+  }
+
+  /// Whatever a result holds, each place is a number within the picture.
+  @Test func everyPlaceIsWithinThePicture() throws {
+    let odd: [Double] = [
+      .nan, .infinity, -.infinity, .greatestFiniteMagnitude, -.greatestFiniteMagnitude,
+      .leastNonzeroMagnitude, -.leastNonzeroMagnitude, 1e15, -1e15, 1e300, 1e-300, 0, -0.0, 1, -1,
+      1795400000.5,
+    ]
+    for scales in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+      let kinds = [Chart.Scale.linear, .logarithmic]
+      for first in odd {
+        for second in odd {
+          let made = chart(
+            [(first, second), (second, first)], right: [(1, second)], x: kinds[scales.0],
+            y: kinds[scales.1], marks: [(first, "mark")])
+          guard let svg = made.svg else { continue }
+          let words = "\(first) \(second) \(scales)"
+          #expect(!svg.contains("nan") && !svg.contains("inf"), "\(words)")
+          #expect(try places(svg).allSatisfy { (-0.1...720.1).contains($0) }, "\(words)")
+        }
+      }
+    }
+  }
+
+  @Test func linesDifferWithoutColour() throws {
+    let svg = try #require(chart([(1, 1), (2, 2)], right: [(1, 1), (2, 2)]).svg)
+    #expect(svg.matches(of: #/<polyline/#).count == 2)
+    #expect(svg.matches(of: #/<polyline[^>]*stroke-dasharray/#).count == 1)
+  }
+
+  @Test func foreignNamesAreEscaped() throws {
+    var made = chart([(1, 1), (2, 2)], marks: [(1, Made.oddText)])
+    made.title = Made.oddText
+    made.xUnit = Made.oddText
+    made.yUnit = Made.oddText
+    made.rightUnit = Made.oddText
+    made.lines[0].name = Made.oddText
+    made.xNames = [(1, Made.oddText)]
+    let svg = try #require(made.svg)
+    #expect(!svg.contains("<script") && !svg.contains("alert(\"1\")"))
+    #expect(Markup.fault(svg) == nil)
+  }
+
+  // MARK: Axes
+
+  @Test(arguments: [
+    ([0.0, 7], [0.0, 2, 4, 6, 8]), ([3, 97], [0, 20, 40, 60, 80, 100]),
+    ([0, 0.3], [0, 0.1, 0.2, 0.3]), ([0], [0, 0.2]), ([], [0, 0.2, 0.4, 0.6, 0.8, 1]),
+    ([-5, 5], [-6, -4, -2, 0, 2, 4, 6]),
+  ])
+  func ticksAreRound(values: [Double], ticks: [Double]) {
+    let axis = Axis(values, .linear)
+    #expect(axis.ticks.count == ticks.count, "\(axis.ticks)")
+    #expect(zip(axis.ticks, ticks).allSatisfy { abs($0 - $1) < 1e-9 }, "\(axis.ticks)")
+    #expect(values.allSatisfy { (0...1).contains(axis.share($0)) })
+  }
+
+  @Test func decadesAreTicks() {
+    #expect(Axis([2, 300], .logarithmic).ticks == [1, 10, 100, 1000])
+    #expect(Axis([5], .logarithmic).ticks == [1, 10])
+    #expect(abs(Axis([1, 100], .logarithmic).share(10) - 0.5) < 1e-12)
+    // Of zeros alone, too.
+    let zeros = Axis([0, 0], .logarithmic)
+    #expect(zeros.share(0) == 0 && zeros.ticks.allSatisfy { $0 > 0 && $0.isFinite })
+  }
+
+  @Test func stepsAreOneTwoOrFive() {
+    let steps = [0.011, 0.02, 0.3, 1, 1.5, 4, 7, 60].map(Axis.step)
+    let round = [0.02, 0.02, 0.5, 1, 2, 5, 10, 100]
+    #expect(zip(steps, round).allSatisfy { abs($0 - $1) < 1e-12 }, "\(steps)")
+  }
+
+  // MARK: Figures
+
+  @Test(arguments: [
+    (0, "0"), (-0.0, "0"), (1e-9, "0"), (0.001, "0.001"), (0.0123456, "0.0123"), (0.25, "0.25"),
+    (7, "7"), (9.999, "10"), (12.34, "12.3"), (99.97, "100"), (100.4, "100"), (999.4, "999"),
+    (999.7, "1,000"), (1234, "1,234"), (-1_234_567, "-1,234,567"), (-0.5, "-0.5"),
+    (.nan, "–"), (.infinity, "–"), (1e300, "1,000,000,000,000,000,000"),
+  ])
+  func numbersHaveThreeDigits(value: Double, text: String) {
+    #expect(Figures.number(value) == text)
+  }
+
+  @Test(arguments: [
+    (0, "0.000 ms"), (0.42, "0.420 ms"), (0.9996, "1.0 ms"), (3.14, "3.1 ms"), (99.97, "100 ms"),
+    (120, "120 ms"), (999.7, "1.0 s"), (1234, "1.2 s"), (.nan, "–"),
+  ])
+  func timesAreRead(milliseconds: Double, text: String) {
+    #expect(Figures.time(milliseconds: milliseconds) == text)
+  }
+}
