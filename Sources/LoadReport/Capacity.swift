@@ -103,6 +103,8 @@ public struct Capacity: Sendable, Equatable {
     let isIdle = (processor ?? 100) < 30 && (p95 ?? 1000) < 200 && figures.seconds >= 600
     let told = [
       processor.map { "processor \(Figures.number($0)) %" } ?? "processor not measured",
+      // A device tells how much it uses, not of how much.
+      "memory not measured",
       p95.map { "P95 \(Figures.time(milliseconds: $0))" } ?? "P95 not measured",
       errors.map { "errors \(Figures.number($0)) %" } ?? "errors not measured",
     ].joined(separator: ", ")
@@ -111,9 +113,9 @@ public struct Capacity: Sendable, Equatable {
         what: "scale out", value: out.isEmpty ? "not yet" : "now: " + out.joined(separator: ", "),
         evidence: "from 70 % processor, 80 % memory, 500 ms P95 or 2 % errors on; here \(told)"),
       Row(
-        what: "scale in", value: isIdle ? "possible" : "no",
+        what: "scale in", value: isIdle ? "possible, as far as was measured" : "no",
         evidence: "below 30 % processor, 40 % memory and 200 ms P95 for 10 minutes; judged here: "
-          + "\(Figures.number(figures.seconds / 60)) minutes"),
+          + "\(Figures.number(figures.seconds / 60)) minutes, memory not measured"),
     ]
   }
 }

@@ -3,8 +3,8 @@ import Foundation
 /// In what two runs of a plan differ, where chance does not explain it.
 ///
 /// Thousands of requests of one run are no thousands of witnesses: they come in bursts and share
-/// the machine. So a run counts as at most `witnesses` of them, and a difference has to be worth
-/// mentioning, too.
+/// the machine. So they count as many as their seconds bear out (`Steadiness`), a run as at most
+/// `witnesses`, and a difference has to be worth mentioning, too.
 public struct Comparison: Sendable {
   /// Requests of an operation, and seconds of a run, that count at most.
   static let witnesses = 400.0
@@ -36,11 +36,15 @@ public struct Comparison: Sendable {
       }.map { (old, $0) }
     }
     let level = Self.significance / Double(max(1, pairs.count))
+    let steadiness = (Steadiness(before), Steadiness(after))
+    // A run without failures tells nothing of how they come: the other one's stand for both.
+    let (some, others) = (steadiness.0.failures, steadiness.1.failures)
+    let failures = some.variance > others.variance ? some : others
     for (old, new) in pairs {
-      compareLatency(old, new, level)
-      compareErrors(old, new, level)
+      compareLatency(old, new, level, steadiness)
+      compareErrors(old, new, level, failures)
     }
-    compareRate(before, after)
+    compareRate(before, after, (steadiness.0.rate, steadiness.1.rate))
   }
 
   private mutating func object(_ before: RunResult, _ after: RunResult) {
@@ -62,11 +66,12 @@ public struct Comparison: Sendable {
   // MARK: Latencies
 
   private mutating func compareLatency(
-    _ old: RunResult.OperationResult, _ new: RunResult.OperationResult, _ level: Double
+    _ old: RunResult.OperationResult, _ new: RunResult.OperationResult, _ level: Double,
+    _ steadiness: (Steadiness, Steadiness)
   ) {
     // So few of `witnesses` are above a 99th percentile that what is above the 95th speaks for it.
     for (name, share, bound) in [("p50", 0.5, 0.5), ("p95", 0.95, 0.95), ("p99", 0.99, 0.95)]
-    where Self.differ(old.latency, new.latency, bound, level) {
+    where Self.differ(old.latency, new.latency, bound, level, steadiness) {
       let (was, now) = (old.latency.quantile(share), new.latency.quantile(share))
       let change = Double(now) / Double(max(1, was)) - 1
       guard abs(change) >= Self.effect else { continue }
@@ -82,26 +87,40 @@ public struct Comparison: Sendable {
   /// quantile of both together: a run in which only the slowest requests are slower has nearly the
   /// same ranks, and its median is not told for them.
   static func differ(
-    _ old: Latencies, _ new: Latencies, _ share: Double, _ level: Double
+    _ old: Latencies, _ new: Latencies, _ share: Double, _ level: Double,
+    _ steadiness: (Steadiness, Steadiness)
   ) -> Bool {
     guard old.count > 0, new.count > 0 else { return false }
-    if twoSided(rankScore(old, new)) < level { return true }
+    let (n1, n2) = (Double(old.count), Double(new.count))
+    func counted(
+      _ own: Double, _ excess: (Steadiness.Excess, Steadiness.Excess)
+    ) -> (Double, Double) {
+      (Steadiness.witnesses(n1, own, excess.0), Steadiness.witnesses(n2, own, excess.1))
+    }
+    let middle = (steadiness.0.latency(0.5), steadiness.1.latency(0.5))
+    let ranks = rankScore(old, new, counted(Steadiness.ofRank, middle))
+    if twoSided(ranks, freedom(middle)) < level { return true }
     var all = old
     all.add(new)
     let bound = all.quantile(share)
+    let excess = (steadiness.0.latency(share), steadiness.1.latency(share))
     let score = proportionScore(
-      Double(above(bound, old)), Double(old.count), Double(above(bound, new)), Double(new.count))
-    return twoSided(score) < level
+      Double(above(bound, old)), n1, Double(above(bound, new)), n2,
+      counted(Steadiness.ofShare(share), excess))
+    return twoSided(score, freedom(excess)) < level
   }
 
   private static func above(_ bound: UInt64, _ latencies: Latencies) -> UInt64 {
     zip(latencies.values, latencies.counts).reduce(0) { $0 + ($1.0 > bound ? $1.1 : 0) }
   }
 
-  /// The standard score of the rank sum.
-  static func rankScore(_ old: Latencies, _ new: Latencies) -> Double {
+  /// The standard score of the rank sum; of requests that count as `counted`, or each as one.
+  static func rankScore(
+    _ old: Latencies, _ new: Latencies, _ counted: (Double, Double)? = nil
+  ) -> Double {
+    let counted = counted ?? (Double(old.count), Double(new.count))
     let shrink = (
-      min(1, witnesses / Double(old.count)), min(1, witnesses / Double(new.count))
+      min(witnesses, counted.0) / Double(old.count), min(witnesses, counted.1) / Double(new.count)
     )
     var all = old
     all.add(new)
@@ -133,13 +152,19 @@ public struct Comparison: Sendable {
   // MARK: Shares and rates
 
   private mutating func compareErrors(
-    _ old: RunResult.OperationResult, _ new: RunResult.OperationResult, _ level: Double
+    _ old: RunResult.OperationResult, _ new: RunResult.OperationResult, _ level: Double,
+    _ excess: Steadiness.Excess
   ) {
     let was = 100 * Double(old.failed) / Double(max(1, old.requests))
     let now = 100 * Double(new.failed) / Double(max(1, new.requests))
+    let (n1, n2) = (Double(old.requests), Double(new.requests))
+    let own = Steadiness.ofShare((was + now) / 200)
     let score = Self.proportionScore(
-      Double(old.failed), Double(old.requests), Double(new.failed), Double(new.requests))
-    guard abs(now - was) >= Self.errorEffect, Self.twoSided(score) < level else { return }
+      Double(old.failed), n1, Double(new.failed), n2,
+      (Steadiness.witnesses(n1, own, excess), Steadiness.witnesses(n2, own, excess)))
+    guard abs(now - was) >= Self.errorEffect,
+      Self.twoSided(score, Self.freedom((excess, excess))) < level
+    else { return }
     differences.append(
       Difference(
         what: "\(old.userClass) \(old.operation) errors", before: "\(Figures.number(was)) %",
@@ -149,10 +174,12 @@ public struct Comparison: Sendable {
   /// The standard score of the difference of two shares, with Yates's correction: of a hundred
   /// requests, five are above a 95th percentile, and so few are anything but normal.
   static func proportionScore(
-    _ some: Double, _ all: Double, _ others: Double, _ whole: Double
+    _ some: Double, _ all: Double, _ others: Double, _ whole: Double,
+    _ counted: (Double, Double)? = nil
   ) -> Double {
     guard all > 0, whole > 0 else { return 0 }
-    let (n1, n2) = (min(all, witnesses), min(whole, witnesses))
+    let counted = counted ?? (all, whole)
+    let (n1, n2) = (min(counted.0, witnesses), min(counted.1, witnesses))
     let (p1, p2) = (some / all, others / whole)
     let common = (p1 * n1 + p2 * n2) / (n1 + n2)
     let variance = common * (1 - common) * (1 / n1 + 1 / n2)
@@ -162,17 +189,22 @@ public struct Comparison: Sendable {
   }
 
   /// Answers a second, second by second.
-  private mutating func compareRate(_ before: RunResult, _ after: RunResult) {
+  private mutating func compareRate(
+    _ before: RunResult, _ after: RunResult, _ excess: (Steadiness.Excess, Steadiness.Excess)
+  ) {
     let rates = [before, after].map { run in
       let judged = Set(run.stages.filter(\.isJudged).map(\.name))
       return run.series.filter { judged.contains($0.stage) && $0.length > 0.9 }
         .map { Double($0.requests - $0.failures) }
     }
-    guard rates.allSatisfy({ $0.count >= 8 }) else { return }
+    guard rates.allSatisfy({ $0.count >= Steadiness.leastSeconds }) else { return }
     let means = rates.map { $0.reduce(0, +) / Double($0.count) }
     let change = means[1] / max(means[0], 1e-9) - 1
-    let score = Self.rankScore(Self.distribution(rates[0]), Self.distribution(rates[1]))
-    guard abs(change) >= Self.effect, Self.twoSided(score) < Self.significance else { return }
+    let score = Self.rankScore(
+      Self.distribution(rates[0]), Self.distribution(rates[1]), (excess.0.seconds, excess.1.seconds)
+    )
+    guard abs(change) >= Self.effect, Self.twoSided(score, Self.freedom(excess)) < Self.significance
+    else { return }
     differences.append(
       Difference(
         what: "answers a second", before: Figures.number(means[0]),
@@ -185,7 +217,21 @@ public struct Comparison: Sendable {
     return Latencies(values: counts.map(\.key), counts: counts.map(\.value))
   }
 
-  static func twoSided(_ score: Double) -> Double { erfc(abs(score) / 2.0.squareRoot()) }
+  /// Degrees of freedom of what is estimated from the seconds of two runs.
+  private static func freedom(_ excess: (Steadiness.Excess, Steadiness.Excess)) -> Double {
+    max(1, excess.0.seconds + excess.1.seconds - 2)
+  }
+
+  /// The chance of such a score: of the normal distribution or, with so many degrees of freedom, of
+  /// Student's, by Wallace's approximation ("Bounds on Normal Approximations to Student's and the
+  /// Chi-Square Distributions", 1959).
+  static func twoSided(_ score: Double, _ freedom: Double = .infinity) -> Double {
+    guard freedom.isFinite else { return erfc(abs(score) / 2.0.squareRoot()) }
+    let normal =
+      (8 * freedom + 1) / (8 * freedom + 3)
+      * (freedom * log(1 + score * score / freedom)).squareRoot()
+    return erfc(normal / 2.0.squareRoot())
+  }
 
   // MARK: Words
 

@@ -12,8 +12,11 @@ public struct Readiness: Sendable, Equatable {
 
   public let components: [Component]
 
-  /// Of what was measured, by weight; nil: nothing was.
+  private let isValid: Bool
+
+  /// Of what was measured, by weight; nil: nothing was, or the tester was the limit.
   public var score: Int? {
+    guard isValid else { return nil }
     let measured = components.filter { $0.score != nil }
     let weight = measured.reduce(0) { $0 + $1.weight }
     guard weight > 0 else { return nil }
@@ -35,10 +38,12 @@ public struct Readiness: Sendable, Equatable {
 
   public init(_ run: RunResult) {
     let figures = RunFigures(run)
+    isValid = run.tester.invalidBecause.isEmpty
     components = [
       Self.responses(figures), Self.errors(figures), Self.connections(figures),
       Self.capacity(figures), Self.memory(figures), Self.processor(figures),
       Self.recovery(figures), Self.stability(figures),
+      Self.tester(figures),
     ]
   }
 
@@ -99,6 +104,14 @@ public struct Readiness: Sendable, Equatable {
         name: "capacity", evidence: "not measured: it takes a ladder of users", weight: 10)
     }
     let held = ladder.held ?? 0
+    // What was never asked for is not the device's shortcoming.
+    guard ladder.broke != nil || Double(held) >= 0.9 * Double(slots) else {
+      return Component(
+        name: "capacity",
+        evidence:
+          "not measured: the ladder ended at \(held) users, of \(slots) slots, and all held",
+        weight: 10)
+    }
     return Component(
       name: "capacity", score: score(-Double(held), good: -0.9 * Double(slots), bad: 0),
       evidence: "\(held) users held, of \(slots) slots; full marks from 90 % of them on", weight: 10
@@ -154,5 +167,23 @@ public struct Readiness: Sendable, Equatable {
       evidence: "95 % within \(Figures.time(drift.first)) in the first third of stage "
         + "\(drift.stage), \(Figures.time(drift.last)) in the last; none from three times on",
       weight: 5)
+  }
+
+  /// Says nothing of the device, so it has no weight; but where it was the limit, nothing else
+  /// does either.
+  private static func tester(_ figures: RunFigures) -> Component {
+    let tester = figures.run.tester
+    guard tester.invalidBecause.isEmpty else {
+      return Component(
+        name: "tester", score: 0,
+        evidence: "it was the limit: \(tester.invalidBecause.joined(separator: "; "))", weight: 0)
+    }
+    guard !figures.judged.isEmpty else {
+      return Component(name: "tester", evidence: "not measured: no stage was judged", weight: 0)
+    }
+    return Component(
+      name: "tester", score: 100,
+      evidence: "it was not the limit: its busiest thread used "
+        + "\(Figures.number(tester.cpuPercent)) % of a core", weight: 0)
   }
 }

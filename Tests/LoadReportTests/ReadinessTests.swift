@@ -76,6 +76,13 @@ import Testing
     #expect(try component("capacity", run).score == score)
   }
 
+  @Test(arguments: [(100, nil), (899, nil), (900, 100)] as [(Int, Int?)])
+  func aLadderThatEndedTooSoonMeasuresNoCapacity(held: Int, score: Int?) throws {
+    let ladder = RunResult.LadderResult(held: held)
+    let run = Made.run(stages: [], slots: 1000, ladder: ladder)
+    #expect(try component("capacity", run).score == score)
+  }
+
   @Test func aDeviceWithoutSlotsHasNoCapacityToMeasure() throws {
     for slots in [0, nil] {
       let ladder = RunResult.LadderResult(held: 3)
@@ -148,17 +155,31 @@ import Testing
       series: (0..<60).map { Made.second(Double($0 + 1), p95: milliseconds($0)) })
   }
 
+  @Test func whereTheTesterWasTheLimitThereIsNoGrade() throws {
+    var run = asking(milliseconds: 1)
+    #expect(Readiness(run).score == 100)
+    #expect(
+      try component("tester", run).evidence
+        == "it was not the limit: its busiest thread used 20 % of a core")
+    run.tester.invalidBecause = ["it was late", "it used 99 % of a core"]
+    #expect(Readiness(run).score == nil && Readiness(run).grade == "–")
+    #expect(try component("responses", run).score == 100)
+    let tester = try component("tester", run)
+    #expect(tester.score == 0)
+    #expect(tester.evidence == "it was the limit: it was late; it used 99 % of a core")
+  }
+
   // MARK: Together
 
   @Test func whatWasNotMeasuredTakesNoPart() {
     let nothing = Readiness(Made.run(stages: [], slots: nil))
-    #expect(nothing.components.map(\.score) == Array(repeating: nil, count: 8))
+    #expect(nothing.components.map(\.score) == Array(repeating: nil, count: 9))
     #expect(nothing.components.allSatisfy { $0.evidence.hasPrefix("not measured: ") })
     #expect(nothing.score == nil)
     #expect(nothing.grade == "–")
     // Responses and errors alone, which weigh the same.
     let two = Readiness(asking(milliseconds: 550))
-    #expect(two.components.compactMap(\.score) == [50, 100])
+    #expect(two.components.compactMap(\.score) == [50, 100, 100])
     #expect(two.score == 75)
     #expect(two.grade == "C")
   }
@@ -174,12 +195,12 @@ import Testing
   /// 6075 of 75.
   @Test func theWholeIsWeighed() {
     let readiness = Readiness(Made.small)
-    #expect(readiness.components.map(\.score) == [100, 43, 100, nil, 100, 100, nil, nil])
+    #expect(readiness.components.map(\.score) == [100, 43, 100, nil, 100, 100, nil, nil, 100])
     #expect(readiness.score == 81)
     #expect(readiness.grade == "B")
     // 25 · 71 (363 ms) + 25 · 100 + 10 · 100 + 10 · 74 (200 of 270) + 10 · 100: 7015 of 80.
     let climbed = Readiness(Made.climbed)
-    #expect(climbed.components.map(\.score) == [71, 100, 100, 74, nil, nil, 100, nil])
+    #expect(climbed.components.map(\.score) == [71, 100, 100, 74, nil, nil, 100, nil, 100])
     #expect(climbed.score == 88)
   }
 }
