@@ -52,6 +52,14 @@ enum Figures {
     }
   }
 
+  /// The first three, and how many there are besides: a ladder has a reason for each of its steps.
+  static func list(_ all: [String], separator: String = "; ") -> String {
+    let rest = all.count > listed ? ["and \(all.count - listed) more"] : []
+    return (all.prefix(listed) + rest).joined(separator: separator)
+  }
+
+  static let listed = 3
+
   static func memory(_ kibibytes: Double) -> String {
     kibibytes >= 1024 ? "\(number(kibibytes / 1024)) MiB" : "\(number(kibibytes)) KiB"
   }
