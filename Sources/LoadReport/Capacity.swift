@@ -128,8 +128,12 @@ public struct Recommendation: Sendable, Equatable {
   /// The most important one first; one at least.
   public static func all(for run: RunResult) -> [Recommendation] {
     let figures = RunFigures(run)
-    var found: [Recommendation] = run.tester.invalidBecause.map {
-      Recommendation(text: "Run it again: it says nothing about the device.", evidence: $0)
+    var found: [Recommendation] = []
+    if !run.tester.invalidBecause.isEmpty {
+      found.append(
+        Recommendation(
+          text: "Run it again: it says nothing about the device.",
+          evidence: Figures.list(run.tester.invalidBecause)))
     }
     if let ended = run.ended {
       found.append(

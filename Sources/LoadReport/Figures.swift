@@ -43,6 +43,11 @@ enum Figures {
     return value < 0 ? "-" + text : text
   }
 
+  /// With a capital and a full stop.
+  static func sentence(_ text: String) -> String {
+    "\(text.prefix(1).uppercased())\(text.dropFirst())."
+  }
+
   /// How many thresholds hold, where all do.
   static func holding(_ count: Int) -> String {
     switch count {

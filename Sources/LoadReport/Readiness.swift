@@ -176,7 +176,7 @@ public struct Readiness: Sendable, Equatable {
     guard tester.invalidBecause.isEmpty else {
       return Component(
         name: "tester", score: 0,
-        evidence: "it was the limit: \(tester.invalidBecause.joined(separator: "; "))", weight: 0)
+        evidence: "it was the limit: \(Figures.list(tester.invalidBecause))", weight: 0)
     }
     guard !figures.judged.isEmpty else {
       return Component(name: "tester", evidence: "not measured: no stage was judged", weight: 0)
