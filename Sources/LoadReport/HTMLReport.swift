@@ -202,10 +202,11 @@ public struct HTMLReport {
     svg .y{text-anchor:end;dominant-baseline:middle}svg .r{dominant-baseline:middle}
     svg .word{text-anchor:start;font-size:10px}svg .end{text-anchor:end}
     svg .grid{stroke:var(--rule)}svg .mark{stroke:var(--faint);stroke-dasharray:1 3}
-    polyline,.key line{fill:none;stroke-width:2}
+    polyline,.key line{fill:none;stroke-width:2;vector-effect:non-scaling-stroke}
+    circle,polygon{fill:var(--paper);stroke-width:2}
     .c0{stroke:var(--c0)}.c1{stroke:var(--c1)}.c2{stroke:var(--c2)}.c3{stroke:var(--c3)}\
     .c4{stroke:var(--c4)}
-    .key{width:36px;height:8px}.legend{display:flex;flex-wrap:wrap;gap:.2rem 1rem;margin:.2rem 0;\
+    .key{width:36px;height:10px}.legend{display:flex;flex-wrap:wrap;gap:.2rem 1rem;margin:.2rem 0;\
     font-size:.85rem;color:var(--faint)}
     .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.85rem}
     th,td{text-align:left;padding:.25rem .6rem .25rem 0;border-bottom:1px solid var(--rule);\
