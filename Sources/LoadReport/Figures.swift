@@ -8,7 +8,8 @@ enum Figures {
   }
 
   static func time(milliseconds: Double) -> String {
-    guard milliseconds.isFinite else { return "–" }
+    // A file may hold any number; what is longer than 30,000 years nobody has measured.
+    guard abs(milliseconds) < 1e15 else { return "–" }
     return switch milliseconds {
     case 999.5...: String(format: "%.1f s", milliseconds / 1000)
     case 99.95...: String(format: "%.0f ms", milliseconds)

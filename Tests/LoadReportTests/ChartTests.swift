@@ -198,6 +198,7 @@ import Testing
   @Test(arguments: [
     (0, "0.000 ms"), (0.42, "0.420 ms"), (0.9996, "1.0 ms"), (3.14, "3.1 ms"), (99.97, "100 ms"),
     (120, "120 ms"), (999.7, "1.0 s"), (1234, "1.2 s"), (.nan, "–"),
+    (1e15, "–"), (-1e300, "–"),
   ])
   func timesAreRead(milliseconds: Double, text: String) {
     #expect(Figures.time(milliseconds: milliseconds) == text)
