@@ -91,26 +91,59 @@ public struct Capacity: Sendable, Equatable {
 
   // MARK: Scaling
 
-  /// Bounds of section 4: out when one is passed, in when all are kept for ten minutes.
+  /// Bounds of section 4: out when one is passed, in when all are kept for ten minutes. There is
+  /// none of memory among them: a device tells how much it uses, not of how much.
+  private enum Bound {
+    static let outProcessor = 70.0
+    static let outP95Ms = 500.0
+    static let outErrors = 2.0
+    static let inProcessor = 30.0
+    static let inP95Ms = 200.0
+    static let inSeconds = 600.0
+  }
+
+  /// Which bounds are passed, with the figures.
+  private static func passed(_ processor: Double?, _ p95: Double?, _ errors: Double?) -> [String] {
+    var out: [String] = []
+    if let processor, processor > Bound.outProcessor {
+      out.append("processor \(Figures.number(processor)) %")
+    }
+    if let p95, p95 > Bound.outP95Ms { out.append("P95 \(Figures.time(milliseconds: p95))") }
+    if let errors, errors > Bound.outErrors { out.append("errors \(Figures.number(errors)) %") }
+    return out
+  }
+
+  /// In users, where a ladder was climbed: the fewest with which a bound was passed.
+  private static func scaleOut(_ figures: RunFigures) -> String {
+    guard let ladder = figures.run.ladder else {
+      let out = passed(figures.cpuPercent, figures.milliseconds(0.95), figures.errorPercent)
+      return out.isEmpty ? "not yet" : "now: " + out.joined(separator: ", ")
+    }
+    let steps = ladder.steps.sorted { $0.users < $1.users }
+    for step in steps {
+      let stage = figures.judged.first { $0.name == step.stage }
+      let processor = stage.flatMap(figures.cpuPercent(in:))
+      let out = passed(processor, Double(step.p95Ns) / 1e6, step.errorPercent)
+      guard out.isEmpty else { return "at \(step.users) users: " + out.joined(separator: ", ") }
+    }
+    return steps.last.map { "not up to \($0.users) users" } ?? "not measured"
+  }
+
   private static func scaling(_ figures: RunFigures) -> [Row] {
     let processor = figures.cpuPercent
     let p95 = figures.milliseconds(0.95)
-    let errors = figures.errorPercent
-    var out: [String] = []
-    if let processor, processor > 70 { out.append("processor \(Figures.number(processor)) %") }
-    if let p95, p95 > 500 { out.append("P95 \(Figures.time(milliseconds: p95))") }
-    if let errors, errors > 2 { out.append("errors \(Figures.number(errors)) %") }
-    let isIdle = (processor ?? 100) < 30 && (p95 ?? 1000) < 200 && figures.seconds >= 600
+    let isIdle =
+      (processor ?? 100) < Bound.inProcessor && (p95 ?? 1000) < Bound.inP95Ms
+      && figures.seconds >= Bound.inSeconds
     let told = [
       processor.map { "processor \(Figures.number($0)) %" } ?? "processor not measured",
-      // A device tells how much it uses, not of how much.
       "memory not measured",
       p95.map { "P95 \(Figures.time(milliseconds: $0))" } ?? "P95 not measured",
-      errors.map { "errors \(Figures.number($0)) %" } ?? "errors not measured",
+      figures.errorPercent.map { "errors \(Figures.number($0)) %" } ?? "errors not measured",
     ].joined(separator: ", ")
     return [
       Row(
-        what: "scale out", value: out.isEmpty ? "not yet" : "now: " + out.joined(separator: ", "),
+        what: "scale out", value: scaleOut(figures),
         evidence: "from 70 % processor, 80 % memory, 500 ms P95 or 2 % errors on; here \(told)"),
       Row(
         what: "scale in", value: isIdle ? "possible, as far as was measured" : "no",
@@ -128,8 +161,12 @@ public struct Recommendation: Sendable, Equatable {
   /// The most important one first; one at least.
   public static func all(for run: RunResult) -> [Recommendation] {
     let figures = RunFigures(run)
-    var found: [Recommendation] = run.tester.invalidBecause.map {
-      Recommendation(text: "Run it again: it says nothing about the device.", evidence: $0)
+    var found: [Recommendation] = []
+    if !run.tester.invalidBecause.isEmpty {
+      found.append(
+        Recommendation(
+          text: "Run it again: it says nothing about the device.",
+          evidence: Figures.list(run.tester.invalidBecause)))
     }
     if let ended = run.ended {
       found.append(

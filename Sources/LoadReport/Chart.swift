@@ -2,7 +2,7 @@ import Foundation
 
 /// A line chart as SVG, which scales with its page.
 ///
-/// Lines differ by dashes as well as by colour. There is no library for that in Swift that needs no
+/// Lines differ by dashes and shapes as well as by colour (`LineLook`). There is no library for that in Swift that needs no
 /// network and no script, and a report needs no more than this.
 struct Chart {
   struct Line {
@@ -25,7 +25,6 @@ struct Chart {
   static let farthest = 1e15
   /// Points of a line at most; of more, the extremes are kept.
   static let points = 600
-  private static let dashes = ["", "7 4", "2 4", "10 3 2 3", "1 3"]
 
   var id: String
   var title: String
@@ -60,14 +59,7 @@ struct Chart {
       aria-label="\(escaped(title))"><title>\(escaped(title))</title>
       """
     text += grid(x, left, hasRight ? right : nil)
-    for mark in marks {
-      let place = horizontal(x.share(mark.x))
-      text += """
-        <line class="mark" x1="\(place)" y1="\(Chart.frame.top)" x2="\(place)" y2="\(bottom)"/>\
-        <text class="word\(x.share(mark.x) > 0.7 ? " end" : "")" x="\(place)" \
-        y="\(Chart.frame.top + 10)">\(escaped(mark.name))</text>
-        """
-    }
+    text += words(marks, x)
     for (index, line) in drawn.enumerated() {
       text += path(line, index, x, line.isRight ? right : left)
     }
@@ -81,13 +73,14 @@ struct Chart {
   // MARK: Places
 
   private var bottom: Double { Chart.size.height - Chart.frame.bottom }
-  private func horizontal(_ share: Double) -> String {
-    let width = Chart.size.width - Chart.frame.left - Chart.frame.right
-    return number(Chart.frame.left + share * width)
+  private func along(_ share: Double) -> Double {
+    Chart.frame.left + share * (Chart.size.width - Chart.frame.left - Chart.frame.right)
   }
-  private func vertical(_ share: Double) -> String {
-    number(bottom - share * (bottom - Chart.frame.top))
+  private func horizontal(_ share: Double) -> String { number(along(share)) }
+  private func height(_ share: Double) -> Double {
+    bottom - share * (bottom - Chart.frame.top)
   }
+  private func vertical(_ share: Double) -> String { number(height(share)) }
   private func number(_ value: Double) -> String { String(format: "%.1f", value) }
 
   // MARK: Parts
@@ -127,25 +120,49 @@ struct Chart {
     return text
   }
 
-  private func path(_ line: Line, _ index: Int, _ x: Axis, _ y: Axis) -> String {
-    let style = "c\(index % Chart.dashes.count)"
-    let places = line.points.map { "\(horizontal(x.share($0.x))),\(vertical(y.share($0.y)))" }
-    guard places.count > 1 else {
-      let place = places[0].split(separator: ",")
-      return "<circle class=\"\(style)\" cx=\"\(place[0])\" cy=\"\(place[1])\" r=\"4\"/>"
+  /// Marks with their words in two rows. A word without a place in either is left out, for on a
+  /// telephone letters are large.
+  private func words(_ marks: [(x: Double, name: String)], _ x: Axis) -> String {
+    let letter = 9.5
+    var taken: [[ClosedRange<Double>]] = [[], []]
+    var text = ""
+    for mark in marks {
+      let share = x.share(mark.x)
+      let place = along(share)
+      text += """
+        <line class="mark" x1="\(number(place))" y1="\(Chart.frame.top)" x2="\(number(place))" \
+        y2="\(bottom)"/>
+        """
+      let name = mark.name.count > 24 ? mark.name.prefix(23) + "…" : mark.name
+      let width = Double(name.count) * letter
+      let room = share > 0.7 ? place - width...place : place...place + width
+      guard let row = taken.indices.first(where: { !taken[$0].contains { $0.overlaps(room) } })
+      else { continue }
+      taken[row].append(room)
+      text += """
+        <text class="word\(share > 0.7 ? " end" : "")" x="\(number(place))" \
+        y="\(Chart.frame.top + 10 + 17 * Double(row))">\(escaped(name))</text>
+        """
     }
-    let dash = Chart.dashes[index % Chart.dashes.count]
-    let dashes = dash.isEmpty ? "" : " stroke-dasharray=\"\(dash)\""
-    return "<polyline class=\"\(style)\"\(dashes) points=\"\(places.joined(separator: " "))\"/>"
+    return text
+  }
+
+  private func path(_ line: Line, _ index: Int, _ x: Axis, _ y: Axis) -> String {
+    let look = LineLook(index, points: line.points.count)
+    let all = line.points.map { (x: x.share($0.x), y: y.share($0.y)) }
+    let shapes = LineLook.places(all.count).map { all[$0] }
+    let drawn = shapes.map { look.shape(along($0.x).rounded(), height($0.y).rounded()) }.joined()
+    guard all.count > 1 else { return drawn }
+    let places = all.map { "\(horizontal($0.x)),\(vertical($0.y))" }.joined(separator: " ")
+    return "<polyline class=\"\(look.style)\"\(look.dashes) points=\"\(places)\"/>" + drawn
   }
 
   private func legend(_ drawn: [Line]) -> String {
     let entries = drawn.enumerated().map { index, line in
-      let dash = Chart.dashes[index % Chart.dashes.count]
-      let dashes = dash.isEmpty ? "" : " stroke-dasharray=\"\(dash)\""
+      let look = LineLook(index, points: line.points.count)
       return """
-        <span><svg class="key" viewBox="0 0 36 8"><line class="c\(index % Chart.dashes.count)" \
-        x1="0" y1="4" x2="36" y2="4"\(dashes)/></svg> \(escaped(line.name))</span>
+        <span><svg class="key" viewBox="0 0 36 10"><line class="\(look.style)" x1="0" y1="5" \
+        x2="36" y2="5"\(look.dashes)/>\(look.shape(18, 5))</svg> \(escaped(line.name))</span>
         """
     }
     return "<p class=\"legend\">\(entries.joined(separator: " "))</p>"

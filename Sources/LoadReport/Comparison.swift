@@ -30,10 +30,11 @@ public struct Comparison: Sendable {
 
   public init(_ before: RunResult, _ after: RunResult) {
     object(before, after)
-    let pairs = before.operations.compactMap { old in
-      after.operations.first {
-        $0.userClass == old.userClass && $0.operation == old.operation
-      }.map { (old, $0) }
+    let (olds, news) = (before.judgedOperations, after.judgedOperations)
+    let pairs = olds.compactMap { old in news.first { $0.name == old.name }.map { (old, $0) } }
+    if before.plan == after.plan {
+      objectToLost(olds, in: news, "before")
+      objectToLost(news, in: olds, "after")
     }
     let level = Self.significance / Double(max(1, pairs.count))
     let steadiness = (Steadiness(before), Steadiness(after))
@@ -51,16 +52,43 @@ public struct Comparison: Sendable {
     if before.plan != after.plan {
       objections.append("they are of different plans, \(before.plan) and \(after.plan)")
     }
-    let users = [before, after].map { $0.stages.map { "\($0.name) \($0.users)" } }
-    if before.plan == after.plan, users[0] != users[1] {
-      objections.append("their stages or users differ")
+    let (olds, news) = (before.stages.map(Self.label), after.stages.map(Self.label))
+    if before.plan == after.plan, olds != news {
+      let onlyOnce = [
+        Self.list(olds.filter { !news.contains($0) }, "before"),
+        Self.list(news.filter { !olds.contains($0) }, "after"),
+      ].compactMap(\.self)
+      objections.append(
+        "their stages differ: "
+          + (onlyOnce.isEmpty ? "in order or number" : onlyOnce.joined(separator: "; ")))
     }
     for (run, word) in [(before, "before"), (after, "after")] {
+      if !run.stages.contains(where: \.isJudged) {
+        objections.append("in the run \(word) nothing was judged")
+      }
       if !run.tester.invalidBecause.isEmpty {
         objections.append("in the run \(word) the tester was the limit")
       }
       if run.ended != nil { objections.append("the run \(word) ended early") }
     }
+  }
+
+  /// What one run has not asked has no figures to differ in, and is no sameness.
+  private mutating func objectToLost(
+    _ some: [RunResult.OperationResult], in others: [RunResult.OperationResult], _ word: String
+  ) {
+    let lost = some.map(\.name).filter { name in !others.contains { $0.name == name } }
+    if let list = Self.list(lost, word) { objections.append("their operations differ: \(list)") }
+  }
+
+  private static func label(_ stage: RunResult.StageResult) -> String {
+    let rate = stage.rate.map { ", \(Figures.number($0))/s" } ?? ""
+    return "\(stage.name) (\(stage.users) users\(rate))"
+  }
+
+  /// nil: there are none.
+  private static func list(_ names: [String], _ word: String) -> String? {
+    names.isEmpty ? nil : "only \(word): \(Figures.list(names, separator: ", "))"
   }
 
   // MARK: Latencies
@@ -77,7 +105,7 @@ public struct Comparison: Sendable {
       guard abs(change) >= Self.effect else { continue }
       differences.append(
         Difference(
-          what: "\(old.userClass) \(old.operation) \(name)", before: Figures.time(was),
+          what: "\(old.name) \(name)", before: Figures.time(was),
           after: Figures.time(now), change: change))
     }
   }
@@ -167,7 +195,7 @@ public struct Comparison: Sendable {
     else { return }
     differences.append(
       Difference(
-        what: "\(old.userClass) \(old.operation) errors", before: "\(Figures.number(was)) %",
+        what: "\(old.name) errors", before: "\(Figures.number(was)) %",
         after: "\(Figures.number(now)) %", change: nil))
   }
 

@@ -8,7 +8,8 @@ enum Figures {
   }
 
   static func time(milliseconds: Double) -> String {
-    guard milliseconds.isFinite else { return "–" }
+    // A file may hold any number; what is longer than 30,000 years nobody has measured.
+    guard abs(milliseconds) < 1e15 else { return "–" }
     return switch milliseconds {
     case 999.5...: String(format: "%.1f s", milliseconds / 1000)
     case 99.95...: String(format: "%.0f ms", milliseconds)
@@ -43,6 +44,11 @@ enum Figures {
     return value < 0 ? "-" + text : text
   }
 
+  /// With a capital and a full stop.
+  static func sentence(_ text: String) -> String {
+    "\(text.prefix(1).uppercased())\(text.dropFirst())."
+  }
+
   /// How many thresholds hold, where all do.
   static func holding(_ count: Int) -> String {
     switch count {
@@ -51,6 +57,14 @@ enum Figures {
     default: "all \(count) thresholds hold"
     }
   }
+
+  /// The first three, and how many there are besides: a ladder has a reason for each of its steps.
+  static func list(_ all: [String], separator: String = "; ") -> String {
+    let rest = all.count > listed ? ["and \(all.count - listed) more"] : []
+    return (all.prefix(listed) + rest).joined(separator: separator)
+  }
+
+  static let listed = 3
 
   static func memory(_ kibibytes: Double) -> String {
     kibibytes >= 1024 ? "\(number(kibibytes / 1024)) MiB" : "\(number(kibibytes)) KiB"

@@ -43,27 +43,35 @@ public struct HTMLReport {
   }
 
   private static func verdict(_ run: RunResult) -> String {
-    let broken = run.thresholds.filter { !$0.holds }.count
-    var lines = run.tester.invalidBecause.map {
-      "<p class=\"bad\"><b>Invalid.</b> The tester was the limit: \(escaped($0)).</p>"
+    let isValid = run.tester.invalidBecause.isEmpty
+    var lines: [String] = []
+    if !isValid {
+      lines.append(
+        "<p class=\"bad\"><b>Invalid.</b> The tester was the limit: "
+          + "\(escaped(Figures.list(run.tester.invalidBecause))).</p>")
+    } else if run.stages.contains(where: \.isJudged) {
+      lines.append("<p><b>Valid.</b> The tester was not the limit.</p>")
     }
     if let ended = run.ended {
       lines.append("<p class=\"bad\"><b>Ended early:</b> \(escaped(ended)).</p>")
     }
-    let isGood = broken == 0 && !run.thresholds.isEmpty
-    let holding = Figures.holding(run.thresholds.count)
-    lines.append(
-      broken == 0
-        ? "<p\(isGood ? " class=\"good\"" : "")><b>\(holding.prefix(1).uppercased())"
-          + "\(holding.dropFirst()).</b></p>"
-        : "<p class=\"bad\"><b>\(broken) of \(run.thresholds.count) thresholds broke.</b></p>")
+    let count = run.thresholds.count
+    let broken = run.thresholds.filter { !$0.holds }.count
+    if broken > 0 {
+      lines.append("<p class=\"bad\"><b>\(broken) of \(count) thresholds broke.</b></p>")
+    } else {
+      // Nothing is good that says nothing about the device.
+      let style = count > 0 && isValid ? " class=\"good\"" : ""
+      lines.append("<p\(style)><b>\(Figures.sentence(Figures.holding(count)))</b></p>")
+    }
     return lines.joined()
   }
 
   // MARK: Sections
 
   private static func thresholds(_ run: RunResult) -> String {
-    section(
+    guard !run.thresholds.isEmpty else { return "" }
+    return section(
       "Thresholds", ["", "quantity", "measured", "limit"],
       run.thresholds.map { threshold in
         [
@@ -194,16 +202,18 @@ public struct HTMLReport {
     svg .y{text-anchor:end;dominant-baseline:middle}svg .r{dominant-baseline:middle}
     svg .word{text-anchor:start;font-size:10px}svg .end{text-anchor:end}
     svg .grid{stroke:var(--rule)}svg .mark{stroke:var(--faint);stroke-dasharray:1 3}
-    polyline,.key line{fill:none;stroke-width:2}
+    polyline,.key line{fill:none;stroke-width:2;vector-effect:non-scaling-stroke}
+    circle,polygon{fill:var(--paper);stroke-width:2}
     .c0{stroke:var(--c0)}.c1{stroke:var(--c1)}.c2{stroke:var(--c2)}.c3{stroke:var(--c3)}\
     .c4{stroke:var(--c4)}
-    .key{width:36px;height:8px}.legend{display:flex;flex-wrap:wrap;gap:.2rem 1rem;margin:.2rem 0;\
+    .key{width:36px;height:10px}.legend{display:flex;flex-wrap:wrap;gap:.2rem 1rem;margin:.2rem 0;\
     font-size:.85rem;color:var(--faint)}
     .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.85rem}
     th,td{text-align:left;padding:.25rem .6rem .25rem 0;border-bottom:1px solid var(--rule);\
     vertical-align:top}th{color:var(--faint);font-weight:500}
     details{margin:.4rem 0}summary{cursor:pointer}
     @media(max-width:32rem){main{padding:.7rem}svg text{font-size:20px}svg .word{font-size:16px}}
-    @media print{details:not([open])>*{display:block}}
+    @media print{details::details-content{content-visibility:visible;block-size:auto}\
+    .scroll{overflow:visible}section>svg,tr{break-inside:avoid}h2{break-after:avoid}}
     """
 }

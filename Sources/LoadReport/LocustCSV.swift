@@ -128,6 +128,11 @@ extension RunResult {
   /// Each operation of each class, over all stages.
   public var operations: [OperationResult] { RunResult.merged(stages.flatMap(\.operations)) }
 
+  /// The same over the judged ones alone.
+  var judgedOperations: [OperationResult] {
+    RunResult.merged(stages.filter(\.isJudged).flatMap(\.operations))
+  }
+
   /// Connections, over all stages.
   public var connections: [OperationResult] { RunResult.merged(stages.map(\.connects)) }
 
@@ -149,6 +154,8 @@ extension RunResult {
 }
 
 extension RunResult.OperationResult {
+  var name: String { "\(userClass) \(operation)" }
+
   mutating func add(_ other: Self) {
     requests += other.requests
     failures.merge(other.failures, uniquingKeysWith: +)

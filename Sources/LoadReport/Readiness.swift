@@ -10,6 +10,20 @@ public struct Readiness: Sendable, Equatable {
     public var grade: String { score.map(Readiness.grade) ?? "–" }
   }
 
+  /// What the components count in the whole, 100 where all were measured.
+  private enum Weight {
+    static let responses = 25
+    static let errors = 25
+    static let connections = 10
+    static let capacity = 10
+    static let memory = 10
+    static let processor = 5
+    static let recovery = 10
+    static let stability = 5
+    /// It says nothing of the device; but where it was the limit, nothing else does either.
+    static let tester = 0
+  }
+
   public let components: [Component]
 
   private let isValid: Bool
@@ -57,36 +71,40 @@ public struct Readiness: Sendable, Equatable {
   private static func responses(_ figures: RunFigures) -> Component {
     guard let p95 = figures.milliseconds(0.95), let p99 = figures.milliseconds(0.99) else {
       return Component(
-        name: "responses", evidence: "not measured: nothing was answered", weight: 25)
+        name: "responses", evidence: "not measured: nothing was answered", weight: Weight.responses)
     }
     return Component(
       name: "responses", score: score(p95, good: 100, bad: 1000),
       evidence: "95 % within \(Figures.time(milliseconds: p95)), 99 % within "
         + "\(Figures.time(milliseconds: p99)); full marks to 100 ms at 95 %, none from 1 s on",
-      weight: 25)
+      weight: Weight.responses)
   }
 
   private static func errors(_ figures: RunFigures) -> Component {
     guard let percent = figures.errorPercent else {
-      return Component(name: "errors", evidence: "not measured: nothing was asked", weight: 25)
+      return Component(
+        name: "errors", evidence: "not measured: nothing was asked", weight: Weight.errors)
     }
     return Component(
       name: "errors", score: score(percent, good: 0.1, bad: 5),
       evidence:
         "\(Figures.grouped(figures.failed)) of \(Figures.grouped(figures.requests)) requests "
-        + "failed (\(Figures.number(percent)) %); full marks to 0.1 %, none from 5 % on", weight: 25
+        + "failed (\(Figures.number(percent)) %); full marks to 0.1 %, none from 5 % on",
+      weight: Weight.errors
     )
   }
 
   private static func connections(_ figures: RunFigures) -> Component {
     let connects = figures.connects
     guard connects.requests > 0 else {
-      return Component(name: "connections", evidence: "not measured: nobody connected", weight: 10)
+      return Component(
+        name: "connections", evidence: "not measured: nobody connected", weight: Weight.connections)
     }
     guard connects.latency.count > 0 else {
       return Component(
         name: "connections", score: 0,
-        evidence: "none of \(Figures.grouped(connects.requests)) was made", weight: 10)
+        evidence: "none of \(Figures.grouped(connects.requests)) was made",
+        weight: Weight.connections)
     }
     let p99 = Double(connects.latency.quantile(0.99)) / 1e6
     let lost = 100 * Double(connects.failed) / Double(max(1, connects.requests))
@@ -95,13 +113,14 @@ public struct Readiness: Sendable, Equatable {
       score: min(score(p99, good: 200, bad: 2000), score(lost, good: 0, bad: 5)),
       evidence: "\(Figures.grouped(connects.requests - connects.failed)) made, 99 % within "
         + "\(Figures.time(milliseconds: p99)), \(connects.failed) failed; none from 2 s or 5 % on",
-      weight: 10)
+      weight: Weight.connections)
   }
 
   private static func capacity(_ figures: RunFigures) -> Component {
     guard let ladder = figures.run.ladder, let slots = figures.slots, slots > 0 else {
       return Component(
-        name: "capacity", evidence: "not measured: it takes a ladder of users", weight: 10)
+        name: "capacity", evidence: "not measured: it takes a ladder of users",
+        weight: Weight.capacity)
     }
     let held = ladder.held ?? 0
     // What was never asked for is not the device's shortcoming.
@@ -110,80 +129,83 @@ public struct Readiness: Sendable, Equatable {
         name: "capacity",
         evidence:
           "not measured: the ladder ended at \(held) users, of \(slots) slots, and all held",
-        weight: 10)
+        weight: Weight.capacity)
     }
     return Component(
       name: "capacity", score: score(-Double(held), good: -0.9 * Double(slots), bad: 0),
-      evidence: "\(held) users held, of \(slots) slots; full marks from 90 % of them on", weight: 10
+      evidence: "\(held) users held, of \(slots) slots; full marks from 90 % of them on",
+      weight: Weight.capacity
     )
   }
 
   private static func memory(_ figures: RunFigures) -> Component {
     guard let growth = figures.memoryGrowthKiB, let most = figures.memoryKiB else {
       return Component(
-        name: "memory", evidence: "not measured: the device told no figures", weight: 10)
+        name: "memory", evidence: "not measured: the device told no figures", weight: Weight.memory)
     }
     return Component(
       name: "memory", score: score(growth, good: 512, bad: 10 * 1024),
       evidence:
         "\(Figures.memory(most)) at most, \(Figures.memory(max(0, growth))) more at the end "
-        + "than at the beginning; full marks to 512 KiB of growth, none from 10 MiB on", weight: 10)
+        + "than at the beginning; full marks to 512 KiB of growth, none from 10 MiB on",
+      weight: Weight.memory)
   }
 
   private static func processor(_ figures: RunFigures) -> Component {
     guard let percent = figures.cpuPercent else {
       return Component(
-        name: "processor", evidence: "not measured: the device told no figures", weight: 5)
+        name: "processor", evidence: "not measured: the device told no figures",
+        weight: Weight.processor)
     }
     return Component(
       name: "processor", score: score(percent, good: 50, bad: 100),
       evidence: "\(Figures.number(percent)) % of a core in the busiest stage; full marks to 50 %",
-      weight: 5)
+      weight: Weight.processor)
   }
 
   private static func recovery(_ figures: RunFigures) -> Component {
     guard figures.hadTooMuch else {
       return Component(
-        name: "recovery", evidence: "not measured: it was never too much", weight: 10)
+        name: "recovery", evidence: "not measured: it was never too much", weight: Weight.recovery)
     }
     guard let seconds = figures.run.recoverySeconds else {
       return Component(
         name: "recovery", score: 0, evidence: "it was not as before while it was watched",
-        weight: 10)
+        weight: Weight.recovery)
     }
     return Component(
       name: "recovery", score: score(seconds, good: 5, bad: 60),
       evidence: "as before \(Figures.number(seconds)) s after the load; full marks to 5 s, none "
-        + "from 60 s on", weight: 10)
+        + "from 60 s on", weight: Weight.recovery)
   }
 
   private static func stability(_ figures: RunFigures) -> Component {
     guard let drift = figures.drift else {
       return Component(
-        name: "stability", evidence: "not measured: no stage of a minute or more", weight: 5)
+        name: "stability", evidence: "not measured: no stage of a minute or more",
+        weight: Weight.stability)
     }
     return Component(
       name: "stability", score: score(drift.factor, good: 1.2, bad: 3),
       evidence: "95 % within \(Figures.time(drift.first)) in the first third of stage "
         + "\(drift.stage), \(Figures.time(drift.last)) in the last; none from three times on",
-      weight: 5)
+      weight: Weight.stability)
   }
 
-  /// Says nothing of the device, so it has no weight; but where it was the limit, nothing else
-  /// does either.
   private static func tester(_ figures: RunFigures) -> Component {
     let tester = figures.run.tester
     guard tester.invalidBecause.isEmpty else {
       return Component(
         name: "tester", score: 0,
-        evidence: "it was the limit: \(tester.invalidBecause.joined(separator: "; "))", weight: 0)
+        evidence: "it was the limit: \(Figures.list(tester.invalidBecause))", weight: Weight.tester)
     }
     guard !figures.judged.isEmpty else {
-      return Component(name: "tester", evidence: "not measured: no stage was judged", weight: 0)
+      return Component(
+        name: "tester", evidence: "not measured: no stage was judged", weight: Weight.tester)
     }
     return Component(
       name: "tester", score: 100,
       evidence: "it was not the limit: its busiest thread used "
-        + "\(Figures.number(tester.cpuPercent)) % of a core", weight: 0)
+        + "\(Figures.number(tester.cpuPercent)) % of a core", weight: Weight.tester)
   }
 }

@@ -53,10 +53,11 @@ struct RunFigures {
   }
 
   /// Percent of a core, of the busiest target in its busiest judged stage.
-  var cpuPercent: Double? {
-    run.targets.flatMap { target in
-      judged.compactMap { Self.processor(target.readings, in: $0) }
-    }.max()
+  var cpuPercent: Double? { judged.compactMap(cpuPercent(in:)).max() }
+
+  /// The same of one stage.
+  func cpuPercent(in stage: RunResult.StageResult) -> Double? {
+    run.targets.compactMap { Self.processor($0.readings, in: stage) }.max()
   }
 
   /// nil: fewer than two readings. A device that began anew counts from then on.

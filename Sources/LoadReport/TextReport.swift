@@ -38,8 +38,11 @@ public struct TextReport {
       "",
       "\(Figures.number(run.seconds)) s, seed \(run.seed), \(run.tester.threads) thread"
         + "\(run.tester.threads == 1 ? "" : "s") of wpload \(run.tester.version)")
-    for reason in run.tester.invalidBecause {
-      lines += row("INVALID: ", "the tester was the limit: \(reason)")
+    if !run.tester.invalidBecause.isEmpty {
+      lines += row(
+        "INVALID: ", "the tester was the limit: \(Figures.list(run.tester.invalidBecause))")
+    } else if run.stages.contains(where: \.isJudged) {
+      lines += row("", "valid: the tester was not the limit")
     }
     if let ended = run.ended { lines += row("ENDED EARLY: ", ended) }
     return lines

@@ -117,6 +117,25 @@ import Testing
         "here processor not measured, memory not measured, P95 not measured, errors 100 %"))
   }
 
+  /// The fewest users with which a bound is passed, in whatever order they were tried.
+  @Test func aLadderScalesOutAtAStep() throws {
+    var run = Made.climbed
+    #expect(try row("scale out", run).value == "not up to 400 users")
+    run.ladder?.steps[3].p95Ns = 501 * Made.millisecond
+    #expect(try row("scale out", run).value == "at 400 users: P95 501 ms")
+    run.ladder?.steps[2].p95Ns = 500 * Made.millisecond
+    run.ladder?.steps[2].errorPercent = 2
+    #expect(try row("scale out", run).value == "at 400 users: P95 501 ms")
+    run.ladder?.steps[2].errorPercent = 2.1
+    run.ladder?.steps.reverse()
+    #expect(try row("scale out", run).value == "at 200 users: errors 2.1 %")
+    // The second step is from second 10 to 20: 7.1 of its 10 seconds.
+    run.targets[0].readings = [(10.0, 0.0), (20, 7100)].map { Made.reading($0.0, cpuMs: $0.1) }
+    #expect(try row("scale out", run).value == "at 100 users: processor 71 %")
+    run.ladder?.steps = []
+    #expect(try row("scale out", run).value == "not measured")
+  }
+
   @Test func onlyTenIdleMinutesScaleIn() throws {
     func value(_ run: RunResult) throws -> String { try row("scale in", run).value }
     #expect(try value(loaded(percent: 29, milliseconds: 199)) == "possible, as far as was measured")

@@ -96,6 +96,51 @@ import Testing
     #expect(svg.matches(of: #/<polyline[^>]*stroke-dasharray/#).count == 1)
   }
 
+  /// A run of several devices has two lines for each of them.
+  @Test(arguments: [2, 5]) func manyLinesDifferWithoutColour(points: Int) throws {
+    var made = chart([])
+    made.lines = (0..<20).map { line in
+      Chart.Line(name: "\(line)", points: (0..<points).map { (Double($0), Double(line)) })
+    }
+    let svg = try #require(made.svg)
+    let looks = svg.matches(of: #/<svg class="key".*?<\/svg>/#).map { key in
+      String(key.0).replacing(#/ class="c\d"/#, with: "")
+    }
+    #expect(looks.count == 20 && Set(looks).count == 20)
+    // Five without shapes, as in the legend.
+    #expect(svg.matches(of: #/<(?:circle|polygon)/#).count == 15 * (points + 1))
+  }
+
+  @Test func dotsDifferWithoutColour() {
+    let shapes = Set((0..<4).map { LineLook($0, points: 1).shape(0, 0).drop { $0 != "p" } })
+    #expect(shapes.count == 4)
+    #expect(LineLook(0, points: 2).shape(0, 0) == "")
+  }
+
+  @Test(arguments: [(0, 0), (1, 1), (8, 8), (9, 8), (600, 8)])
+  func aLineHasFewShapes(points: Int, shapes: Int) {
+    let places = LineLook.places(points)
+    #expect(places.count == shapes && Set(places).count == shapes)
+    #expect(places.allSatisfy { (0..<points).contains($0) })
+  }
+
+  /// Nor is a long one wider than the picture.
+  @Test func wordsOfMarksDoNotMeet() throws {
+    func words(_ marks: [(x: Double, name: String)]) throws -> [[Substring]] {
+      let svg = try #require(chart([(0, 1), (100, 1)], marks: marks).svg)
+      #expect(svg.matches(of: #/<line class="mark"/#).count == marks.count)
+      return svg.matches(of: #/class="word[^>]* y="([^"]*)">([^<]*)</#).map { [$0.1, $0.2] }
+    }
+    // 592 units of width, and 9.5 for each letter.
+    #expect(try words([(0, "first"), (9, "second")]) == [["24.0", "first"], ["24.0", "second"]])
+    #expect(try words([(0, "first"), (7, "second")]) == [["24.0", "first"], ["41.0", "second"]])
+    #expect(
+      try words([(0, "first"), (3, "second"), (6, "third"), (50, "fourth"), (70.5, "towards")])
+        == [["24.0", "first"], ["41.0", "second"], ["24.0", "fourth"], ["41.0", "towards"]])
+    let long = String(repeating: "long", count: 20)
+    #expect(try words([(0, long)]) == [["24.0", "longlonglonglonglonglon…"]])
+  }
+
   @Test func foreignNamesAreEscaped() throws {
     var made = chart([(1, 1), (2, 2)], marks: [(1, Made.oddText)])
     made.title = Made.oddText
@@ -153,6 +198,7 @@ import Testing
   @Test(arguments: [
     (0, "0.000 ms"), (0.42, "0.420 ms"), (0.9996, "1.0 ms"), (3.14, "3.1 ms"), (99.97, "100 ms"),
     (120, "120 ms"), (999.7, "1.0 s"), (1234, "1.2 s"), (.nan, "–"),
+    (1e15, "–"), (-1e300, "–"),
   ])
   func timesAreRead(milliseconds: Double, text: String) {
     #expect(Figures.time(milliseconds: milliseconds) == text)

@@ -143,6 +143,32 @@ import Testing
     }
   }
 
+  /// Nor is it told as a sameness.
+  @Test func whatOneRunDidNotAskIsTold() {
+    var other = Made.small
+    other.stages[0].operations.removeFirst()
+    let comparison = Comparison(Made.small, other)
+    #expect(comparison.objections == ["their operations differ: only before: viewers ping"])
+    #expect(
+      Comparison(other, Made.small).objections == [
+        "their operations differ: only after: viewers ping"
+      ])
+    #expect(comparison.differences == [])
+  }
+
+  @Test func whatIsNotJudgedTakesNoPart() {
+    let times = (0..<400).map { $0 % 40 + 100 }
+    let runs = [1, 3].map { slower in
+      Made.run(stages: [
+        Made.stage(
+          "warm-up", isJudged: false,
+          [Made.operation("a", "ping", milliseconds: times.map { $0 * slower })]),
+        Made.stage("steady", [Made.operation("a", "ping", milliseconds: times)]),
+      ])
+    }
+    #expect(Comparison(runs[0], runs[1]).text == "no difference that chance does not explain")
+  }
+
   // MARK: Objections
 
   @Test func whatShouldNotBeComparedIsTold() {
@@ -152,10 +178,32 @@ import Testing
         == ["they are of different plans, baseline and slots"])
     var other = Made.small
     other.stages[0].users = 11
-    #expect(Comparison(Made.small, other).objections == ["their stages or users differ"])
+    #expect(
+      Comparison(Made.small, other).objections == [
+        "their stages differ: only before: steady (10 users, 10/s); only after: steady (11 users, "
+          + "10/s)"
+      ])
     other = Made.small
-    other.stages[0].name = "other"
-    #expect(Comparison(Made.small, other).objections == ["their stages or users differ"])
+    other.stages[0].rate = nil
+    other.stages.append(Made.stage("more", []))
+    #expect(
+      Comparison(Made.small, other).objections == [
+        "their stages differ: only before: steady (10 users, 10/s); only after: steady (10 users), "
+          + "more (10 users)"
+      ])
+    other = Made.climbed
+    other.stages.removeFirst(4)
+    #expect(
+      Comparison(other, Made.climbed).objections == [
+        "their stages differ: only after: step 50 (50 users), step 100 (100 users), "
+          + "step 200 (200 users), and 1 more",
+        "in the run before nothing was judged",
+        "their operations differ: only after: viewers health",
+      ])
+    other = Made.climbed
+    other.stages.swapAt(0, 1)
+    #expect(
+      Comparison(Made.climbed, other).objections == ["their stages differ: in order or number"])
     other = Made.small
     other.tester.invalidBecause = ["it was late"]
     other.ended = "interrupted"

@@ -103,6 +103,33 @@ import Testing
       HTMLReport(run).text.contains("<p class=\"good\"><b>All 3 thresholds hold.</b></p>"))
   }
 
+  @Test func theVerdictIsInWords() {
+    var run = Made.small
+    #expect(HTMLReport(run).text.contains("<p><b>Valid.</b> The tester was not the limit.</p>"))
+    run.thresholds.removeLast()
+    run.tester.invalidBecause = ["late in a", "late in b", "late in c", "late in d", "late in e"]
+    let page = HTMLReport(run).text
+    #expect(!page.contains("Valid."))
+    // A ladder is late in each of its steps.
+    #expect(
+      page.contains(
+        "<p class=\"bad\"><b>Invalid.</b> The tester was the limit: late in a; late in b; "
+          + "late in c; and 2 more.</p>"))
+    #expect(page.contains("<p><b>The threshold holds.</b></p>"))
+    run.thresholds = []
+    #expect(!HTMLReport(run).text.contains("<h2>Thresholds</h2>"))
+    // Of a run that judges nothing neither is known.
+    let nothing = HTMLReport(Made.run(stages: [])).text
+    #expect(!nothing.contains("Valid.") && !nothing.contains("Invalid."))
+  }
+
+  /// On paper nobody opens what is closed, or scrolls.
+  @Test func nothingIsHiddenOnPaper() throws {
+    let style = try #require(HTMLReport(Made.small).text.firstMatch(of: #/@media print\{.*/#))
+    #expect(style.0.contains("details::details-content{content-visibility:visible"))
+    #expect(style.0.contains(".scroll{overflow:visible}"))
+  }
+
   @Test(arguments: [Double.nan, .infinity, -.infinity, 1e300, -1e300])
   func aRunThatWasNeverIsAPage(_ value: Double) {
     var run = Made.small

@@ -14,7 +14,7 @@ import Testing
 
   @Test func theMostImportantComesFirst() {
     var run = Made.climbed
-    run.tester.invalidBecause = ["it was late"]
+    run.tester.invalidBecause = ["it was late", "it was busy", "late again", "and again"]
     run.ended = "interrupted"
     run.thresholds = Made.small.thresholds + Made.silent.thresholds
     run.targets[0].readings = [
@@ -23,7 +23,8 @@ import Testing
     #expect(
       Recommendation.all(for: run) == [
         .init(
-          text: "Run it again: it says nothing about the device.", evidence: "it was late"),
+          text: "Run it again: it says nothing about the device.",
+          evidence: "it was late; it was busy; late again; and 1 more"),
         .init(text: "Look at the device, and run it again to its end.", evidence: "interrupted"),
         .init(
           text: "Do not put this load on the device before errors_percent holds.",
