@@ -2,8 +2,8 @@ import Foundation
 
 /// A line chart as SVG, which scales with its page.
 ///
-/// Lines differ by dashes and shapes as well as by colour (`LineLook`). There is no library for that in Swift that needs no
-/// network and no script, and a report needs no more than this.
+/// Lines differ by dashes and shapes as well as by colour (`LineLook`). There is no library for
+/// that in Swift that needs no network and no script, and a report needs no more than this.
 struct Chart {
   struct Line {
     var name: String

@@ -1,7 +1,7 @@
 /// How a line of a chart is told from the others, in print and by who sees no colours, too.
 ///
-/// The first five differ by their dashes; those after them have the same dashes with shapes. What is
-/// one point has no dashes, so it has a shape from the first on.
+/// The first five differ by their dashes; those after them have the same dashes with shapes. What
+/// is one point has no dashes, so it has a shape from the first on.
 struct LineLook: Equatable {
   private static let allDashes = ["", "7 4", "2 4", "10 3 2 3", "1 3"]
   /// Shapes on a line at most.

@@ -3,18 +3,94 @@ import Testing
 
 @testable import LoadReport
 
+/// The browser of this machine.
 enum Chromium {
-  static let program: String? = {
+  private static let program: String? = {
     let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
     let names = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"]
     return names.flatMap { name in folders.map { "\($0)/\(name)" } }
       .first { FileManager.default.isExecutableFile(atPath: $0) }
   }()
+
+  /// Whether it shows a page at all: there are machines with a browser that does not start, which
+  /// says nothing about our pages.
+  static let shows: Bool = {
+    guard program != nil else { return false }
+    do {
+      return try inFolder { folder in
+        try "<p>shown</p>".write(
+          to: folder.appending(path: "page.html"), atomically: true, encoding: .utf8)
+        return try dom(folder, "page.html").contains("shown")
+      }
+    } catch {
+      print("no page is shown: \(error)")
+      return false
+    }
+  }()
+
+  struct Mute: Error, CustomStringConvertible {
+    var status: Int32
+    var errors: String
+
+    var description: String { "the browser ended with \(status), mute, and told: \(errors)" }
+  }
+
+  static func inFolder<Result>(_ body: (URL) throws -> Result) throws -> Result {
+    let folder = FileManager.default.temporaryDirectory.appending(path: "pages-\(UUID())")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    return try body(folder)
+  }
+
+  static func dom(_ folder: URL, _ page: String) throws -> String {
+    try browse(folder, page, "--dump-dom", folder.appending(path: "output"))
+  }
+
+  /// - Returns: a PNG.
+  static func screenshot(_ folder: URL, _ page: String, width: Int) throws -> Data {
+    let picture = folder.appending(path: "report.png")
+    _ = try browse(
+      folder, page, "--screenshot=\(picture.path)", picture, "--window-size=\(width),2400")
+    return try Data(contentsOf: picture)
+  }
+
+  /// - Returns: what it prints. Its home is the folder.
+  /// - Throws: `Mute` if it ends with nothing in the `result`.
+  private static func browse(
+    _ folder: URL, _ page: String, _ task: String, _ result: URL, _ more: String...
+  ) throws -> String {
+    let process = Process()
+    guard let program else { throw CocoaError(.fileNoSuchFile) }
+    process.executableURL = URL(filePath: program)
+    process.arguments =
+      [
+        "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+        "--hide-scrollbars", "--no-first-run", "--allow-file-access-from-files",
+        "--virtual-time-budget=2000", "--user-data-dir=\(folder.path)/profile", task,
+      ] + more + [folder.appending(path: page).absoluteString]
+    var environment = ProcessInfo.processInfo.environment
+    for name in ["HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"] { environment[name] = folder.path }
+    process.environment = environment
+    let (output, errors) = (folder.appending(path: "output"), folder.appending(path: "errors"))
+    for file in [output, errors] { try Data().write(to: file) }
+    process.standardOutput = try FileHandle(forWritingTo: output)
+    process.standardError = try FileHandle(forWritingTo: errors)
+    try process.run()
+    process.waitUntilExit()
+    let bytes = (try? Data(contentsOf: result).count) ?? 0
+    guard process.terminationStatus == 0, bytes > 0 else {
+      throw Mute(
+        status: process.terminationStatus,
+        errors: String(try String(contentsOf: errors, encoding: .utf8).suffix(500)))
+    }
+    return try String(contentsOf: output, encoding: .utf8)
+  }
 }
 
 /// The page of a run in a real browser, as wide as a desk and as a telephone.
 @Suite(
-  .enabled(if: Chromium.program != nil, "there is no Chromium (board/setup tries to get one)"))
+  .serialized,
+  .enabled(if: Chromium.shows, "there is no Chromium that works (board/setup tries to get one)"))
 struct ChromiumTests {
   private struct Seen: Decodable {
     /// Of the page's content, in pixels.
@@ -40,7 +116,7 @@ struct ChromiumTests {
       const page = f.contentDocument, charts = {};
       for (const svg of page.querySelectorAll('svg[id]')) {
         const box = svg.getBoundingClientRect();
-        const marks = [...svg.querySelectorAll('polyline,circle')].filter(e => {
+        const marks = [...svg.querySelectorAll('polyline,polygon,circle')].filter(e => {
           const b = e.getBoundingClientRect(); return b.width + b.height > 2; });
         const outside = [...svg.querySelectorAll('text')].filter(e => {
           const b = e.getBoundingClientRect();
@@ -55,28 +131,11 @@ struct ChromiumTests {
     """
   }
 
-  private func browse(_ folder: URL, _ page: String, _ arguments: [String]) throws -> String {
-    let process = Process()
-    process.executableURL = URL(filePath: try #require(Chromium.program))
-    process.arguments =
-      [
-        "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
-        "--allow-file-access-from-files", "--virtual-time-budget=2000",
-        "--user-data-dir=\(folder.path)/profile",
-      ] + arguments + [folder.appending(path: page).absoluteString]
-    let output = folder.appending(path: "output")
-    FileManager.default.createFile(atPath: output.path, contents: nil)
-    process.standardOutput = try FileHandle(forWritingTo: output)
-    process.standardError = FileHandle.nullDevice
-    try process.run()
-    process.waitUntilExit()
-    return try String(contentsOf: output, encoding: .utf8)
+  @Test(arguments: [1200, 360]) func chartsAreSeenAtEveryWidth(width: Int) throws {
+    try Chromium.inFolder { try look(at: $0, width) }
   }
 
-  @Test(arguments: [1200, 360]) func chartsAreSeenAtEveryWidth(width: Int) throws {
-    let folder = FileManager.default.temporaryDirectory.appending(path: "pages-\(UUID())")
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(at: folder) }
+  private func look(at folder: URL, _ width: Int) throws {
     var run = Made.climbed
     run.targets = Made.small.targets
     try HTMLReport(run).text.write(
@@ -84,7 +143,7 @@ struct ChromiumTests {
     try Self.wrapper(width).write(
       to: folder.appending(path: "wrapper.html"), atomically: true, encoding: .utf8)
 
-    let dom = try browse(folder, "wrapper.html", ["--dump-dom"])
+    let dom = try Chromium.dom(folder, "wrapper.html")
     let told = try #require(dom.firstMatch(of: #/SEEN(.*)END/#))
     let seen = try JSONDecoder().decode(Seen.self, from: Data(told.1.utf8))
     #expect(seen.width <= Double(width), "nothing is wider than the page")
@@ -97,11 +156,7 @@ struct ChromiumTests {
       #expect(chart.marks > 0 && chart.outside == 0, "\(id): \(chart)")
     }
 
-    let picture = folder.appending(path: "report.png")
-    _ = try browse(
-      folder, "report.html",
-      ["--screenshot=\(picture.path)", "--window-size=\(max(width, 500)),2400"])
-    let bytes = try Data(contentsOf: picture)
+    let bytes = try Chromium.screenshot(folder, "report.html", width: max(width, 500))
     #expect(bytes.starts(with: [0x89, 0x50, 0x4E, 0x47]))
     // A page without anything on it compresses to less than 20 kB.
     #expect(bytes.count > 60_000, "\(bytes.count) bytes")
