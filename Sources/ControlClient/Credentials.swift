@@ -88,7 +88,7 @@ extension ControlConnection {
       } catch let error as ControlError {
         guard let refusal = error.handshakeRefusal else { throw error }
         let pause = Duration.milliseconds(Int64(refusal.retryAfterMs))
-        guard case .rateLimited = refusal, pause > .zero, attempt < Self.handshakes,
+        guard refusal.isBrief, pause > .zero, attempt < Self.handshakes,
           ContinuousClock.now + pause < end
         else { throw ControlError.handshakeRefused(device, refusal) }
         try await Task.sleep(for: pause)

@@ -4,8 +4,9 @@ import Wire
 public enum HandshakeRefusal: Error, Equatable, Sendable {
   /// It no longer has this client's key.
   case keyUnknown
-  /// It has no keys: they are not read yet, or it is too old to have any.
-  case noKeys
+  /// It has no keys: they are not read yet, for which it wants some time, or cannot be, or it is
+  /// too old to have any.
+  case noKeys(retryAfterMs: UInt32)
   /// Too many handshakes.
   case rateLimited(retryAfterMs: UInt32)
   /// This client's key has as many connections as it gets.
@@ -19,7 +20,7 @@ public enum HandshakeRefusal: Error, Equatable, Sendable {
   init(_ status: UInt16, retryAfterMs: UInt32, message: String) {
     switch Status(rawValue: status) {
     case .authentication: self = .keyUnknown
-    case .notSupported, .unknownOperation: self = .noKeys
+    case .notSupported, .unknownOperation: self = .noKeys(retryAfterMs: retryAfterMs)
     case .rateLimited: self = .rateLimited(retryAfterMs: retryAfterMs)
     case .busy: self = .tooManyConnections(retryAfterMs: retryAfterMs)
     default: self = .other(status: status, message: message)
@@ -34,11 +35,19 @@ public enum HandshakeRefusal: Error, Equatable, Sendable {
     }
   }
 
+  /// It is over when the device says, whoever else is there.
+  var isBrief: Bool {
+    switch self {
+    case .noKeys, .rateLimited: true
+    case .keyUnknown, .tooManyConnections, .unproven, .other: false
+    }
+  }
+
   /// How long the device wants to be left alone, in milliseconds.
   var retryAfterMs: UInt32 {
     switch self {
-    case .rateLimited(let ms), .tooManyConnections(let ms): ms
-    case .keyUnknown, .noKeys, .unproven, .other: 0
+    case .noKeys(let ms), .rateLimited(let ms), .tooManyConnections(let ms): ms
+    case .keyUnknown, .unproven, .other: 0
     }
   }
 

@@ -36,11 +36,11 @@ public struct Introduction: Sendable {
         report = try await connection.identity()
       } catch ControlError.refused {
         await connection.close()
-        throw ControlError.handshakeRefused(device, .noKeys)
+        throw ControlError.handshakeRefused(device, .noKeys(retryAfterMs: 0))
       }
       await connection.close()
       guard !report.publicKey.isNone else {
-        throw ControlError.handshakeRefused(device, .noKeys)
+        throw ControlError.handshakeRefused(device, .noKeys(retryAfterMs: 0))
       }
       let known = try KnownDevices(in: folder).all()
       let here = known.first { $0.address.isSame(as: device) }

@@ -101,7 +101,9 @@ extension EventLoop where System: ~Copyable {
     if news.state == .unreadable { keeping.isMissing = true }
     switch news.blob {
     case .device: hearDeviceKey(news, bytes)
-    case .clients: hearClients(news, bytes)
+    case .clients:
+      keeping.hasToldKeys = true
+      hearClients(news, bytes)
     case .changes: hearChanges(news, bytes)
     case .swap, .staged: break
     }

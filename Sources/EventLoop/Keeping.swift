@@ -83,12 +83,16 @@ struct Keeping: ~Copyable {
   static let auditBatch = 120
   /// How often is asked whether a card or partition that was not there is there now.
   static let retryMs: UInt64 = 5000
+  /// When a client is heard that has come before the keys are there.
+  static let soonMs: UInt32 = 250
 
   /// A keeper listens, and has been greeted.
   var isThere = false
   var hasBegun = false
   /// The first input has been: what decides about changes is known.
   var mayBegin = false
+  /// A keeper has told once which keys there are, or that it cannot read them.
+  var hasToldKeys = false
   var clients = KeptImage()
   /// The card has keys that this version does not understand: they stay as they are, and nobody
   /// gets in, until a factory reset.

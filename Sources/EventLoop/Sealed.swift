@@ -65,7 +65,11 @@ extension EventLoop where System: ~Copyable {
     guard !sessions.slots[index].isSealed, !sessions.slots[index].isSubscribed,
       index < sealed.count
     else { throw .state }
-    guard access.keys.isLoaded, !deviceKey.publicKey.isNone else { throw .notSupported }
+    guard access.keys.isLoaded, !deviceKey.publicKey.isNone else {
+      // The port listens before the card has answered.
+      if !keeping.hasToldKeys { refusalRetryMs = Keeping.soonMs }
+      throw .notSupported
+    }
     let address = sessions.address(index)
     if case .wait(let ms) = access.admission.ask(address, now: now) {
       note(.handshakeLimited, index)

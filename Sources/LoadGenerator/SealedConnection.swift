@@ -149,11 +149,14 @@ public final class SealedConnection {
     let (header, reply) = try readPlain()
     guard header.status == 0 else {
       let status = Status(rawValue: header.status) ?? .internalError
-      guard status == .rateLimited, reply.count >= Refusal.size else { throw .handshake(status) }
+      guard reply.count >= Refusal.size else { throw .handshake(status) }
       let refusal = reply.withUnsafeBytes {
         var reader = ByteReader($0)
         return Refusal(from: &reader)
       }
+      // A device that has just begun has no keys yet.
+      let isBrief = status == .notSupported && refusal.retryAfterMs > 0
+      guard status == .rateLimited || isBrief else { throw .handshake(status) }
       return max(1, refusal.retryAfterMs)
     }
     var message = Array(reply[HandshakeForm.size...])

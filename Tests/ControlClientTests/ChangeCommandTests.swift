@@ -96,7 +96,8 @@ import Testing
 
   /// Anybody on the way can refuse a handshake in a device's name.
   @Test func aRefusedHandshakeIsNoReasonForPlainText() {
-    let sentence = HandshakeRefusal.noKeys.sentence(DeviceAddress(host: "barn.local"))
+    let refusal = HandshakeRefusal.noKeys(retryAfterMs: 0)
+    let sentence = refusal.sentence(DeviceAddress(host: "barn.local"))
     #expect(!sentence.contains("--plain"))
   }
 }

@@ -176,8 +176,8 @@ import Testing
 
   /// Each has a cause of its own, and none of them makes a plain connection.
   @Test(arguments: [
-    (Status.authentication, HandshakeRefusal.keyUnknown), (.notSupported, .noKeys),
-    (.unknownOperation, .noKeys), (.busy, .tooManyConnections(retryAfterMs: 0)),
+    (Status.authentication, HandshakeRefusal.keyUnknown), (.notSupported, .noKeys(retryAfterMs: 0)),
+    (.unknownOperation, .noKeys(retryAfterMs: 0)), (.busy, .tooManyConnections(retryAfterMs: 0)),
     (.rateLimited, .rateLimited(retryAfterMs: 0)),
     (.state, .other(status: 12, message: "\(Status.state.sentence(in: .handshake))")),
   ])
@@ -194,9 +194,10 @@ import Testing
     #expect(keys.state.withLock { $0.plain + $0.sealed } == [])
   }
 
-  /// A device that has no time says when it will have.
-  @Test func aLimitedHandshakeIsTriedAgain() async throws {
-    let keys = FakeKeys { $0.refusals = [(.rateLimited, 1), (.rateLimited, 2)] }
+  /// A device that has no time, or has just begun, says when it will have.
+  @Test(arguments: [Status.rateLimited, .notSupported])
+  func aLimitedHandshakeIsTriedAgain(status: Status) async throws {
+    let keys = FakeKeys { $0.refusals = [(status, 1), (status, 2)] }
     try await with(keys) { device, own in
       let connection = try await ControlConnection.open(
         device, timeout: .seconds(50), as: .folder(own.folder))

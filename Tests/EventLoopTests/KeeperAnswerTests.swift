@@ -55,6 +55,42 @@ import Wire
     expect(fixture.loop.keeping.isMissing, state == .unreadable)
   }
 
+  /// The port listens before the card has answered. Whoever comes too soon is told when to come
+  /// again; when the card does not give the keys, nobody can tell when it will.
+  @Test func aClientThatComesBeforeTheKeys() throws {
+    var fixture = Fixture()
+    fixture.loop.system.hasKeeper = true
+    // Without one there is no handshake to send.
+    SealedClient.bytes(100).withUnsafeBytes { fixture.loop.deviceKey.load($0) }
+    func refusal(_ number: UInt8) throws -> (status: UInt16, retryAfterMs: UInt32) {
+      let client = SealedClient(number, secret: SealedClient.bytes(52), to: &fixture)
+      fixture.loop.system.peers[client.peer]!.chunks.append(try client.hello())
+      fixture.turns(2)
+      let received = fixture.loop.system.peers[client.peer]!.received
+      let answer = try #require(replies(received)?.first)
+      let refusal = answer.payload.withUnsafeBytes {
+        var reader = ByteReader($0)
+        return Refusal(from: &reader)
+      }
+      return (answer.status, refusal.retryAfterMs)
+    }
+    for number in 1...2 as ClosedRange<UInt8> {
+      // Of the second one the keeper has begun, and has not told yet.
+      if number == 2 {
+        fixture.loop.system.keeperNews.append(.began)
+        fixture.loop.system.extraReady.append(.keeper)
+      }
+      let early = try refusal(number)
+      #expect(early.status == Status.notSupported.rawValue)
+      #expect(early.retryAfterMs == Keeping.soonMs)
+    }
+    var news = BlobNews(.clients)
+    news.state = .unreadable
+    say(.blob, bytes { news.encode(into: &$0) }, &fixture)
+    let late = try refusal(3)
+    #expect(late.status == Status.notSupported.rawValue && late.retryAfterMs == 0)
+  }
+
   /// A former key is taken for ten minutes; that it no longer is stands in the audit.
   @Test func aFormerKeyIsRetired() throws {
     let card = try FakeCard.withKeys()

@@ -97,7 +97,8 @@ extension Crowd {
   func welcomed(_ index: Int, _ header: Header, _ payload: UnsafeRawBufferPointer, now: UInt64) {
     let user = users[index]
     if let refusal = TurnedDown(header, payload) {
-      if refusal.status == .rateLimited, refusal.retryAfterMs > 0 {
+      let isBrief = refusal.status == .rateLimited || refusal.status == .notSupported
+      if isBrief, refusal.retryAfterMs > 0 {
         result.throttled += 1
         absent(index, until: now + UInt64(refusal.retryAfterMs) * 1_000_000)
         return
