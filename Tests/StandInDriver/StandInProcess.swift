@@ -21,6 +21,8 @@ public final class StandInProcess {
 
   private final class Output: Sendable {
     let text = Mutex("")
+    /// Nobody writes any more, and all was read.
+    let isWhole = Mutex(false)
 
     func append(_ more: String) {
       // The flood fault would fill the memory.
@@ -57,7 +59,9 @@ public final class StandInProcess {
     process.standardOutput = pipe
     pipe.fileHandleForReading.readabilityHandler = { [output] handle in
       let text = String(decoding: handle.availableData, as: UTF8.self)
-      if text.isEmpty { handle.readabilityHandler = nil } else { output.append(text) }
+      guard text.isEmpty else { return output.append(text) }
+      handle.readabilityHandler = nil
+      output.isWhole.withLock { $0 = true }
     }
     try process.run()
   }
@@ -79,9 +83,11 @@ public final class StandInProcess {
       .write(to: folder.appending(path: "standin.faults"), atomically: true, encoding: .utf8)
   }
 
-  /// How it ended: the exit code, or the negative signal. Nil if it still runs after the time.
+  /// How it ended: the exit code, or the negative signal. Nil if it still runs after the time. The
+  /// log is whole then, unless somebody else has what it printed to.
   public func exit(within limit: Duration = .seconds(20)) -> Int32? {
     guard waitUntil(within: limit, { !self.process.isRunning }) else { return nil }
+    _ = waitUntil(within: .seconds(10)) { self.output.isWhole.withLock { $0 } }
     let status = process.terminationStatus
     return process.terminationReason == .exit ? status : -status
   }
