@@ -40,8 +40,8 @@ extension Plan {
     classes: [viewers([.init(.health), .init(.ping), .init(.cameraList)])],
     course: .ladder(
       Ladder(
-        steps: [10, 25, 50, 75, 100, 125, 150, 200, 300, 500, 750, 1000], seconds: 20, ramp: 50,
-        ratePerUser: 3, precision: 5)),
+        steps: [10, 25, 50, 75, 100, 125, 150, 200, 300, 500, 750, 1000, 1250, 1500], seconds: 20,
+        ramp: 50, ratePerUser: 3, precision: 5)),
     thresholds: required(with: Threshold(.busyPercent, 0), Threshold(.recoverySeconds, 60)))
 
   /// REQ-PERF-005: 1,000 requests a second; 004: less than half of a processor.

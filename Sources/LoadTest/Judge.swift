@@ -8,6 +8,8 @@ struct Judge {
   private let arrivals: [RunResult.StageResult]
   private let targets: [RunResult.Target]
   private let recoverySeconds: Double?
+  /// A ladder to whose end everything held: there was nothing to recover from.
+  private let neverBroke: Bool
 
   /// Of the judged stages of a run.
   init(_ run: RunResult) {
@@ -15,10 +17,11 @@ struct Judge {
     arrivals = run.stages.filter { $0.isJudged || run.ladder == nil }
     targets = run.targets
     recoverySeconds = run.recoverySeconds
+    neverBroke = run.ladder != nil && run.ladder?.broke == nil
   }
 
   init(_ stage: RunResult.StageResult) {
-    (stages, arrivals, targets, recoverySeconds) = ([stage], [stage], [], nil)
+    (stages, arrivals, targets, recoverySeconds, neverBroke) = ([stage], [stage], [], nil, true)
   }
 
   /// nil: it was not measured.
@@ -38,6 +41,11 @@ struct Judge {
     case .cpuPercent: readings.compactMap(Judge.processor).max()
     case .recoverySeconds: recoverySeconds
     }
+  }
+
+  /// All that say something about this run.
+  func judge(_ thresholds: [Threshold]) -> [RunResult.ThresholdResult] {
+    thresholds.filter { $0.quantity != .recoverySeconds || !neverBroke }.map { judge($0) }
   }
 
   func judge(_ threshold: Threshold) -> RunResult.ThresholdResult {

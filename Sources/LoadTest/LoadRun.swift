@@ -110,7 +110,6 @@ public final class LoadRun: Sendable {
     for stage in judged { lateness.add(stage.lateness) }
     result.tester.latenessP99Ns = lateness.quantile(0.99)
     result.tester.invalidBecause = Validity.objections(to: result.stages)
-    let judge = Judge(result)
-    result.thresholds = plan.thresholds.map { judge.judge($0) }
+    result.thresholds = Judge(result).judge(plan.thresholds)
   }
 }

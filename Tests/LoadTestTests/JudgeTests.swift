@@ -68,6 +68,27 @@ import Testing
     #expect(judge.measure(.recoverySeconds) == nil)
   }
 
+  /// Where everything held there is nothing to recover from; what should have recovered, and has
+  /// not, breaks its threshold.
+  @Test func recoveryIsJudgedWhereThereWasTooMuch() {
+    let thresholds = [Threshold(.busyPercent, 0), Threshold(.recoverySeconds, 60)]
+    func judged(_ change: (inout RunResult) -> Void) -> [String: Bool] {
+      var run = Self.run([Self.stage()])
+      change(&run)
+      return Dictionary(
+        uniqueKeysWithValues: Judge(run).judge(thresholds).map { ($0.quantity, $0.holds) })
+    }
+    var ladder = RunResult.LadderResult(steps: [])
+    ladder.held = 10
+    #expect(judged { $0.ladder = ladder } == ["busy_percent": false])
+    ladder.broke = 20
+    #expect(judged { $0.ladder = ladder } == ["busy_percent": false, "recovery_s": false])
+    #expect(
+      judged { ($0.ladder, $0.recoverySeconds) = (ladder, 60) }
+        == ["busy_percent": false, "recovery_s": true])
+    #expect(judged { _ in } == ["busy_percent": false, "recovery_s": false])
+  }
+
   @Test func theDevicesFiguresAreThoseOfJudgedStages() {
     let run = Self.run(
       [Self.stage(start: 10, seconds: 10)],
