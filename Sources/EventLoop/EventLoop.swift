@@ -14,7 +14,7 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
   public internal(set) var messages: MessageRing
   public var logs: LogRings
   var thrift: EventThrift
-  var buffers: Buffers
+  public internal(set) var buffers: Buffers
   var effects: Effects
   private var spawns = Spawns()
   /// Snapshots on their way to clients.

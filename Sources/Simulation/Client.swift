@@ -1,4 +1,5 @@
 import Appliance
+import EventLoop
 import Wire
 
 /// How a client behaves.
@@ -147,7 +148,11 @@ extension SimulatedWorld {
   /// a fault before may still be there.
   private func slowReaders(_ subject: Int) -> Int {
     let wanted =
-      options.slots == RunOptions.manySlots ? 40 + subject % 60 : options.slots >= 24 ? 3 : 1
+      switch options.slots {
+      case RunOptions.manySlots: Buffers.pooled + subject % 36
+      case 24...: 3
+      default: 1
+      }
     let here = clients.count { $0.address.isLoopback || $0.holder != nil }
     let ours = options.slots - options.configuration.control.publicSlots
     return max(0, min(wanted, ours - here))

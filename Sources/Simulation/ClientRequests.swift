@@ -69,8 +69,11 @@ extension Client {
       world.plan(self, random.between(1000, 20_000))
     case .slowReader:
       ask(.subscribe, world)
-      // Large answers that it does not take.
-      for _ in 0..<12 { ask(.logTail, world) }
+      // Large answers that it does not take: more than its socket holds.
+      for _ in 0..<32 {
+        ask(.logTail, world)
+        ask(.metrics, world)
+      }
       asked.removeAll()
     case .flood: return
     case .copier:

@@ -168,6 +168,8 @@ extension SimulatedWorld {
     coverage.note(.health(loop.appliance.health.state))
     coverage.note(.mediaServer(loop.appliance.mediaServer.wireState))
     if loop.appliance.isSafeMode { coverage.note("state safe mode") }
+    if loop.buffers.waiting > 0 { coverage.note("clients wait for a large buffer") }
+    if loop.buffers.free < 2 { coverage.note("large buffers used up") }
     for index in loop.appliance.cameras.slots.prefix(8)
     where loop.appliance.cameras[index].isAnnounced {
       coverage.note(.camera(loop.appliance.cameras[index].wireState))

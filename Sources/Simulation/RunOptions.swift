@@ -64,6 +64,12 @@ public struct RunOptions: Sendable {
     let count = random.pick([3, 4, 6, 10, kinds.count])
     var weights: [(kind: FaultKind, weight: Int)] = []
     for kind in kinds.prefix(count) { weights.append((kind, 1 + random.below(9))) }
+    // Seldom enough by chance that clients wait for a large buffer.
+    var other = SplitMix(seed: seed, stream: 5)
+    if slots == Self.manySlots, other.chance(50) {
+      pipeliners = max(pipeliners, 1)
+      if !weights.contains(where: { $0.kind == .slowReaders }) { weights.append((.slowReaders, 5)) }
+    }
     self.weights = weights
   }
 
