@@ -75,10 +75,12 @@ extension Plan {
   private static let spike = Plan(
     name: "spike",
     summary:
-      "20 users, then 500 at once, then 20 again: what the crowd sees, and how soon it is over.",
+      "20 users, then 500 within a second, then 20 again: what the crowd sees, and how soon it is "
+      + "over.",
     classes: [viewers(looking, think: 0.1...1)],
     course: .stages([
-      Stage("normal", users: 20, seconds: 60), Stage("peak", users: 500, seconds: 60),
+      Stage("normal", users: 20, seconds: 60),
+      Stage("peak", users: 500, ramp: 500, seconds: 60),
       Stage("after", users: 20, seconds: 120),
     ]),
     thresholds: required(with: Threshold(.busyPercent, 0), Threshold(.recoverySeconds, 60)))

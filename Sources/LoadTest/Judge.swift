@@ -153,8 +153,13 @@ struct Validity {
   private static func isLate(_ stage: RunResult.StageResult) -> Bool {
     let all = stage.operations.filter { !$0.isWhole }
       .reduce(into: Latencies()) { $0.add($1.latency) }
-    let late = stage.lateness.quantile(0.99)
-    return late > latenessNs && Double(late) > latenessShare * Double(all.quantile(0.95))
+    return isLate(stage.lateness.quantile(0.99), of: all.quantile(0.95))
+  }
+
+  /// Whether what was sent so late (99 % of it no later) matters to answers that took so long (95 %
+  /// of them no longer), in nanoseconds.
+  static func isLate(_ lateness: UInt64, of latency: UInt64) -> Bool {
+    lateness > latenessNs && Double(lateness) > latenessShare * Double(latency)
   }
 
   private static func names(_ stages: [RunResult.StageResult]) -> String {

@@ -34,15 +34,16 @@ struct OracleCommand: ParsableCommand {
   var rate = 500.0
   @Option(help: ArgumentHelp("Seconds of the check.", valueName: "s"))
   var seconds = 60.0
-  @Option(help: ArgumentHelp("Users of the check.", valueName: "n"))
-  var users = 200
+  @Option(help: ArgumentHelp("Users of the check. Default: as many as suffice.", valueName: "n"))
+  var users: Int?
 
   func validate() throws {
     guard (0.1...100_000).contains(rate), (1...86_400).contains(seconds),
-      (1...10_000).contains(users)
+      (1...OracleOptions.mostSlots).contains(users ?? 1)
     else {
       throw ValidationError(
-        "`--rate` is 0.1 to 100000, `--seconds` 1 to 86400, and `--users` 1 to 10000.")
+        "`--rate` is 0.1 to 100000, `--seconds` 1 to 86400, and `--users` 1 to "
+          + "\(OracleOptions.mostSlots).")
     }
   }
 
@@ -63,7 +64,19 @@ struct OracleCommand: ParsableCommand {
       print("oracle: \(tally.answers) answers, \(tally.lost) lost, \(tally.refused) refused")
       return
     }
-    try report(OracleCheck(options, rate: rate, seconds: seconds, users: users))
+    try report(OracleCheck(options, rate: rate, seconds: seconds, users: users(options)))
+  }
+
+  private func users(_ options: OracleOptions) throws -> Int {
+    let enough = OracleCheck.users(options, rate: rate, seconds: seconds)
+    let users = users ?? enough
+    guard users >= enough, users <= OracleOptions.mostSlots else {
+      throw ValidationError(
+        "With these delays up to \(enough) requests are under way, each of a user of its own, but "
+          + "there are \(min(users, OracleOptions.mostSlots)) users: lower `--rate` or the delays, "
+          + "or leave out `--users`.")
+    }
+    return users
   }
 
   private func report(_ found: OracleCheck) throws {
@@ -78,5 +91,9 @@ struct OracleCommand: ParsableCommand {
     print("lost    \(found.unanswered.truth)  reported \(found.unanswered.reported)")
     print(
       String(format: "the tester was late by %.3f ms at 99 %%", Double(found.latenessP99Ns) / 1e6))
+    guard !found.isTesterTheLimit else {
+      print("That is too late to say anything; free the machine of other work.")
+      throw ExitCode(Outcome.invalid.rawValue)
+    }
   }
 }

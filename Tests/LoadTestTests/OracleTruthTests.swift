@@ -131,4 +131,15 @@ import Testing
     #expect(taken == [1, 3, 5, 8, 2, 0, 7, 9])
     #expect(due.next == 6 && due.count == 2)
   }
+
+  /// Each request under way has a user: those that come due while it is frozen, too, and those that
+  /// are never answered.
+  @Test(arguments: [
+    (["--delay", "1s"], 545), (["--freeze", "15/30"], 7895),
+    (["--freeze", "15/30", "--delay", "1s"], 8420), (["--loss", "1"], 335), ([], 20),
+    (["--log-normal", "20ms,0"], 31),
+  ])
+  func usersSuffice(words: [String], users: Int) throws {
+    #expect(OracleCheck.users(try OracleOptions(words), rate: 500, seconds: 60) == users)
+  }
 }

@@ -19,14 +19,27 @@ public struct OracleCheck: Sendable {
   public let unanswered: (truth: Int, reported: Int)
   /// How late the tester sent what it could have sent: 99 % were no later.
   public let latenessP99Ns: UInt64
+  /// So late that the deviations are its own.
+  public let isTesterTheLimit: Bool
 
   /// Requests that take longer than this have failed.
   private static let timeout = 120.0
+
+  /// Users who suffice: each has one request under way, and the truth is that of requests which
+  /// wait for none of them. Those that are lost keep theirs to the end.
+  public static func users(_ options: OracleOptions, rate: Double, seconds: Double) -> Int {
+    let frozen = Double(options.freeze?.frozenNs ?? 0) / 1e9
+    let longest = frozen + options.delay.quantile(0.9999) / 1e9
+    let lost = options.lossPercent / 100 * min(seconds, timeout)
+    return Int((rate * (longest + lost) * 1.05).rounded(.up)) + 20
+  }
 
   /// Asks an oracle `rate` times a second over `seconds` (open model), with so many users.
   public init(
     _ options: OracleOptions, rate: Double, seconds: Double, users: Int
   ) throws(LoadError) {
+    var options = options
+    options.slots = max(options.slots, users)
     let oracle = try OracleThread(options)
     let crowd = try Crowd(labels: 2, timeout: Self.timeout, seed: options.seed) { _ in
       Newcomer(to: oracle.endpoint, conduct: OraclePings(), label: 0)
@@ -46,6 +59,7 @@ public struct OracleCheck: Sendable {
       }
     unanswered = (truth.unanswered, result.tallies[1].failed + result.dropped)
     latenessP99Ns = result.lateness.quantile(0.99)
+    isTesterTheLimit = Validity.isLate(latenessP99Ns, of: truth.latencies.quantile(0.95))
   }
 }
 
