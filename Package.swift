@@ -94,7 +94,7 @@ let package = Package(
     .executableTarget(
       name: "wpload",
       dependencies: [
-        "LoadTest", "LoadPlan", "LoadReport", "ControlClient", "Wire",
+        "LoadTest", "LoadGenerator", "LoadPlan", "LoadReport", "ControlClient", "Wire",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .target(name: "EmulatedBoard"),
@@ -154,6 +154,7 @@ let package = Package(
     .testTarget(
       name: "LoadTestTests",
       dependencies: ["LoadTest", "LoadGenerator", "LoadPlan", "LoadReport", "Wire", "wpload"]),
+    .testTarget(name: "WploadTests", dependencies: ["wpload"]),
     .testTarget(
       name: "ControlClientTests",
       dependencies: [

@@ -17,8 +17,11 @@ struct Judge {
     recoverySeconds = run.recoverySeconds
   }
 
-  init(_ stage: RunResult.StageResult) {
-    (stages, arrivals, targets, recoverySeconds) = ([stage], [stage], [], nil)
+  init(_ stages: RunResult.StageResult...) { self.init(stages) }
+
+  /// Of stages alone, without what devices say.
+  init(_ stages: [RunResult.StageResult]) {
+    (self.stages, arrivals, targets, recoverySeconds) = (stages, stages, [], nil)
   }
 
   /// nil: it was not measured.
