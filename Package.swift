@@ -153,7 +153,10 @@ let package = Package(
     .testTarget(name: "LoadReportTests", dependencies: ["LoadReport"]),
     .testTarget(
       name: "LoadTestTests",
-      dependencies: ["LoadTest", "LoadGenerator", "LoadPlan", "LoadReport", "Wire", "wpload"]),
+      dependencies: [
+        "LoadTest", "LoadGenerator", "LoadPlan", "LoadReport", "ControlClient", "Noise", "Wire",
+        "wpload",
+      ]),
     .testTarget(name: "WploadTests", dependencies: ["wpload"]),
     .testTarget(
       name: "ControlClientTests",

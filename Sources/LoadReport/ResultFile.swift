@@ -17,8 +17,8 @@ public enum ResultError: Error, Equatable, CustomStringConvertible {
       "\(path) has format \(format), this wpload reads \(RunResult.format); use the version that "
         + "made it."
     case .unwritable(let path, let reason):
-      "\(path) cannot be written (\(reason)); make room or name another folder, and run the plan "
-        + "again: what was written before is still there."
+      "\(path) cannot be written (\(reason)); make room or name another folder: what was written "
+        + "before is still there."
     }
   }
 }

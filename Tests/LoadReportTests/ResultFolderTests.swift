@@ -131,8 +131,8 @@ import Testing
   }
 
   private func unwritable(_ path: String, _ reason: String) -> String {
-    "\(path) cannot be written (\(reason)); make room or name another folder, and run the plan "
-      + "again: what was written before is still there."
+    "\(path) cannot be written (\(reason)); make room or name another folder: what was written "
+      + "before is still there."
   }
 
   private func expect(

@@ -78,6 +78,23 @@ import Testing
     #expect(report.contains("stage-0: 3 users") && report.contains("stage-1: 3 users"))
   }
 
+  /// It may open 67 files, which is enough for three users.
+  @Test func whatAMachineIsTooSmallForEndsTheRun() async throws {
+    let (oracle, place) = (try await OracleProgram(), try Place())
+    let plan = try place.plan(seconds: 0.3, 300)
+    let text = try String(contentsOfFile: plan, encoding: .utf8)
+    let more = text.replacingOccurrences(
+      of: "stage-1\n    users: 3", with: "stage-1\n    users: 900")
+    let limited =
+      WploadProcess.usual + ["bash", "-c", "ulimit -n 67; exec \"$0\" \"$@\""]
+    let run = try await place.run(
+      try place.file("more.yaml", more), at: oracle, launcher: limited
+    ).end()
+    #expect(run.code == 1 && run.seconds < 30)
+    #expect(run.sentence().hasPrefix("The run ended early: this machine cannot make that load ("))
+    #expect(try await place.earlyReport().contains("stage-0: 3 users"))
+  }
+
   // MARK: Signals
 
   static let signals = [
