@@ -94,7 +94,7 @@ let package = Package(
     .executableTarget(
       name: "wpload",
       dependencies: [
-        "LoadTest", "LoadPlan", "LoadReport", "ControlClient", "Wire",
+        "LoadTest", "LoadGenerator", "LoadPlan", "LoadReport", "ControlClient", "Wire",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .target(name: "EmulatedBoard"),
@@ -153,7 +153,11 @@ let package = Package(
     .testTarget(name: "LoadReportTests", dependencies: ["LoadReport"]),
     .testTarget(
       name: "LoadTestTests",
-      dependencies: ["LoadTest", "LoadGenerator", "LoadPlan", "LoadReport", "Wire", "wpload"]),
+      dependencies: [
+        "LoadTest", "LoadGenerator", "LoadPlan", "LoadReport", "ControlClient", "Noise", "Wire",
+        "wpload",
+      ]),
+    .testTarget(name: "WploadTests", dependencies: ["wpload"]),
     .testTarget(
       name: "ControlClientTests",
       dependencies: [

@@ -10,14 +10,15 @@ public enum ResultError: Error, Equatable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .unreadable(let path, let reason):
-      "\(path) cannot be read: \(reason). Name the folder that `wpload run` has made."
+      "\(path) cannot be read (\(reason)); name the folder that `wpload run` has made."
     case .broken(let path, let reason):
-      "\(path) is no result of wpload: \(reason). Run the plan again."
+      "\(path) is no result of wpload: \(reason); run the plan again."
     case .otherFormat(let path, let format):
-      "\(path) has format \(format), this wpload reads \(RunResult.format). Use the version that "
+      "\(path) has format \(format), this wpload reads \(RunResult.format); use the version that "
         + "made it."
     case .unwritable(let path, let reason):
-      "\(path) cannot be written: \(reason). What was written before is still there."
+      "\(path) cannot be written (\(reason)); make room or name another folder: what was written "
+        + "before is still there."
     }
   }
 }

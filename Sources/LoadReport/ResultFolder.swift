@@ -6,11 +6,13 @@ import Foundation
 /// stats_history.csv   a line for each second, while the plan runs
 /// stats.csv           a line for each operation
 /// failures.csv        a line for each cause
-/// summary.json        everything
+/// summary.json        everything; while the plan runs, up to the stage that has ended last
 /// report.html         to be looked at
 /// ```
 public final class ResultFolder: @unchecked Sendable {
   public let path: String
+  /// Nothing was there before.
+  private var isNew = false
   private let lock = NSLock()
   private var history: FileHandle?
   private var startedUnixS = 0.0
@@ -21,11 +23,8 @@ public final class ResultFolder: @unchecked Sendable {
   public init(_ path: String, startedUnixS: Double) throws(ResultError) {
     self.path = path
     self.startedUnixS = startedUnixS
-    do {
-      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    } catch {
-      throw .unwritable(path: path, reason: ResultFolder.reason(error))
-    }
+    isNew = !FileManager.default.fileExists(atPath: path)
+    try make()
     let file = "\(path)/stats_history.csv"
     do {
       try Data().write(to: URL(filePath: file))
@@ -48,6 +47,21 @@ public final class ResultFolder: @unchecked Sendable {
     return "\(plan)-\(formatter.string(from: date))"
   }
 
+  private func make() throws(ResultError) {
+    do {
+      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    } catch {
+      throw .unwritable(path: path, reason: ResultFolder.reason(error))
+    }
+  }
+
+  /// Takes a folder away that was made for a run which has not begun.
+  public func discard() {
+    guard isNew else { return }
+    try? FileManager.default.removeItem(atPath: "\(path)/stats_history.csv")
+    rmdir(path)
+  }
+
   /// Keeps a second at once: it is there even if the run never ends. What cannot be written is told
   /// by `finish`.
   public func note(_ second: RunResult.Second) {
@@ -63,18 +77,54 @@ public final class ResultFolder: @unchecked Sendable {
     }
   }
 
-  /// Writes everything else. Each file is whole or not there.
+  /// Keeps what is known by now, in case that the run never ends. What cannot be written now is
+  /// tried again by `finish`.
+  public func keep(_ run: RunResult) {
+    try? write("summary.json", ResultFile.encode(run))
+  }
+
+  /// Writes everything else, into a new folder where the first one has gone. Each file is whole or
+  /// as it was before; the first that cannot be written is told when all have been tried.
   public func finish(_ run: RunResult) throws(ResultError) {
-    try write("summary.json", ResultFile.encode(run))
-    try writePages(run)
-    if let failure = lock.withLock({ failure }) { throw failure }
+    try make()
+    let summary: Page = ("summary.json", { ResultFile.encode(run) })
+    try writeAll([summary, ("stats_history.csv", history(of: run))] + pages(of: run))
   }
 
   /// Writes what is made of `summary.json`.
-  public func writePages(_ run: RunResult) throws(ResultError) {
-    try write("stats.csv", Data(LocustCSV.stats(run).utf8))
-    try write("failures.csv", Data(LocustCSV.failures(run).utf8))
-    try write("report.html", Data(HTMLReport(run).text.utf8))
+  public func writePages(_ run: RunResult) throws(ResultError) { try writeAll(pages(of: run)) }
+
+  private typealias Page = (name: String, content: () -> Data?)
+
+  private func pages(of run: RunResult) -> [Page] {
+    [
+      ("stats.csv", { Data(LocustCSV.stats(run).utf8) }),
+      ("failures.csv", { Data(LocustCSV.failures(run).utf8) }),
+      ("report.html", { Data(HTMLReport(run).text.utf8) }),
+    ]
+  }
+
+  /// nil: it is there already. Where a second could not be kept, or somebody has taken the file
+  /// away, it is written once more.
+  private func history(of run: RunResult) -> () -> Data? {
+    let isWhole = lock.withLock { failure == nil }
+    return { [path, startedUnixS] in
+      if isWhole, FileManager.default.fileExists(atPath: "\(path)/stats_history.csv") { return nil }
+      var totals = LocustCSV.Totals()
+      let lines = run.series.map {
+        LocustCSV.history($0, startedUnixS: startedUnixS, totals: &totals)
+      }
+      return Data((LocustCSV.historyHead + lines.joined()).utf8)
+    }
+  }
+
+  private func writeAll(_ pages: [Page]) throws(ResultError) {
+    var first: ResultError?
+    for page in pages {
+      guard let content = page.content() else { continue }
+      do throws(ResultError) { try write(page.name, content) } catch { first = first ?? error }
+    }
+    if let first { throw first }
   }
 
   private func write(_ name: String, _ data: Data) throws(ResultError) {

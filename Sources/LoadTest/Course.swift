@@ -5,8 +5,8 @@ import LoadReport
 
 /// How a run goes on from stage to stage.
 final class Course: @unchecked Sendable {
-  /// Nobody is there for so long: the target has died.
-  private static let deadSeconds = 10
+  /// Of a judged stage, before a run is ended because of it: a slow beginning is no verdict.
+  private static let firstJudgementSeconds = 5.0
 
   private let run: LoadRun
   private let desks: [DeviceDesk]
@@ -15,12 +15,15 @@ final class Course: @unchecked Sendable {
   private let lock = NSLock()
   private var seconds: [RunResult.Second] = []
   private var states: [(health: String?, memoryKiB: Double?)] = []
-  private var lonely = 0
-  private var reason: String?
+  private var silence = Silence()
+  /// Judged stages that are over, and what the one under way has done by now (nil: it ends no run).
+  private var judged: [RunResult.StageResult] = []
+  private var standing: Tally?
+  private var standingSince = 0.0
   /// Of the stage under way.
   private var present = 0
   private(set) lazy var log = SecondLog(threads: run.options.threads, start: start) {
-    [weak self] in self?.note($0)
+    [weak self] in self?.note($0, $1)
   }
 
   init(_ run: LoadRun, desks: [DeviceDesk], labels: [Roster.Label], start: UInt64) {
@@ -31,19 +34,38 @@ final class Course: @unchecked Sendable {
   var series: [RunResult.Second] { lock.withLock { seconds } }
   private var now: Double { Double(monotonicNs() - start) / 1e9 }
 
-  private func note(_ second: RunResult.Second) {
-    let states = lock.withLock {
+  private func note(_ second: RunResult.Second, _ tally: Tally) {
+    let (states, reason) = lock.withLock {
       seconds.append(second)
-      // Whoever is told BUSY is answered.
-      let isAnswered = second.requests > second.failures || second.busy > 0 || second.users > 0
-      lonely = isAnswered ? 0 : lonely + 1
-      if lonely == Course.deadSeconds, reason == nil {
-        reason = "no target has answered for \(Course.deadSeconds) s"
-        run.stop.set()
-      }
-      return self.states
+      standing?.add(tally)
+      let silent = silence.note(second, timeouts: tally.failures[.timeout] ?? 0)
+      return (
+        self.states, silent.map { "no target has answered for \($0) s" } ?? broken(by: second)
+      )
     }
+    if let reason { run.end(because: reason) }
+    // Which one, the stage's figures tell.
+    if tally.failures[.refused(.unknownOperation)] != nil { run.stop.set() }
     run.tell(.second(second, targets: states))
+  }
+
+  /// Which threshold the judged stages have broken by now, where that ends the run.
+  private func broken(by second: RunResult.Second) -> String? {
+    guard run.options.abortsOnFail, let standing,
+      second.second - standingSince >= Course.firstJudgementSeconds
+    else { return nil }
+    let judge = Judge(judged + [RunResult.StageResult(standing)])
+    let broken = run.plan.thresholds.first { threshold in
+      switch threshold.quantity {
+      case .p50, .p95, .p99, .errorPercent:
+        judge.measure(threshold.quantity) != nil && !judge.judge(threshold).holds
+      // The rest is known when a stage is over.
+      case .connectP99, .busyPercent, .droppedPercent, .answersPerSecond, .memoryGrowthKiB,
+        .memoryKiB, .cpuPercent, .recoverySeconds:
+        false
+      }
+    }
+    return broken.map { "\($0.quantity.rawValue) broke its threshold" }
   }
 
   /// Reads the devices' figures once a second until it is cancelled.
@@ -61,29 +83,44 @@ final class Course: @unchecked Sendable {
     for desk in desks { await desk.read(at: now) }
   }
 
-  func run(_ squad: Squad, into result: inout RunResult) async throws(LoadTestError) {
-    switch run.plan.course {
-    case .stages(let stages):
-      for stage in stages where !run.stop.isSet {
-        result.stages.append(try await carry(out: stage, squad))
-        try breakOff(result)
+  func run(_ squad: Squad, into result: inout RunResult) async {
+    await keep(result)
+    do throws(LoadTestError) {
+      switch run.plan.course {
+      case .stages(let stages):
+        for stage in stages where !run.stop.isSet {
+          result.stages.append(try await carry(out: stage, squad))
+          breakOff(result)
+          await keep(result)
+        }
+        result.recoverySeconds = Recovery.seconds(after: stages, result.stages, series: series)
+      case .ladder(let ladder): try await climb(ladder, squad, &result)
       }
-      result.recoverySeconds = Recovery.seconds(
-        after: stages, result.stages, series: lock.withLock { seconds })
-    case .ladder(let ladder): try await climb(ladder, squad, &result)
+    } catch { run.end(because: error.phrase) }
+    result.ended = run.reason
+  }
+
+  /// Tells what is known by now.
+  private func keep(_ result: RunResult) async {
+    var standing = result
+    standing.series = series
+    standing.seconds = now
+    for (index, desk) in desks.enumerated() {
+      standing.targets[index].readings = await desk.readings
     }
-    result.ended = lock.withLock { reason } ?? (run.stop.isSet ? "it was interrupted" : nil)
+    standing.ended = run.reason ?? "wpload itself did not come to the end of it"
+    run.conclude(&standing)
+    run.tell(.standing(standing))
   }
 
   /// Ends a run in which a threshold is broken, where that was asked for.
-  private func breakOff(_ result: RunResult) throws(LoadTestError) {
+  private func breakOff(_ result: RunResult) {
     guard run.options.abortsOnFail, result.stages.last?.isJudged == true else { return }
     let judge = Judge(result)
     let broken = run.plan.thresholds.map { judge.judge($0) }
       .first { !$0.holds && $0.measured != nil }
     guard let broken else { return }
-    lock.withLock { reason = reason ?? "\(broken.quantity) broke its threshold" }
-    run.stop.set()
+    run.end(because: "\(broken.quantity) broke its threshold")
   }
 
   // MARK: Stages
@@ -93,6 +130,8 @@ final class Course: @unchecked Sendable {
   ) async throws(LoadTestError) -> RunResult.StageResult {
     log.begin(stage.name)
     let begin = now
+    let endsRun = run.options.abortsOnFail && stage.isJudged
+    lock.withLock { (standing, standingSince) = (endsRun ? Tally() : nil, begin) }
     // What those who leave have handed in would keep the places of those who stay.
     let clearing = stage.users < present && run.deploys ? clearChanges() : nil
     defer { clearing?.cancel() }
@@ -101,6 +140,13 @@ final class Course: @unchecked Sendable {
       CrowdStage(users: stage.users, ramp: stage.ramp, rate: stage.rate, seconds: stage.seconds))
     var result = RunResult.StageResult(stage, start: begin)
     result.take(own, labels, busiest: busiest)
+    lock.withLock {
+      standing = nil
+      if stage.isJudged { judged.append(result) }
+    }
+    if let operation = result.unknownOperation {
+      run.end(because: "the target does not know `\(operation)`, which the plan asks for")
+    }
     present = stage.users
     run.tell(.ended(result))
     return result
@@ -144,6 +190,7 @@ final class Course: @unchecked Sendable {
         climbed.held = max(users, climbed.held ?? 0)
       }
       result.ladder = climbed
+      await keep(result)
     }
     if climbed.broke != nil, ladder.recoverySeconds > 0, !run.stop.isSet {
       try await recover(ladder, squad, &result)
@@ -193,80 +240,5 @@ final class Course: @unchecked Sendable {
     let base = result.stages.first { $0.users == first && $0.name != "recovery" }
     result.recoverySeconds = Recovery.seconds(
       in: result.stages[result.stages.count - 1], as: base, series: lock.withLock { seconds })
-  }
-}
-
-/// How long it takes until a device is as it was before it had too much to do.
-enum Recovery {
-  /// Slower by so much is as before.
-  static let factor = 2.0
-  static let marginNs: UInt64 = 10_000_000
-
-  /// After the stage with the most users, where there is one after it and one before.
-  static func seconds(
-    after stages: [Stage], _ results: [RunResult.StageResult], series: [RunResult.Second]
-  ) -> Double? {
-    guard let peak = stages.indices.max(by: { stages[$0].users < stages[$1].users }),
-      peak > 0, peak + 1 < min(stages.count, results.count),
-      stages[peak + 1].users < stages[peak].users
-    else { return nil }
-    return seconds(in: results[peak + 1], as: results[peak - 1], series: series)
-  }
-
-  /// Until the first second from which on nothing fails and answers are as fast as in `base`; nil:
-  /// there is none.
-  static func seconds(
-    in stage: RunResult.StageResult, as base: RunResult.StageResult?, series: [RunResult.Second]
-  ) -> Double? {
-    var before = Latencies()
-    for operation in base?.operations ?? [] where !operation.isWhole {
-      before.add(operation.latency)
-    }
-    let usual = before.quantile(0.95)
-    let bound = max(UInt64(Double(usual) * factor), usual + marginNs)
-    let own = series.filter { $0.stage == stage.name }
-    guard
-      let last = own.lastIndex(where: {
-        $0.failures > 0 || $0.busy > 0 || $0.p95Ns > bound || $0.requests == 0
-      })
-    else { return own.isEmpty ? nil : 0 }
-    return last + 1 < own.count ? own[last].second - stage.start : nil
-  }
-}
-
-extension RunResult.StageResult {
-  init(_ stage: Stage, start: Double) {
-    self.init(
-      name: stage.name, isJudged: stage.isJudged, users: stage.users, rate: stage.rate,
-      start: start, seconds: 0, operations: [],
-      connects: RunResult.OperationResult(userClass: "", operation: "connect"))
-  }
-
-  mutating func take(_ own: CrowdResult, _ labels: [Roster.Label], busiest: Double) {
-    seconds = own.seconds
-    for (label, tally) in zip(labels, own.tallies) {
-      let result = RunResult.OperationResult(label, tally)
-      if label.isConnect {
-        connects.requests += result.requests
-        connects.failures.merge(result.failures, uniquingKeysWith: +)
-        connects.latency.add(result.latency)
-      } else if result.requests > 0 || result.heldBack > 0 {
-        operations.append(result)
-      }
-    }
-    (busy, throttled, dropped) = (own.busy, own.throttled, own.dropped)
-    testerCPUPercent = busiest
-    lateness = Latencies(own.lateness)
-  }
-}
-
-extension RunResult.OperationResult {
-  init(_ label: Roster.Label, _ tally: Tally) {
-    self.init(
-      userClass: label.userClass, operation: label.operation, isWhole: label.isWhole,
-      requests: tally.ended,
-      failures: Dictionary(
-        tally.failures.map { ($0.key.name, $0.value) }, uniquingKeysWith: +),
-      heldBack: tally.heldBack, bytes: tally.bytes, latency: Latencies(tally.latency))
   }
 }

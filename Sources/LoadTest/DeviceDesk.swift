@@ -15,6 +15,8 @@ actor DeviceDesk {
   private var isMute = false
   private(set) var readings: [RunResult.Reading] = []
   private var health: String?
+  /// It has answered.
+  private(set) var isMet = false
 
   init(_ target: LoadTarget, _ credentials: Credentials) {
     (self.target, self.credentials) = (target, credentials)
@@ -28,8 +30,9 @@ actor DeviceDesk {
       let connection = try await ControlConnection.open(target.address, as: credentials)
       self.connection = connection
       health = (try await connection.health()).state.name
+      isMet = true
     } catch {
-      throw .unreachable(target: name, reason: "\(error)")
+      throw .unreachable(target: name, reason: ControlError.phrase(error))
     }
     var facts = RunResult.Target(address: name)
     if let info = try? await connection?.serverInfo() {
@@ -45,7 +48,7 @@ actor DeviceDesk {
       guard let connection else { return Keyring() }
       return try await Keyring.make(plan, counts: counts, over: connection)
     } catch {
-      throw .noKeys(target: name, reason: "\(error)")
+      throw .noKeys(target: name, reason: ControlError.phrase(error))
     }
   }
 
@@ -59,7 +62,7 @@ actor DeviceDesk {
     do {
       return try await connection?.configuration() ?? []
     } catch {
-      throw .refused(target: name, what: "deployments", reason: "\(error)")
+      throw .refused(target: name, what: "deployments", reason: ControlError.phrase(error))
     }
   }
 

@@ -20,8 +20,12 @@ struct Judge {
     neverBroke = run.ladder != nil && run.ladder?.broke == nil
   }
 
-  init(_ stage: RunResult.StageResult) {
-    (stages, arrivals, targets, recoverySeconds, neverBroke) = ([stage], [stage], [], nil, true)
+  init(_ stages: RunResult.StageResult...) { self.init(stages) }
+
+  /// Of stages alone, without what devices say.
+  init(_ stages: [RunResult.StageResult]) {
+    (self.stages, arrivals, targets, recoverySeconds) = (stages, stages, [], nil)
+    neverBroke = true
   }
 
   /// nil: it was not measured.

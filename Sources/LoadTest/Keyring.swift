@@ -28,16 +28,19 @@ struct Keyring: Sendable {
     _ plan: Plan, counts: [Int], over connection: ControlConnection
   ) async throws -> Keyring {
     try await clear(over: connection)
-    let keyed = plan.classes.indices.filter { plan.classes[$0].role != .anybody }
+    let keyed = plan.classes.indices.filter {
+      plan.classes[$0].role != .anybody && counts[$0] > 0
+    }
     let wanted = keyed.map { index in
       (counts[index] + plan.classes[index].usersPerKey - 1) / plan.classes[index].usersPerKey
     }
-    let total = max(1, wanted.reduce(0, +))
+    // Each class has one; of the rest, where there are not so many places, more users share one.
+    let spare = keysPerTarget - keyed.count
+    let more = max(spare, wanted.reduce(0, +) - keyed.count)
     var ring = Keyring()
     ring.identities = Array(repeating: [], count: plan.classes.count)
-    for (index, wanted) in zip(keyed, wanted) where wanted > 0 {
-      // Where there are not so many places for keys, more users share one.
-      let keys = max(1, min(wanted, wanted * keysPerTarget / max(total, keysPerTarget)))
+    for (index, wanted) in zip(keyed, wanted) {
+      let keys = 1 + (wanted - 1) * spare / more
       let users = (counts[index] + keys - 1) / keys
       for number in 0..<keys {
         ring.identities[index].append(

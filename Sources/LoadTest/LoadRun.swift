@@ -3,6 +3,7 @@ import Foundation
 import LoadGenerator
 import LoadPlan
 import LoadReport
+import Synchronization
 import Wire
 
 /// One run of a plan.
@@ -18,11 +19,15 @@ public final class LoadRun: Sendable {
     /// A second is over. What each target says of its health, and its memory in KiB.
     case second(RunResult.Second, targets: [(health: String?, memoryKiB: Double?)])
     case ended(RunResult.StageResult)
+    /// What is known by now, as the result of a run that did not come to its end: told before the
+    /// first stage and after each.
+    case standing(RunResult)
   }
 
   let plan: Plan
   let options: LoadOptions
   let stop = StopSign()
+  private let cause = Mutex<String?>(nil)
   let tell: @Sendable (News) -> Void
 
   public init(
@@ -31,10 +36,34 @@ public final class LoadRun: Sendable {
     (self.plan, self.options, self.tell) = (plan, options, tell)
   }
 
-  /// Ends it soon; what was measured is kept.
-  public func cancel() { stop.set() }
+  /// Ends it soon; what was measured is kept, and `reason` stands in the result.
+  public func cancel(because reason: String = "it was interrupted") { end(because: reason) }
 
+  /// The first reason counts.
+  func end(because reason: String) {
+    cause.withLock { $0 = $0 ?? reason }
+    stop.set()
+  }
+
+  /// Why it ends before its time; nil: it does not.
+  var reason: String? { cause.withLock { $0 } }
+
+  /// Throws where nothing could be measured. What goes wrong later ends the run, and stands in the
+  /// result.
   public func run() async throws(LoadTestError) -> RunResult {
+    let desks = options.targets.map { DeviceDesk($0, options.credentials) }
+    let result: RunResult
+    do throws(LoadTestError) {
+      result = try await run(over: desks)
+    } catch {
+      await tidy(desks)
+      throw error
+    }
+    await tidy(desks)
+    return result
+  }
+
+  private func run(over desks: [DeviceDesk]) async throws(LoadTestError) -> RunResult {
     let start = monotonicNs()
     var result = RunResult(
       plan: plan.name, summary: plan.summary, startedUnixS: Date().timeIntervalSince1970,
@@ -42,7 +71,6 @@ public final class LoadRun: Sendable {
       tester: RunResult.Tester(version: options.version, threads: options.threads))
     let roster = Roster(
       plan, targets: options.targets, seed: options.seed, startedUnixS: result.startedUnixS)
-    let desks = options.targets.map { DeviceDesk($0, options.credentials) }
     var rings: [Keyring] = []
     var texts: [[UInt8]] = []
     for (index, desk) in desks.enumerated() {
@@ -53,18 +81,11 @@ public final class LoadRun: Sendable {
     let course = Course(self, desks: desks, labels: roster.labels, start: start)
     let squad = try squad(roster, rings, texts, course)
     let reading = Task { await course.read() }
-    do throws(LoadTestError) {
-      try await course.run(squad, into: &result)
-    } catch {
-      reading.cancel()
-      await tidy(desks)
-      throw error
-    }
+    await course.run(squad, into: &result)
     reading.cancel()
     await reading.value
     squad.dismiss()
     for (index, desk) in desks.enumerated() { result.targets[index].readings = await desk.readings }
-    await tidy(desks)
     result.series = course.series
     result.seconds = Double(monotonicNs() - start) / 1e9
     conclude(&result)
@@ -96,14 +117,15 @@ public final class LoadRun: Sendable {
   }
 
   private func tidy(_ desks: [DeviceDesk]) async {
-    for desk in desks {
+    // Whoever has never answered has nothing of this run.
+    for desk in desks where await desk.isMet {
       if deploys { await desk.clearChanges() }
       if hasKeys { await desk.takeKeysAway() }
       await desk.leave()
     }
   }
 
-  private func conclude(_ result: inout RunResult) {
+  func conclude(_ result: inout RunResult) {
     let judged = result.stages.filter(\.isJudged)
     result.tester.cpuPercent = judged.map(\.testerCPUPercent).max() ?? 0
     var lateness = Latencies()

@@ -84,10 +84,10 @@ final class SecondLog: @unchecked Sendable {
   private let start: UInt64
   private var parts: [[CrowdSecond]]
   private var stage = ""
-  private var told: (RunResult.Second) -> Void
+  private let told: @Sendable (RunResult.Second, Tally) -> Void
 
   /// `start`: nanoseconds since boot.
-  init(threads: Int, start: UInt64, told: @escaping @Sendable (RunResult.Second) -> Void) {
+  init(threads: Int, start: UInt64, told: @escaping @Sendable (RunResult.Second, Tally) -> Void) {
     (self.threads, self.start, self.told) = (threads, start, told)
     parts = Array(repeating: [], count: threads)
   }
@@ -100,7 +100,7 @@ final class SecondLog: @unchecked Sendable {
   }
 
   func add(_ second: CrowdSecond, from thread: Int) {
-    let whole: RunResult.Second? = lock.withLock {
+    let whole: (RunResult.Second, Tally)? = lock.withLock {
       parts[thread].append(second)
       guard parts.allSatisfy({ !$0.isEmpty }) else { return nil }
       var all = parts[0].removeFirst()
@@ -110,9 +110,9 @@ final class SecondLog: @unchecked Sendable {
         all.present += part.present
         all.busy += part.busy
       }
-      return RunResult.Second(all, since: start, stage: stage)
+      return (RunResult.Second(all, since: start, stage: stage), all.tally)
     }
-    if let whole { told(whole) }
+    if let whole { told(whole.0, whole.1) }
   }
 }
 

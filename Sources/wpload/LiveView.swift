@@ -11,8 +11,17 @@ final class LiveView: @unchecked Sendable {
   private let isTerminal: Bool
   private let lock = NSLock()
   private var isOpen = false
+  private var lost: (@Sendable (String) -> Void)?
 
-  init(_ plan: Plan, isTerminal: Bool) { (self.plan, self.isTerminal) = (plan, isTerminal) }
+  /// On a terminal that cannot erase, plain lines are written, too.
+  init(_ plan: Plan) {
+    self.plan = plan
+    let kind = ProcessInfo.processInfo.environment["TERM"]
+    isTerminal = isatty(STDOUT_FILENO) != 0 && kind != "dumb"
+  }
+
+  /// `act` is called once, with the kernel's word, where nobody takes what is written.
+  func whenLost(_ act: @escaping @Sendable (String) -> Void) { lock.withLock { lost = act } }
 
   func begin(seed: UInt64, targets: [DeviceAddress]) {
     print("\(plan.name): \(plan.summary)")
@@ -25,7 +34,7 @@ final class LiveView: @unchecked Sendable {
   func show(_ news: LoadRun.News) {
     lock.withLock {
       switch news {
-      case .began: break
+      case .began, .standing: break
       case .second(let second, let targets): write(line(second, targets), stays: !isTerminal)
       case .ended(let stage):
         write("         \(stage.name) has ended after \(Self.number(stage.seconds)) s", stays: true)
@@ -40,9 +49,18 @@ final class LiveView: @unchecked Sendable {
   private func write(_ line: String, stays: Bool) {
     // Back to the beginning, and what stood there is erased (ECMA-48: CR, EL).
     if isOpen { print("\r\u{1B}[K", terminator: "") }
-    print(line, terminator: stays ? "\n" : "")
+    print(stays ? line : cut(line), terminator: stays ? "\n" : "")
     isOpen = !stays
-    fflush(nil)
+    guard fflush(nil) != 0, let lost else { return }
+    self.lost = nil
+    lost(String(cString: strerror(errno)))
+  }
+
+  /// What goes on in the terminal's next line could not be erased.
+  private func cut(_ line: String) -> String {
+    var size = winsize()
+    guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return line }
+    return String(line.prefix(Int(size.ws_col) - 1))
   }
 
   private func line(

@@ -35,8 +35,8 @@ struct ReportCommand: ParsableCommand {
 
   func run() throws {
     let (run, folder) = try ResultFolder.read(result)
-    try folder?.writePages(run)
     print(TextReport(run).text)
+    try folder?.writePages(run)
   }
 }
 
@@ -52,6 +52,10 @@ struct CompareCommand: ParsableCommand {
   var after: String
 
   func run() throws {
-    print(Comparison(try ResultFolder.read(before).run, try ResultFolder.read(after).run).text)
+    let runs = (try ResultFolder.read(before).run, try ResultFolder.read(after).run)
+    print(Comparison(runs.0, runs.1).text)
+    guard runs.0.plan == runs.1.plan else {
+      throw OtherPlans(before: runs.0.plan, after: runs.1.plan)
+    }
   }
 }

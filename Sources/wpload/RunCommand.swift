@@ -73,32 +73,43 @@ struct RunCommand: AsyncParsableCommand {
       abortsOnFail: abortOnFail, version: "\(productVersion)")
     let results = try ResultFolder(
       out ?? ResultFolder.name(of: plan.name), startedUnixS: Date().timeIntervalSince1970)
-    let view = LiveView(plan, isTerminal: isatty(STDOUT_FILENO) != 0)
+    let view = LiveView(plan)
     view.begin(seed: options.seed, targets: addresses)
     let run = LoadRun(plan, options) { news in
       view.show(news)
-      if case .second(let second, _) = news { results.note(second) }
+      switch news {
+      case .second(let second, _): results.note(second)
+      case .standing(let result): results.keep(result)
+      case .began, .ended: break
+      }
     }
-    let interruption = interrupts(run)
+    view.whenLost { run.cancel(because: "nobody takes its output (\($0))") }
+    let interruption = Interruption(of: run)
     defer { interruption.cancel() }
-    let result = try await run.run()
-    view.end()
-    try results.finish(result)
-    print(TextReport(result).text)
-    print("results: \(results.path)")
-    throw ExitCode(Outcome(result).rawValue)
+    try await conclude(run, view, results)
   }
 
-  /// Ctrl-C ends the run; what was measured is kept. A second one ends at once.
-  private func interrupts(_ run: LoadRun) -> any DispatchSourceSignal {
-    signal(SIGINT, SIG_IGN)
-    let source = DispatchSource.makeSignalSource(signal: SIGINT)
-    source.setEventHandler {
-      run.cancel()
-      signal(SIGINT, SIG_DFL)
+  /// The report is told also where it cannot be written.
+  private func conclude(
+    _ run: LoadRun, _ view: LiveView, _ results: ResultFolder
+  ) async throws {
+    let result: RunResult
+    do {
+      result = try await run.run()
+    } catch {
+      results.discard()
+      throw error
     }
-    source.resume()
-    return source
+    view.end()
+    let unwritten: ResultError?
+    do throws(ResultError) {
+      try results.finish(result)
+      unwritten = nil
+    } catch { unwritten = error }
+    print(TextReport(result).text)
+    if let unwritten { throw unwritten }
+    print("results: \(results.path)")
+    throw Verdict(result, in: results.path)
   }
 }
 

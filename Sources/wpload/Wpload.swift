@@ -1,8 +1,7 @@
 import ArgumentParser
 import ControlClient
 import Foundation
-import LoadPlan
-import LoadReport
+import LoadGenerator
 import LoadTest
 import Wire
 
@@ -36,51 +35,26 @@ struct Wpload: AsyncParsableCommand {
 
   /// Prints one sentence and ends with the code that scripts rely on.
   private static func end(with error: any Error) -> Never {
-    if let code = Outcome(error) {
-      FileHandle.standardError.write(Data("wpload: \(error)\n".utf8))
-      Foundation.exit(code.rawValue)
+    if let outcome = Outcome(error) {
+      if outcome != .done {
+        let sentence = (error as? LoadError).map(Wpload.sentence) ?? "\(error)"
+        try? FileHandle.standardError.write(contentsOf: Data("wpload: \(sentence)\n".utf8))
+      }
+      Foundation.exit(outcome.rawValue)
     }
     switch exitCode(for: error) {
     case .success: exit(withError: error)
     case let code where error is ExitCode: Foundation.exit(code.rawValue)
     default:
-      FileHandle.standardError.write(Data("\(fullMessage(for: error))\n".utf8))
+      try? FileHandle.standardError.write(contentsOf: Data("\(fullMessage(for: error))\n".utf8))
       Foundation.exit(Outcome.usage.rawValue)
     }
   }
-}
 
-/// The exit codes. Documented in the README; never changed.
-enum Outcome: Int32 {
-  case done = 0
-  case failed = 1
-  case usage = 2
-  case noConnection = 3
-  case invalid = 98
-  case broken = 99
-
-  /// nil: no error of a test.
-  init?(_ error: any Error) {
-    switch error {
-    case let error as LoadTestError:
-      switch error {
-      case .unreachable: self = .noConnection
-      case .noKeys, .refused, .tooSmall: self = .failed
-      }
-    case is PlanError: self = .usage
-    case is ResultError: self = .failed
-    default: return nil
-    }
-  }
-
-  init(_ result: RunResult) {
-    if result.ended != nil, result.thresholds.allSatisfy(\.holds) {
-      self = .failed
-    } else if !result.thresholds.allSatisfy(\.holds) {
-      self = .broken
-    } else {
-      self = result.tester.invalidBecause.isEmpty ? .done : .invalid
-    }
+  /// Of an oracle that cannot be.
+  private static func sentence(_ error: LoadError) -> String {
+    "The oracle cannot listen or be asked (\(error.phrase)); name another address with "
+      + "`--listen`, or free this machine."
   }
 }
 

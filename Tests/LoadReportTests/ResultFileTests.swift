@@ -23,18 +23,18 @@ import Testing
     run.format = 2
     expect(
       ResultFile.encode(run), .otherFormat(path: "a.json", format: 2),
-      "a.json has format 2, this wpload reads 1. Use the version that made it.")
+      "a.json has format 2, this wpload reads 1; use the version that made it.")
     // Even one that shares nothing but the number.
     expect(
       Data("{\"format\":9}".utf8), .otherFormat(path: "a.json", format: 9),
-      "a.json has format 9, this wpload reads 1. Use the version that made it.")
+      "a.json has format 9, this wpload reads 1; use the version that made it.")
   }
 
   @Test(arguments: ["", "{", "[]", "null", "\u{0}", "{\"format\":\"1\"}", "{\"format\":1e400}"])
   func whatIsNoResultIsRefused(_ text: String) {
     expect(
       Data(text.utf8), .broken(path: "a.json", reason: "it is not the JSON that wpload writes"),
-      "a.json is no result of wpload: it is not the JSON that wpload writes. Run the plan again.")
+      "a.json is no result of wpload: it is not the JSON that wpload writes; run the plan again.")
   }
 
   @Test func aMissingKeyIsNamed() throws {
@@ -45,11 +45,11 @@ import Testing
       expect(
         try JSONSerialization.data(withJSONObject: object),
         .broken(path: "a.json", reason: "it has no \(key)"),
-        "a.json is no result of wpload: it has no \(key). Run the plan again.")
+        "a.json is no result of wpload: it has no \(key); run the plan again.")
     }
     expect(
       Data("{}".utf8), .broken(path: "a.json", reason: "it has no format"),
-      "a.json is no result of wpload: it has no format. Run the plan again.")
+      "a.json is no result of wpload: it has no format; run the plan again.")
   }
 
   /// Every cut of a file is refused; none is taken for a shorter result.

@@ -76,7 +76,7 @@ import Testing
     try Data().write(to: URL(filePath: "\(place)/file"))
     expect(
       .unwritable(path: path, reason: "Not a directory"),
-      "\(path) cannot be written: Not a directory. What was written before is still there."
+      unwritable(path, "Not a directory")
     ) { _ = try ResultFolder(path, startedUnixS: 0) }
   }
 
@@ -93,7 +93,7 @@ import Testing
     try FileManager.default.createSymbolicLink(atPath: file, withDestinationPath: "/dev/full")
     expect(
       .unwritable(path: file, reason: "No space left on device"),
-      "\(file) cannot be written: No space left on device. What was written before is still there."
+      unwritable(file, "No space left on device")
     ) { _ = try ResultFolder(place, startedUnixS: 0) }
   }
 
@@ -105,7 +105,7 @@ import Testing
       atPath: "\(page)/in", withIntermediateDirectories: true)
     expect(
       .unwritable(path: page, reason: "Is a directory"),
-      "\(page) cannot be written: Is a directory. What was written before is still there."
+      unwritable(page, "Is a directory")
     ) { try folder.finish(Made.small) }
     #expect(try ResultFolder.read(place).run == Made.small)
     #expect(try text("\(place)/failures.csv") == LocustCSV.failures(Made.small))
@@ -113,14 +113,14 @@ import Testing
 
   @Test func whatIsNotThereIsNamed() throws {
     let nothing = "\(place)/nothing"
-    let advice = "Name the folder that `wpload run` has made."
+    let advice = "name the folder that `wpload run` has made."
     expect(
       .unreadable(path: nothing, reason: "No such file or directory"),
-      "\(nothing) cannot be read: No such file or directory. \(advice)"
+      "\(nothing) cannot be read (No such file or directory); \(advice)"
     ) { _ = try ResultFolder.read(nothing) }
     expect(
       .unreadable(path: "\(place)/summary.json", reason: "No such file or directory"),
-      "\(place)/summary.json cannot be read: No such file or directory. \(advice)"
+      "\(place)/summary.json cannot be read (No such file or directory); \(advice)"
     ) { _ = try ResultFolder.read(place) }
   }
 
@@ -128,6 +128,11 @@ import Testing
     #expect(
       ResultFolder.name(of: "baseline", at: Date(timeIntervalSince1970: 1_795_443_901))
         == "baseline-20261123-142501")
+  }
+
+  private func unwritable(_ path: String, _ reason: String) -> String {
+    "\(path) cannot be written (\(reason)); make room or name another folder: what was written "
+      + "before is still there."
   }
 
   private func expect(

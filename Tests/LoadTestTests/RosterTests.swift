@@ -69,7 +69,9 @@ import Testing
   @Test func secondsOfAllThreadsAreOne() {
     final class Told: @unchecked Sendable { var seconds: [RunResult.Second] = [] }
     let told = Told()
-    let log = SecondLog(threads: 2, start: 1_000_000_000) { told.seconds.append($0) }
+    let log = SecondLog(threads: 2, start: 1_000_000_000) { second, _ in
+      told.seconds.append(second)
+    }
     log.begin("a")
     func second(_ end: UInt64, _ latencies: [UInt64], present: Int) -> CrowdSecond {
       var second = CrowdSecond()

@@ -55,7 +55,8 @@ import Testing
       "Glibc", "Synchronization",
     ],
     "wpload": [
-      "LoadTest", "LoadPlan", "LoadReport", "ControlClient", "Wire", "ArgumentParser", "Foundation",
+      "LoadTest", "LoadGenerator", "LoadPlan", "LoadReport", "ControlClient", "Wire",
+      "ArgumentParser", "Foundation",
     ],
     "Simulation": ["EventLoop", "Appliance", "Noise", "Wire"],
     "simulate": ["Simulation", "ArgumentParser", "Foundation"],

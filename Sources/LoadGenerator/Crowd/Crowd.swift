@@ -21,6 +21,8 @@ public final class Crowd {
   /// How often deadlines are looked at.
   private static let sweepNs: UInt64 = 20_000_000
   private static let secondNs: UInt64 = 1_000_000_000
+  /// Turns that come later by more than this have been held up.
+  private static let stallNs: UInt64 = 1_000_000
   static let inputSize = 256 * 1024
   static let outputSize = 256 * 1024
 
@@ -61,6 +63,8 @@ public final class Crowd {
   var isOver = true
   /// A request is sent when it is due, not when a user can.
   var isOpen = false
+  /// When the crowd itself was held up last: nothing was sent, whoever was free.
+  private var stall: Range<UInt64> = 0..<0
 
   /// Makes a crowd without users. `newcomer` makes them when they come first, by number; `labels`
   /// are all places that they and their conducts count under.
@@ -102,9 +106,10 @@ public final class Crowd {
     resume(now: start)
     var timetable = Timetable(rate: stage.rate, start: start, end: end)
     var sweep = start + Crowd.sweepNs
-    var now = start
+    var (now, wake) = (start, start)
     while true {
       now = monotonicNs()
+      if now > wake + Crowd.stallNs { stall = wake..<now }
       if now >= end || stop.isSet { isOver = true }
       if isOver && (stop.isSet || now >= end + timeoutNs || isQuiet(timetable, now)) { break }
       if !isOver { try admit(&arrivals, now: now) }
@@ -115,7 +120,9 @@ public final class Crowd {
         sweep = now + Crowd.sweepNs
       }
       if now >= second.end { handOver() }
-      serve(within: pause(arrivals, timetable, sweep, end, now: now))
+      let pause = pause(arrivals, timetable, sweep, end, now: now)
+      wake = now + pause
+      serve(within: pause)
     }
     giveUp(&timetable, now: now)
     handOver(at: now)
@@ -181,23 +188,35 @@ public final class Crowd {
       let since = max(due, user.freeSince)
       var filled = 0
       guard act(index, due: due, now: now, filled: &filled) else { continue }
-      result.lateness.record(now > since ? now - since : 0)
+      // Those who were free have had the first of what came due in a stall; the rest had to wait
+      // for them because of it.
+      let held = stall.contains(due) ? stall.upperBound - due : 0
+      result.lateness.record(max(now > since ? now - since : 0, held))
       timetable.advance()
       flush(index, filled: filled)
       stand(index)
     }
   }
 
-  /// What has not ended by now has failed.
+  /// What has not ended by now has failed – unless it was not given its time, because all are to
+  /// stop.
   private func giveUp(_ timetable: inout Timetable, now: UInt64) {
-    while timetable.next != nil {
+    while let due = timetable.next, !stop.isSet || now > due && now - due > timeoutNs {
       result.dropped += 1
       timetable.advance()
     }
+    guard !stop.isSet else { return leaveOff() }
     for index in users.indices where users[index].phase != .away {
       if users[index].phase != .present || !users[index].pending.isEmpty {
         lose(index, .timeout, now: now)
       }
+    }
+  }
+
+  /// Connections on which something is under way end; nobody has failed.
+  private func leaveOff() {
+    for index in users.indices where users[index].phase != .away {
+      if users[index].phase != .present || !users[index].pending.isEmpty { part(index) }
     }
   }
 
