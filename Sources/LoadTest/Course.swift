@@ -7,6 +7,8 @@ import LoadReport
 final class Course: @unchecked Sendable {
   /// Of a judged stage, before a run is ended because of it: a slow beginning is no verdict.
   private static let firstJudgementSeconds = 5.0
+  /// What a step without any answer breaks.
+  private static let silent = "answers"
 
   private let run: LoadRun
   private let desks: [DeviceDesk]
@@ -179,10 +181,15 @@ final class Course: @unchecked Sendable {
       }
       let stage = try await carry(out: ladder.stage(users, after: present), squad)
       let broken = broken(by: stage)
+      if broken == Course.silent, let broke = climbed.broke {
+        // It was too much for good, and says nothing about fewer.
+        run.end(because: "the target has not come back since users-\(broke)")
+      }
       // What breaks is looked for, and says nothing about how well it goes below.
       var kept = stage
-      kept.isJudged = broken == nil
+      kept.isJudged = broken == nil && !run.stop.isSet
       result.stages.append(kept)
+      guard !run.stop.isSet else { break }
       climbed.steps.append(step(stage, users, holds: broken == nil))
       if let broken {
         (climbed.broke, climbed.reason) = (users, broken)
@@ -213,7 +220,7 @@ final class Course: @unchecked Sendable {
   private func broken(by stage: RunResult.StageResult) -> String? {
     let judge = Judge(stage)
     if stage.busy > 0 { return "busy" }
-    if judge.measure(.p95) == nil { return "answers" }
+    if judge.measure(.p95) == nil { return Course.silent }
     let broken = run.plan.thresholds.first { threshold in
       switch threshold.quantity {
       case .p50, .p95, .p99, .connectP99, .errorPercent, .busyPercent, .droppedPercent:

@@ -113,6 +113,20 @@ import Testing
     #expect(operation.requests > operation.failed)
   }
 
+  /// What it does not bear for good is where it broke: nothing is known about fewer users.
+  @Test func aLadderEndsWithItsTarget() async throws {
+    let oracle = try OracleThread(OracleOptions())
+    let ladder = Ladder(steps: [2, 8], seconds: 0.3)
+    let result = try await run(.ladder(ladder), at: oracle) {
+      if case .ended = $0 { oracle.finish() }
+    }.run()
+    #expect(result.ladder?.held == 2 && result.ladder?.broke == 8)
+    #expect(result.ladder?.reason == "answers" && result.ladder?.steps.count == 2)
+    #expect(result.stages.map(\.users) == [2, 8, 5] && result.recoverySeconds == nil)
+    #expect(result.stages.map(\.isJudged) == [true, false, false])
+    #expect(result.ended == "the target has not come back since users-8")
+  }
+
   @Test func nobodyAnswersOnAClosedPort() async throws {
     let oracle = try OracleThread(OracleOptions())
     oracle.finish()
