@@ -33,7 +33,7 @@ import Testing
     let (oracle, place) = (try await OracleProgram("--delay", "5ms"), try Place())
     let plan = try place.plan(seconds: 300, thresholds: "{p95_ms: 1}")
     let run = try await place.run(plan, at: oracle, "--abort-on-fail").end()
-    #expect(run.code == 99 && run.seconds < 30)
+    #expect(run.code == 99 && run.seconds < 120)
     #expect(run.sentence().hasPrefix("The run ended early: p95_ms broke its threshold; "))
     #expect(try await place.earlyReport().contains("BROKEN  p95_ms"))
   }
@@ -44,7 +44,7 @@ import Testing
     let (oracle, place) = (try await OracleProgram(), try Place())
     let plan = try place.plan(seconds: 300, asks: "cameraList", thresholds: thresholds)
     let run = try await place.run(plan, at: oracle).end()
-    #expect(run.code == code && run.seconds < 30)
+    #expect(run.code == code && run.seconds < 120)
     #expect(
       run.sentence().hasPrefix(
         "The run ended early: the target does not know `cameraList`, which the plan asks for; "))
@@ -54,11 +54,15 @@ import Testing
   /// Its load is late by as long as it was stopped, which no device did.
   @Test func aTesterThatWasTheLimitIsNotBelieved() async throws {
     let (oracle, place) = (try await OracleProgram(), try Place())
-    let process = try place.run(try place.plan(seconds: 5), at: oracle)
+    let process = try place.run(try place.plan(seconds: 8), at: oracle)
     try await process.waits(forSeconds: 1)
-    process.send(SIGSTOP)
-    try await Task.sleep(for: .milliseconds(300))
-    process.send(SIGCONT)
+    // Again and again: where this machine is busy, the first may come when all is over.
+    for _ in 0..<10 {
+      process.send(SIGSTOP)
+      try await Task.sleep(for: .milliseconds(150))
+      process.send(SIGCONT)
+      try await Task.sleep(for: .milliseconds(150))
+    }
     let run = try await process.end()
     #expect(run.code == 98)
     #expect(run.sentence().hasPrefix("The run is invalid, the tester was the limit: it sent "))
@@ -71,7 +75,7 @@ import Testing
     try await process.waits(forSeconds: 2)
     oracle.process.send(SIGKILL)
     let run = try await process.end()
-    #expect(run.code == 1 && run.seconds < 40)
+    #expect(run.code == 1 && run.seconds < 120)
     #expect(
       run.sentence().hasPrefix("The run ended early: no target has answered for 10 s; "))
     let report = try await place.earlyReport()
@@ -90,7 +94,7 @@ import Testing
     let run = try await place.run(
       try place.file("more.yaml", more), at: oracle, launcher: limited
     ).end()
-    #expect(run.code == 1 && run.seconds < 30)
+    #expect(run.code == 1 && run.seconds < 120)
     #expect(run.sentence().hasPrefix("The run ended early: this machine cannot make that load ("))
     #expect(try await place.earlyReport().contains("stage-0: 3 users"))
   }
@@ -113,7 +117,7 @@ import Testing
     try await process.waits(forSeconds: 2)
     process.send(signal)
     let run = try await process.end()
-    #expect(run.code == 1 && run.seconds < 30, "\(run.complaint)")
+    #expect(run.code == 1 && run.seconds < 120, "\(run.complaint)")
     #expect(run.sentence().hasPrefix("The run ended early: \(reason); "))
     let report = try await place.earlyReport()
     #expect(report.contains("stage-0: 3 users") && report.contains("holds   errors_percent"))

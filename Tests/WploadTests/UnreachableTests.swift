@@ -5,27 +5,27 @@ import Testing
 @Suite struct UnreachableTests {
   @Test func aRefusedConnectionIsTold() async throws {
     let port = try SilentPort(.refuses)
-    try await expect(port.name, "connection refused", within: 10)
+    try await expect(port.name, "connection refused")
   }
 
   @Test func aNameThatNobodyKnowsIsTold() async throws {
     // No name of DNS has an empty label: nobody is asked.
-    try await expect("a..b", "Name or service not known", within: 10)
+    try await expect("a..b", "Name or service not known")
   }
 
   @Test func whoeverAcceptsAndIsSilentIsLeft() async throws {
     let port = try SilentPort(.accepts)
-    try await expect(port.name, "did not answer", within: 20)
+    try await expect(port.name, "did not answer")
   }
 
   @Test func whoeverIsTooFarIsLeft() async throws {
     let port = try SilentPort(.isFull)
-    try await expect(port.name, "no connection within 5 s", within: 20)
+    try await expect(port.name, "no connection within 5 s")
   }
 
   /// No connection goes to everybody; the kernel says so.
   @Test func anAddressThatNobodyHasIsTold() async throws {
-    try await expect("255.255.255.255", "255.255.255.255:4710", within: 20)
+    try await expect("255.255.255.255", "255.255.255.255:4710")
   }
 
   @Test func theSecondTargetIsNamed() async throws {
@@ -48,15 +48,15 @@ import Testing
     #expect(try await place.report().contains("users ping"))
   }
 
-  private func expect(_ target: String, _ reason: String, within seconds: Double) async throws {
+  private func expect(_ target: String, _ reason: String) async throws {
     let place = try Place()
     let run = try await wpload(
-      "run", try place.plan(seconds: 60), "--plain", "--target", target, "--out", place.results)
+      "run", try place.plan(seconds: 300), "--plain", "--target", target, "--out", place.results)
     #expect(run.code == 3)
     let sentence = run.sentence()
     #expect(sentence.hasPrefix(target) && sentence.contains(reason), "\(sentence)")
     #expect(sentence.contains("check the address"))
-    #expect(run.seconds < seconds)
+    #expect(run.seconds < 120)
     #expect(!FileManager.default.fileExists(atPath: place.results))
   }
 }
