@@ -160,9 +160,12 @@ struct Chart {
   private func legend(_ drawn: [Line]) -> String {
     let entries = drawn.enumerated().map { index, line in
       let look = LineLook(index, points: line.points.count)
+      // Where all have one axis, nobody asks which.
+      let axis = line.isRight && drawn.contains { !$0.isRight } ? " (right)" : ""
       return """
         <span><svg class="key" viewBox="0 0 36 10"><line class="\(look.style)" x1="0" y1="5" \
-        x2="36" y2="5"\(look.dashes)/>\(look.shape(18, 5))</svg> \(escaped(line.name))</span>
+        x2="36" y2="5"\(look.dashes)/>\(look.shape(18, 5))</svg> \
+        \(escaped(line.name))\(axis)</span>
         """
     }
     return "<p class=\"legend\">\(entries.joined(separator: " "))</p>"

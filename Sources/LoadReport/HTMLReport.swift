@@ -91,7 +91,7 @@ public struct HTMLReport {
   private static func stages(_ run: RunResult) -> String {
     let columns = [
       "operation", "requests", "failed", "held back", "p50", "mean", "p95", "p99", "longest",
-      "a second",
+      "a second", "data a second",
     ]
     let tables = run.stages.map { stage -> String in
       var title = "\(stage.name): \(stage.users) users"
@@ -124,6 +124,8 @@ public struct HTMLReport {
       isTimed ? Figures.time(latency.quantile(0.99)) : "–",
       isTimed ? Figures.time(latency.max) : "–",
       seconds > 0 ? Figures.number(Double(operation.requests) / seconds) : "–",
+      seconds > 0 && operation.bytes > 0
+        ? Figures.memory(Double(operation.bytes) / 1024 / seconds) : "–",
     ]
   }
 
@@ -178,7 +180,9 @@ public struct HTMLReport {
     let head = columns.map { "<th>\(escaped($0))</th>" }.joined()
     let body = rows.map { row in
       let isBad = row[0].hasPrefix("✗") || (row.count > 1 && row[1] == "broke")
-      let cells = row.map { "<td>\(escaped($0))</td>" }.joined()
+      // A figure and its unit, or a mark and its word, are one; sentences are not.
+      let cells = row.map { "<td\($0.count > 24 ? " class=\"text\"" : "")>\(escaped($0))</td>" }
+        .joined()
       return "<tr\(isBad ? " class=\"bad\"" : "")>\(cells)</tr>"
     }
     return "<div class=\"scroll\"><table><thead><tr>\(head)</tr></thead>"
@@ -210,7 +214,7 @@ public struct HTMLReport {
     font-size:.85rem;color:var(--faint)}
     .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.85rem}
     th,td{text-align:left;padding:.25rem .6rem .25rem 0;border-bottom:1px solid var(--rule);\
-    vertical-align:top}th{color:var(--faint);font-weight:500}
+    vertical-align:top}td:not(.text){white-space:nowrap}th{color:var(--faint);font-weight:500}
     details{margin:.4rem 0}summary{cursor:pointer}
     @media(max-width:32rem){main{padding:.7rem}svg text{font-size:20px}svg .word{font-size:16px}}
     @media print{details::details-content{content-visibility:visible;block-size:auto}\

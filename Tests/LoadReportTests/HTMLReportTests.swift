@@ -85,7 +85,8 @@ import Testing
       "<p class=\"bad\"><b>1 of 2 thresholds broke.</b></p>",
       "<td>✓ holds</td><td>p95_ms</td><td>96.0 ms</td><td>100 ms</td>",
       "<tr class=\"bad\"><td>✗ broke</td><td>errors_percent</td><td>2.9 %</td><td>1 %</td>",
-      "<summary>steady: 10 users, 10 a second</summary>",
+      "<summary>steady: 10 users, 10 a second</summary>", "<th>data a second</th>",
+      "</svg> answers</span>", "</svg> users (right)</span>",
       "<td>viewers ping</td><td>103</td><td>1 closed, 2 timeout</td><td>0</td><td>50.0 ms</td>",
       "<h2>Readiness: 81 of 100, B</h2>", "<h2>Tester and device</h2>",
     ] {
