@@ -82,6 +82,14 @@ import Wire
     #expect(result.lateness.quantile(0.9) < 50_000_000)
   }
 
+  /// The rate says when users ask, not what they think.
+  @Test func nobodyThinksInTheOpenModel() throws {
+    let server = try LoopbackServer(.answers)
+    let crowd = try crowd(server.endpoint, think: 60...60)
+    let result = try crowd.run(CrowdStage(users: 5, rate: 1000, seconds: 0.2))
+    #expect(result.tallies[Self.ping].latency.count == 200 && result.dropped == 0)
+  }
+
   @Test func whoThinksAsksLess() throws {
     let server = try LoopbackServer(.answers)
     let crowd = try crowd(server.endpoint, think: 0.05...0.05)

@@ -84,9 +84,11 @@ extension Crowd {
     } catch { lose(index, .closed, now: monotonicNs()) }
   }
 
+  /// In the open model the rate says when: who thinks would make what is due wait, and the device
+  /// would be charged for it.
   private func thought(_ user: User) -> UInt64 {
     let think = user.newcomer.think
-    guard think.upperBound > 0, !user.newcomer.conduct.isMidway else { return 0 }
+    guard !isOpen, think.upperBound > 0, !user.newcomer.conduct.isMidway else { return 0 }
     return UInt64(Double.random(in: think, using: &random) * 1e9)
   }
 
