@@ -75,12 +75,12 @@ extension Plan {
   private static let spike = Plan(
     name: "spike",
     summary:
-      "20 users, then 500 within a second, then 20 again: what the crowd sees, and how soon it is "
-      + "over.",
+      "20 users, then 500 within five seconds, then 20 again: what the crowd sees, and how soon it "
+      + "is over.",
     classes: [viewers(looking, think: 0.1...1)],
     course: .stages([
       Stage("normal", users: 20, seconds: 60),
-      Stage("peak", users: 500, ramp: 500, seconds: 60),
+      Stage("peak", users: 500, ramp: 100, seconds: 60),
       Stage("after", users: 20, seconds: 120),
     ]),
     thresholds: required(with: Threshold(.busyPercent, 0), Threshold(.recoverySeconds, 60)))
@@ -103,7 +103,8 @@ extension Plan {
     summary: "Messages of 1 MiB to 50 listeners, beside pings of 64 bytes, 16 at a time.",
     classes: [
       UserClass("listeners", weight: 50, role: .viewer, work: .listener),
-      UserClass("pings", weight: 10, work: .mix([.init(.ping)]), depth: 16),
+      // As many as a fleet asks; who asks without a pause takes a whole core of the tester.
+      UserClass("pings", weight: 10, work: .mix([.init(.ping)]), think: 0.01...0.02, depth: 16),
       UserClass("publisher", role: .operator, work: .publisher, think: 1...1),
     ],
     course: .stages([

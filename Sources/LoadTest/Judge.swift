@@ -146,7 +146,7 @@ struct Validity {
         "it used up to \(Int(most)) % of a core (\(names(busy))); use more `--threads`, or a "
           + "machine of its own")
     }
-    if let most = late.map({ $0.lateness.quantile(0.99) }).max() {
+    if let most = late.map({ lateness(of: $0) }).max() {
       found.append(
         "it sent 1 % of the requests up to \(most / 1_000_000) ms late or later (\(names(late))); "
           + "free the machine of other work")
@@ -157,7 +157,13 @@ struct Validity {
   private static func isLate(_ stage: RunResult.StageResult) -> Bool {
     let all = stage.operations.filter { !$0.isWhole }
       .reduce(into: Latencies()) { $0.add($1.latency) }
-    return isLate(stage.lateness.quantile(0.99), of: all.quantile(0.95))
+    return isLate(lateness(of: stage), of: all.quantile(0.95))
+  }
+
+  /// 99 % of a stage's requests were sent no later; a single one that was is no verdict.
+  private static func lateness(of stage: RunResult.StageResult) -> UInt64 {
+    let count = stage.lateness.count
+    return count < 2 ? 0 : stage.lateness.quantile(min(0.99, 1 - 1 / Double(count)))
   }
 
   /// Whether what was sent so late (99 % of it no later) matters to answers that took so long (95 %

@@ -134,7 +134,12 @@ import Testing
         "it used up to 95 % of a core (stage busy); use more `--threads`, or a machine of its own"
       ])
     var late = fine
+    // One of a few says nothing.
     (late.name, late.lateness) = ("late", Self.latencies(3))
+    #expect(Validity.objections(to: [late]).isEmpty)
+    late.lateness = Self.latencies(1, 1, 90)
+    #expect(Validity.objections(to: [late]).isEmpty)
+    late.lateness = Self.latencies(1, 3, 90)
     #expect(
       Validity.objections(to: [late]) == [
         "it sent 1 % of the requests up to 3 ms late or later (stage late); free the machine of "
