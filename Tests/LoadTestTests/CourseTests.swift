@@ -103,12 +103,12 @@ import Testing
 
   @Test func aDeadTargetEndsTheRun() async throws {
     let oracle = try OracleThread(OracleOptions())
-    let course = Plan.Course.stages([Stage("s", users: 3, seconds: 300)])
+    let course = Plan.Course.stages([Stage("s", users: 3, seconds: 3600)])
     let result = try await run(course, at: oracle) {
       if case .second = $0 { oracle.finish() }
     }.run()
     #expect(result.ended == "no target has answered for 10 s")
-    #expect(result.seconds < 60 && result.stages.map(\.name) == ["s"])
+    #expect(result.seconds < 1800 && result.stages.map(\.name) == ["s"])
     let operation = try #require(result.stages.first?.operations.first)
     #expect(operation.requests > operation.failed)
   }
