@@ -10,16 +10,16 @@ public struct Capacity: Sendable, Equatable {
     public var evidence: String
   }
 
-  /// The most users that held; nil: no ladder was climbed.
-  public let held: Int?
-  /// The fewest that did not.
-  public let broke: Int?
   public let rows: [Row]
 
   public init(_ run: RunResult) {
     let figures = RunFigures(run)
-    held = run.ladder?.held
-    broke = run.ladder?.broke
+    guard run.tester.isValid else {
+      rows = [
+        Row(what: "break point", value: "not known", evidence: "the tester was the limit")
+      ]
+      return
+    }
     rows = Self.bounds(run, figures) + [Self.firstToGo(run, figures)] + Self.scaling(figures)
   }
 
@@ -162,7 +162,7 @@ public struct Recommendation: Sendable, Equatable {
   public static func all(for run: RunResult) -> [Recommendation] {
     let figures = RunFigures(run)
     var found: [Recommendation] = []
-    if !run.tester.invalidBecause.isEmpty {
+    if !run.tester.isValid {
       found.append(
         Recommendation(
           text: "Run it again: it says nothing about the device.",
@@ -172,6 +172,7 @@ public struct Recommendation: Sendable, Equatable {
       found.append(
         Recommendation(text: "Look at the device, and run it again to its end.", evidence: ended))
     }
+    guard run.tester.isValid else { return found }
     for threshold in run.thresholds where !threshold.holds {
       let limit = Figures.threshold(threshold.quantity, threshold.limit)
       let measured = threshold.measured.map { Figures.threshold(threshold.quantity, $0) }

@@ -18,8 +18,16 @@ struct Chart {
     case logarithmic
   }
 
-  static let size = (width: 720.0, height: 300.0)
-  private static let frame = (left: 64.0, right: 64.0, top: 14.0, bottom: 44.0)
+  /// What is written at the places of an axis.
+  enum Labels {
+    case numbers
+    /// Durations, each in the unit that suits it; the values are milliseconds.
+    case durations
+  }
+
+  /// Two of them side by side fill a page, and one fills a telephone.
+  static let size = (width: 560.0, height: 304.0)
+  private static let frame = (left: 68.0, right: 68.0, top: 32.0, bottom: 56.0)
   /// What a device tells may be any number. Farther from zero, neighbours of a Double lie too far
   /// apart to divide an axis.
   static let farthest = 1e15
@@ -29,8 +37,11 @@ struct Chart {
   var id: String
   var title: String
   var xUnit: String
+  /// Empty: the labels tell.
   var yUnit: String
   var rightUnit = ""
+  var yLabels = Labels.numbers
+  var rightLabels = Labels.numbers
   var lines: [Line]
   var xScale = Scale.linear
   var yScale = Scale.linear
@@ -59,11 +70,10 @@ struct Chart {
       aria-label="\(escaped(title))"><title>\(escaped(title))</title>
       """
     text += grid(x, left, hasRight ? right : nil)
-    text += words(marks, x)
     for (index, line) in drawn.enumerated() {
       text += path(line, index, x, line.isRight ? right : left)
     }
-    return text + "</svg>" + legend(drawn)
+    return text + words(marks, x) + "</svg>" + legend(drawn)
   }
 
   private func visible(_ value: Double, _ scale: Scale) -> Bool {
@@ -88,42 +98,38 @@ struct Chart {
   private func grid(_ x: Axis, _ left: Axis, _ right: Axis?) -> String {
     let (start, end) = (horizontal(0), horizontal(1))
     var text = ""
-    for tick in left.ticks {
+    for (tick, label) in left.labels(yLabels) {
       let y = vertical(left.share(tick))
       text += """
         <line class="grid" x1="\(start)" y1="\(y)" x2="\(end)" y2="\(y)"/>\
-        <text class="y" x="\(Chart.frame.left - 6)" y="\(y)">\(Figures.number(tick))</text>
+        <text class="y" x="\(Chart.frame.left - 6)" y="\(y)">\(label)</text>
         """
     }
-    for tick in right?.ticks ?? [] {
-      let place = Chart.size.width - Chart.frame.right + 6
-      text += """
-        <text class="r" x="\(place)" y="\(vertical((right ?? left).share(tick)))">\
-        \(Figures.number(tick))</text>
-        """
+    if let right {
+      for (tick, label) in right.labels(rightLabels) {
+        text += """
+          <text class="r" x="\(Chart.size.width - Chart.frame.right + 6)" \
+          y="\(vertical(right.share(tick)))">\(label)</text>
+          """
+      }
+      text += "<text class=\"end\" x=\"\(Chart.size.width)\" y=\"16\">\(escaped(rightUnit))</text>"
     }
-    let names = xNames.isEmpty ? x.ticks.map { ($0, Figures.number($0)) } : xNames
+    let names = xNames.isEmpty ? x.labels(.numbers) : xNames
     for (place, name) in names where (0...1).contains(x.share(place)) {
       text += """
-        <text class="x" x="\(horizontal(x.share(place)))" y="\(bottom + 4)">\(escaped(name))</text>
+        <text class="x" x="\(horizontal(x.share(place)))" y="\(bottom + 14)">\(escaped(name))</text>
         """
     }
     text +=
-      "<text class=\"x\" x=\"\(horizontal(0.5))\" y=\"\(bottom + 23)\">\(escaped(xUnit))</text>"
-    text += "<text class=\"unit\" x=\"4\" y=\"\(bottom + 23)\">\(escaped(yUnit))</text>"
-    if right != nil {
-      text += """
-        <text class="unit end" x="\(Chart.size.width - 4)" y="\(bottom + 23)">\(escaped(rightUnit))\
-        </text>
-        """
-    }
+      "<text class=\"x\" x=\"\(horizontal(0.5))\" y=\"\(bottom + 34)\">\(escaped(xUnit))</text>"
+    text += "<text x=\"0\" y=\"16\">\(escaped(yUnit))</text>"
     return text
   }
 
   /// Marks with their words in two rows. A word without a place in either is left out, for on a
   /// telephone letters are large.
   private func words(_ marks: [(x: Double, name: String)], _ x: Axis) -> String {
-    let letter = 9.5
+    let letter = 8.5
     var taken: [[ClosedRange<Double>]] = [[], []]
     var text = ""
     for mark in marks {
@@ -161,7 +167,7 @@ struct Chart {
     let entries = drawn.enumerated().map { index, line in
       let look = LineLook(index, points: line.points.count)
       // Where all have one axis, nobody asks which.
-      let axis = line.isRight && drawn.contains { !$0.isRight } ? " (right)" : ""
+      let axis = line.isRight && drawn.contains { !$0.isRight } ? " (right scale)" : ""
       return """
         <span><svg class="key" viewBox="0 0 36 10"><line class="\(look.style)" x1="0" y1="5" \
         x2="36" y2="5"\(look.dashes)/>\(look.shape(18, 5))</svg> \
@@ -201,9 +207,13 @@ struct Axis {
       let first = log10(max(least, 1e-9)).rounded(.down)
       let last = max(first + 1, log10(max(most, 1e-9)).rounded(.up))
       (low, high) = (pow(10, first), pow(10, last))
-      ticks = stride(from: first, through: last, by: 1).map { pow(10, $0) }
+      // On a telephone there is no room for more.
+      let apart = ((last - first) / 8).rounded(.up)
+      ticks = stride(from: first, through: last, by: apart).map { pow(10, $0) }
     case .linear:
-      let start = startsAtZero ? min(0, least) : least
+      // From nearly zero on, it is zero that somebody looks for.
+      let isNear = startsAtZero || least >= 0 && least < most / 4
+      let start = isNear ? min(0, least) : least
       // Less than a billionth is none.
       let span = most - start > 1e-9 * max(1, abs(most)) ? most - start : 1
       let step = Axis.step(span / 5)
@@ -218,6 +228,17 @@ struct Axis {
   static func step(_ value: Double) -> Double {
     let power = pow(10, log10(value).rounded(.down))
     return ([1, 2, 5, 10].first { $0 * power >= value * 0.999 } ?? 10) * power
+  }
+
+  func labels(_ kind: Chart.Labels) -> [(x: Double, name: String)] {
+    let apart = scale == .linear && ticks.count > 1 ? ticks[1] - ticks[0] : .infinity
+    return ticks.map { tick in
+      let tick = scale == .linear && abs(tick) < apart * 1e-6 ? 0 : tick
+      return switch kind {
+      case .numbers: (tick, Figures.tick(tick, most: high, apart: apart))
+      case .durations: (tick, Figures.tick(milliseconds: tick))
+      }
+    }
   }
 
   /// Where a value lies, 0 … 1.

@@ -24,6 +24,7 @@ public struct Readiness: Sendable, Equatable {
     static let tester = 0
   }
 
+  /// Where the tester was the limit, it alone.
   public let components: [Component]
 
   private let isValid: Bool
@@ -40,6 +41,11 @@ public struct Readiness: Sendable, Equatable {
 
   public var grade: String { score.map(Readiness.grade) ?? "–" }
 
+  /// The score in words: `81 of 100`.
+  var whole: String {
+    score.map { "\($0) of 100" } ?? (isValid ? "not measured" : "not judged")
+  }
+
   static func grade(_ score: Int) -> String {
     switch score {
     case 90...: "A"
@@ -52,13 +58,13 @@ public struct Readiness: Sendable, Equatable {
 
   public init(_ run: RunResult) {
     let figures = RunFigures(run)
-    isValid = run.tester.invalidBecause.isEmpty
-    components = [
+    isValid = run.tester.isValid
+    let device = [
       Self.responses(figures), Self.errors(figures), Self.connections(figures),
       Self.capacity(figures), Self.memory(figures), Self.processor(figures),
       Self.recovery(figures), Self.stability(figures),
-      Self.tester(figures),
     ]
+    components = (isValid ? device : []) + [Self.tester(figures)]
   }
 
   /// 100 up to `good`, 0 from `bad` on, and evenly in between.

@@ -28,6 +28,11 @@ struct RunFigures {
     requests == 0 ? nil : 100 * Double(failed) / Double(requests)
   }
 
+  /// nil: nothing was judged.
+  var answersPerSecond: Double? {
+    seconds > 0 ? Double(requests - failed) / seconds : nil
+  }
+
   /// nil: nothing was answered.
   func milliseconds(_ share: Double) -> Double? {
     latency.count == 0 ? nil : Double(latency.quantile(share)) / 1e6

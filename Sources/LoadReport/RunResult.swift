@@ -115,6 +115,8 @@ public struct RunResult: Codable, Sendable, Equatable {
     /// Why the run says nothing about the device; empty: it does.
     public var invalidBecause: [String]
 
+    var isValid: Bool { invalidBecause.isEmpty }
+
     public init(
       version: String, threads: Int, cpuPercent: Double = 0, latenessP99Ns: UInt64 = 0,
       invalidBecause: [String] = []

@@ -8,8 +8,7 @@ public struct TextReport {
     let readiness = Readiness(run)
     lines += [
       "",
-      "readiness  \(readiness.score.map { "\($0) of 100" } ?? "not measured")"
-        + "  \(readiness.grade)",
+      "readiness  \(readiness.whole)" + (readiness.score == nil ? "" : "  \(readiness.grade)"),
     ]
     for component in readiness.components {
       let score = component.score.map { String($0) } ?? "–"
@@ -36,11 +35,13 @@ public struct TextReport {
     }
     lines += row(
       "",
-      "\(Figures.number(run.seconds)) s, seed \(run.seed), \(run.tester.threads) thread"
+      "\(Figures.date(run.startedUnixS)), \(Figures.duration(run.seconds)), seed \(run.seed), "
+        + "\(run.tester.threads) thread"
         + "\(run.tester.threads == 1 ? "" : "s") of wpload \(run.tester.version)")
-    if !run.tester.invalidBecause.isEmpty {
+    if !run.tester.isValid {
       lines += row(
-        "INVALID: ", "the tester was the limit: \(Figures.list(run.tester.invalidBecause))")
+        "INVALID: ",
+        "the tester was the limit: \(Figures.list(run.tester.invalidBecause)); nothing is judged")
     } else if run.stages.contains(where: \.isJudged) {
       lines += row("", "valid: the tester was not the limit")
     }
@@ -83,9 +84,9 @@ public struct TextReport {
     run.thresholds.flatMap { threshold in
       let measured = threshold.measured.map { Figures.threshold(threshold.quantity, $0) }
       return row(
-        (threshold.holds ? "holds   " : "BROKEN  ") + left(threshold.quantity, 22)
-          + right(measured ?? "not measured", 14) + "   ",
-        "limit " + Figures.threshold(threshold.quantity, threshold.limit))
+        (!run.tester.isValid ? "–       " : threshold.holds ? "holds   " : "BROKEN  ")
+          + left(threshold.quantity, 22) + right(measured ?? "not measured", 14) + "   ",
+        Figures.limit(threshold.quantity, threshold.limit))
     }
   }
 
@@ -108,7 +109,7 @@ public struct TextReport {
     var lines = [head]
     let indent = String(repeating: " ", count: head.count)
     let room = max(1, width - head.count)
-    let words = printable(text).split(separator: " ").flatMap { word in
+    let words = Figures.unbroken(printable(text)).split(separator: " ").flatMap { word in
       stride(from: 0, to: word.count, by: room).map { word.dropFirst($0).prefix(room) }
     }
     for word in words {
@@ -120,6 +121,6 @@ public struct TextReport {
         lines[lines.count - 1] += (isFirst ? "" : " ") + word
       }
     }
-    return lines
+    return lines.map { $0.replacing("\u{A0}", with: " ") }
   }
 }

@@ -9,10 +9,17 @@ import Testing
 
   // MARK: Bounds
 
+  @Test func theTestersLimitIsNoCapacity() {
+    var run = Made.climbed
+    run.tester.invalidBecause = ["it was late"]
+    #expect(
+      Capacity(run).rows == [
+        .init(what: "break point", value: "not known", evidence: "the tester was the limit")
+      ])
+  }
+
   @Test func aLadderTellsWhereItBroke() {
     let capacity = Capacity(Made.climbed)
-    #expect(capacity.held == 200)
-    #expect(capacity.broke == 400)
     #expect(
       capacity.rows.prefix(4) == [
         .init(

@@ -84,7 +84,7 @@ import Testing
           guard let svg = made.svg else { continue }
           let words = "\(first) \(second) \(scales)"
           #expect(!svg.contains("nan") && !svg.contains("inf"), "\(words)")
-          #expect(try places(svg).allSatisfy { (-0.1...720.1).contains($0) }, "\(words)")
+          #expect(try places(svg).allSatisfy { (-0.1...560.1).contains($0) }, "\(words)")
         }
       }
     }
@@ -131,14 +131,21 @@ import Testing
       #expect(svg.matches(of: #/<line class="mark"/#).count == marks.count)
       return svg.matches(of: #/class="word[^>]* y="([^"]*)">([^<]*)</#).map { [$0.1, $0.2] }
     }
-    // 592 units of width, and 9.5 for each letter.
-    #expect(try words([(0, "first"), (9, "second")]) == [["24.0", "first"], ["24.0", "second"]])
-    #expect(try words([(0, "first"), (7, "second")]) == [["24.0", "first"], ["41.0", "second"]])
+    // 424 units of width, and 8.5 for each letter.
+    #expect(
+      try words([(0, "first"), (11, "second")]) == [["42.0", "first"], ["42.0", "second"]])
+    #expect(try words([(0, "first"), (9, "second")]) == [["42.0", "first"], ["59.0", "second"]])
     #expect(
       try words([(0, "first"), (3, "second"), (6, "third"), (50, "fourth"), (70.5, "towards")])
-        == [["24.0", "first"], ["41.0", "second"], ["24.0", "fourth"], ["41.0", "towards"]])
+        == [["42.0", "first"], ["59.0", "second"], ["42.0", "fourth"], ["59.0", "towards"]])
     let long = String(repeating: "long", count: 20)
-    #expect(try words([(0, long)]) == [["24.0", "longlonglonglonglonglon…"]])
+    #expect(try words([(0, long)]) == [["42.0", "longlonglonglonglonglon…"]])
+  }
+
+  @Test func theLegendTellsTheScale() throws {
+    let svg = try #require(chart([(1, 1), (2, 2)], right: [(1, 1), (2, 2)]).svg)
+    let entries = svg.matches(of: #/<\/svg> ([^<]*)<\/span>/#).map { String($0.1) }
+    #expect(entries == ["left", "right (right scale)"])
   }
 
   @Test func foreignNamesAreEscaped() throws {
@@ -183,6 +190,49 @@ import Testing
     #expect(zip(steps, round).allSatisfy { abs($0 - $1) < 1e-12 }, "\(steps)")
   }
 
+  @Test func anAxisFromNearlyZeroHasIt() {
+    #expect(Axis([1, 60], .linear, startsAtZero: false).low == 0)
+    #expect(Axis([20, 60], .linear, startsAtZero: false).low == 20)
+    #expect(Axis([-1, 60], .linear, startsAtZero: false).low == -1)
+  }
+
+  @Test(arguments: [
+    ([0.0, 3.7e-5], ["0", "1e-5", "2e-5", "3e-5", "4e-5"]),
+    ([0, 1500], ["0", "500", "1,000", "1,500"]),
+    ([0, 86_400], ["0", "20 k", "40 k", "60 k", "80 k", "100 k"]),
+    ([0, 3e9], ["0", "1 G", "2 G", "3 G"]), ([0, 1.2e6], ["0", "500 k", "1 M", "1.5 M"]),
+  ])
+  func labelsAreShort(values: [Double], labels: [String]) {
+    #expect(Axis(values, .linear).labels(.numbers).map(\.name) == labels)
+  }
+
+  @Test func labelsOfNeighboursDiffer() {
+    #expect(
+      Axis([20_000, 20_004], .linear, startsAtZero: false).labels(.numbers).map(\.name)
+        == ["20,000", "20,001", "20,002", "20,003", "20,004"])
+    #expect(
+      Axis([1e-4, 1e4], .logarithmic).labels(.numbers).map(\.name)
+        == ["1e-4", "0.001", "0.01", "0.1", "1", "10", "100", "1 k", "10 k"])
+    #expect(
+      Axis([0.001, 10_000], .logarithmic).labels(.durations).map(\.name)
+        == ["1 µs", "10 µs", "100 µs", "1 ms", "10 ms", "100 ms", "1 s", "10 s"])
+    // Every other decade.
+    #expect(
+      Axis([1e-6, 86_400_000], .logarithmic).labels(.durations).map(\.name)
+        == ["1 ns", "100 ns", "10 µs", "1 ms", "100 ms", "10 s", "1,000 s", "100 ks"])
+    let linear = Axis([0, 1500], .linear).labels(.durations).map(\.name)
+    #expect(linear == ["0", "500 ms", "1 s", "1.5 s"])
+  }
+
+  /// There is room for so many letters, whatever a device tells.
+  @Test(arguments: -9...14) func noLabelIsTooLong(power: Int) {
+    for mantissa in [1, 1.7, 3.3, 6.4, 9.99] {
+      let axis = Axis([mantissa * pow(10, Double(power))], .linear)
+      let labels = axis.labels(.numbers).map(\.name)
+      #expect(labels.allSatisfy { $0.count <= 6 } && Set(labels).count == labels.count, "\(labels)")
+    }
+  }
+
   // MARK: Figures
 
   @Test(arguments: [
@@ -202,5 +252,32 @@ import Testing
   ])
   func timesAreRead(milliseconds: Double, text: String) {
     #expect(Figures.time(milliseconds: milliseconds) == text)
+  }
+
+  @Test(arguments: [
+    (0.0, "0 B"), (63.7, "64 B"), (1023.4, "1,023 B"), (1023.6, "1 KiB"), (1536, "1.5 KiB"),
+    (3_145_728, "3 MiB"),
+  ])
+  func sizesAreRead(bytes: Double, text: String) {
+    #expect(Figures.size(bytes) == text)
+  }
+
+  @Test(arguments: [
+    (0.0, "0 s"), (0.25, "0.25 s"), (119.6, "120 s"), (262, "4 min 22 s"), (3599.6, "1 h 0 min"),
+    (86_400, "24 h 0 min"), (1e300, "1,000,000,000,000,000,000 s"), (.nan, "– s"),
+  ])
+  func durationsAreRead(seconds: Double, text: String) {
+    #expect(Figures.duration(seconds) == text)
+  }
+
+  @Test func figuresStayWithTheirUnits() {
+    #expect(
+      Figures.unbroken("5 % of 10 MiB in 3 seconds, 2 s")
+        == "5\u{A0}% of 10\u{A0}MiB in 3 seconds, 2\u{A0}s")
+  }
+
+  @Test func limitsHaveASide() {
+    #expect(Figures.limit("p95_ms", 100) == "≤ 100 ms")
+    #expect(Figures.limit("answers_per_second", 100) == "≥ 100/s")
   }
 }

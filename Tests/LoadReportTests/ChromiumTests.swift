@@ -96,14 +96,19 @@ struct ChromiumTests {
     /// Of the page's content, in pixels.
     var width: Double
     var charts: [String: Box]
+    /// Figures and words of tables that are broken into lines.
+    var broken: [String]
+    /// The narrowest column of prose, in pixels.
+    var narrowest: Double
 
     struct Box: Decodable {
       var width: Double
       var height: Double
       /// Lines and points that take room.
       var marks: Int
-      /// Words that stand outside of the chart.
-      var outside: Int
+      /// Words that stand outside of the chart, and those that meet.
+      var outside: [String]
+      var met: [String]
     }
   }
 
@@ -120,24 +125,66 @@ struct ChromiumTests {
           const b = e.getBoundingClientRect(); return b.width + b.height > 2; });
         const outside = [...svg.querySelectorAll('text')].filter(e => {
           const b = e.getBoundingClientRect();
-          return b.left < box.left - 1 || b.right > box.right + 1; });
+          return b.left < box.left - 1 || b.right > box.right + 1
+            || b.top < box.top - 1 || b.bottom > box.bottom + 1; });
+        const texts = [...svg.querySelectorAll('text:not(.word)')].map(e => [
+          e.textContent, e.getBoundingClientRect()]);
+        const met = texts.flatMap(([one, a], index) => texts.slice(index + 1).filter(([, b]) =>
+          a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom
+        ).map(([other]) => one + ' and ' + other));
         charts[svg.id] = {width: box.width, height: box.height, marks: marks.length,
-          outside: outside.length};
+          outside: outside.map(e => e.textContent), met};
       }
-      document.body.textContent = 'SEEN' + JSON.stringify(
-        {width: page.documentElement.scrollWidth, charts}) + 'END';
+      const lines = cell => {
+        const all = page.createRange();
+        all.selectNodeContents(cell);
+        return new Set([...all.getClientRects()].map(r => Math.round(r.top))).size;
+      };
+      const width = page.documentElement.scrollWidth, cells = [...page.querySelectorAll('td')];
+      const prose = cells.filter(e => e.matches('.prose'));
+      const broken = cells.filter(e => !prose.includes(e) && lines(e) > 1);
+      document.body.textContent = 'SEEN' + JSON.stringify({
+        width, charts, broken: broken.map(e => e.textContent),
+        narrowest: Math.min(...prose.map(e => e.getBoundingClientRect().width))}) + 'END';
     };
     </script>
     """
   }
 
-  @Test(arguments: [1200, 360]) func chartsAreSeenAtEveryWidth(width: Int) throws {
-    try Chromium.inFolder { try look(at: $0, width) }
+  @Test(arguments: [1200, 360], [false, true])
+  func chartsAreSeenAtEveryWidth(width: Int, isExtreme: Bool) throws {
+    try Chromium.inFolder { try look(at: $0, width, isExtreme ? Self.extreme : Self.ordinary) }
   }
 
-  private func look(at folder: URL, _ width: Int) throws {
+  private static let ordinary: RunResult = {
     var run = Made.climbed
     run.targets = Made.small.targets
+    run.thresholds = Made.small.thresholds
+    return run
+  }()
+
+  /// From a nanosecond to a day, of a device that tells a thousand million of everything.
+  private static let extreme: RunResult = {
+    var run = ordinary
+    run.seconds = 86_400
+    for index in run.series.indices {
+      run.series[index].second = Double(index) * 1728
+      run.series[index].requests = 1_000_000_000
+      run.series[index].users = 16_384
+      run.series[index].p50Ns = 1
+      run.series[index].p99Ns = 100_000_000_000_000
+    }
+    run.stages[0].operations[0].latency = Made.latencies(
+      nanoseconds: [1, 1000, 1_000_000, 100_000_000_000_000])
+    run.targets[0].readings = [
+      Made.reading(0, memoryKiB: 0.0001), Made.reading(86_400, memoryKiB: 1e9, cpuMs: 1e13),
+    ]
+    run.ladder?.steps[0].answersPerSecond = 1e9
+    run.ladder?.steps[1].p95Ns = 86_400_000_000_000
+    return run
+  }()
+
+  private func look(at folder: URL, _ width: Int, _ run: RunResult) throws {
     try HTMLReport(run).text.write(
       to: folder.appending(path: "report.html"), atomically: true, encoding: .utf8)
     try Self.wrapper(width).write(
@@ -147,13 +194,16 @@ struct ChromiumTests {
     let told = try #require(dom.firstMatch(of: #/SEEN(.*)END/#))
     let seen = try JSONDecoder().decode(Seen.self, from: Data(told.1.utf8))
     #expect(seen.width <= Double(width), "nothing is wider than the page")
+    #expect(seen.broken == [] && seen.narrowest > 120, "\(seen.broken), \(seen.narrowest)")
     #expect(
       Set(seen.charts.keys) == [
         "chart-latency", "chart-throughput", "chart-percentiles", "chart-ladder", "chart-target",
       ])
     for (id, chart) in seen.charts {
-      #expect(chart.width > 0.8 * Double(min(width, 960)) && chart.height > 100, "\(id)")
-      #expect(chart.marks > 0 && chart.outside == 0, "\(id): \(chart)")
+      // Two side by side on a desk.
+      #expect(chart.width > 0.4 * Double(width) && chart.width > 300, "\(id)")
+      #expect(chart.height > 150 && chart.marks > 0, "\(id): \(chart)")
+      #expect(chart.outside == [] && chart.met == [], "\(id): \(chart)")
     }
 
     let bytes = try Chromium.screenshot(folder, "report.html", width: max(width, 500))

@@ -81,13 +81,12 @@ import Testing
     let page = HTMLReport(Made.small).text
     for text in [
       "<title>baseline – wpload</title>", "127.0.0.1:4710 (Watchpost 1.2, 1024 slots)",
-      "2026-11-23T02:13:20Z · 10 s · seed 7 · wpload 1.0, 2 threads",
-      "<p class=\"bad\"><b>1 of 2 thresholds broke.</b></p>",
-      "<td>✓ holds</td><td>p95_ms</td><td>96.0 ms</td><td>100 ms</td>",
-      "<tr class=\"bad\"><td>✗ broke</td><td>errors_percent</td><td>2.9 %</td><td>1 %</td>",
-      "<summary>steady: 10 users, 10 a second</summary>", "<th>data a second</th>",
-      "</svg> answers</span>", "</svg> users (right)</span>",
-      "<td>viewers ping</td><td>103</td><td>1 closed, 2 timeout</td><td>0</td><td>50.0 ms</td>",
+      "<td>✓ holds</td><td>P95 of answers</td><td class=\"figure\">96.0 ms</td>"
+        + "<td class=\"figure\">≤ 100 ms</td>",
+      "<tr class=\"bad\"><td>✗ broke</td><td>failed requests</td>"
+        + "<td class=\"figure\">2.9 %</td>",
+      "<summary>steady: 10 users, 10 a second</summary>",
+      "</svg> answers</span>", "</svg> users (right scale)</span>",
       "<h2>Readiness: 81 of 100, B</h2>", "<h2>Tester and device</h2>",
     ] {
       #expect(page.contains(text), "\(text)")
@@ -95,33 +94,111 @@ import Testing
     #expect(!page.contains("<h2>Ladder</h2>"))
   }
 
-  @Test func theVerdictCountsTheThresholds() {
-    var run = Made.small
-    run.thresholds = []
-    #expect(HTMLReport(run).text.contains("<p><b>No threshold was set.</b></p>"))
-    run.thresholds = Array(repeating: Made.small.thresholds[0], count: 3)
-    #expect(
-      HTMLReport(run).text.contains("<p class=\"good\"><b>All 3 thresholds hold.</b></p>"))
+  /// The cells of a page's first row that begins with this one.
+  private func row(_ page: String, _ first: String) -> [String] {
+    guard let start = page.range(of: "<tr><td>\(first)</td>"),
+      let end = page[start.lowerBound...].range(of: "</tr>")
+    else { return [] }
+    return page[start.lowerBound..<end.lowerBound].matches(of: #/<td[^>]*>([^<]*)</#)
+      .map { String($0.1) }
   }
 
-  @Test func theVerdictIsInWords() {
+  @Test func operationsHaveTheirFigures() {
+    let page = HTMLReport(Made.small).text
+    #expect(page.contains("<th class=\"figure\">answer&#39;s size</th>"))
+    #expect(
+      row(page, "viewers ping") == [
+        "viewers ping", "103", "1 closed, 2 timeout", "50.0 ms", "50.5 ms", "95.0 ms", "99.0 ms",
+        "100 ms", "10.3", "64 B",
+      ])
+    // A connection answers nothing.
+    #expect(row(page, " connect").suffix(2) == ["1", "–"])
+    #expect(
+      row(HTMLReport(Made.silent).text, "viewers ping")
+        == ["viewers ping", "4", "4 unreachable", "–", "–", "–", "–", "–", "0.4", "–"])
+    #expect(!page.contains("held back"))
     var run = Made.small
-    #expect(HTMLReport(run).text.contains("<p><b>Valid.</b> The tester was not the limit.</p>"))
-    run.thresholds.removeLast()
-    run.tester.invalidBecause = ["late in a", "late in b", "late in c", "late in d", "late in e"]
+    run.stages[0].operations[0].heldBack = 1234
+    #expect(row(HTMLReport(run).text, "viewers ping")[3] == "1,234")
+  }
+
+  /// What stands above the first table.
+  private func firstScreen(_ run: RunResult) throws -> Substring {
     let page = HTMLReport(run).text
-    #expect(!page.contains("Valid."))
+    let header = try #require(page.firstMatch(of: #/<header>((?s).*)<\/header>/#))
+    return header.1
+  }
+
+  @Test func theFirstScreenTellsWhatMatters() throws {
+    let header = try firstScreen(Made.small)
+    for text in [
+      "<h1>baseline</h1><p>What a device bears.</p>",
+      "<div class=\"verdict bad\"><p><b>Valid.</b> The tester was not the limit.</p>"
+        + "<p><b>1 of 2 thresholds broke.</b></p></div>",
+      "<dl class=\"figures\"><div><dt>answers a second</dt><dd>10</dd></div>"
+        + "<div><dt>95 % of the answers within</dt><dd>95.0 ms</dd></div>"
+        + "<div><dt>failed requests</dt><dd>2.91 %</dd></div></dl>",
+      "<dt>target</dt><dd>127.0.0.1:4710 (Watchpost 1.2, 1024 slots)</dd>",
+      "<dt>begun</dt><dd>2026-11-23 02:13:20 UTC</dd>", "<dt>took</dt><dd>10 s</dd>",
+      "<dt>seed</dt><dd>7</dd>", "<dt>tester</dt><dd>wpload 1.0, 2 threads</dd>",
+    ] {
+      #expect(header.contains(text), "\(text)")
+    }
+    #expect(try firstScreen(Made.climbed).contains("<dt>users held</dt><dd>200</dd>"))
+    #expect(try firstScreen(Made.run(stages: [])).matches(of: #/<dd>not measured/#).count == 3)
+  }
+
+  @Test func theVerdictCountsTheThresholds() throws {
+    var run = Made.small
+    run.thresholds = []
+    #expect(try firstScreen(run).contains("<p><b>No threshold was set.</b></p></div>"))
+    #expect(!HTMLReport(run).text.contains("<h2>Thresholds</h2>"))
+    run.thresholds = Array(repeating: Made.small.thresholds[0], count: 3)
+    let header = try firstScreen(run)
+    #expect(header.contains("<div class=\"verdict good\">"))
+    #expect(header.contains("<p><b>All 3 thresholds hold.</b></p>"))
+    // What it would have done to its end nobody knows.
+    run.ended = "interrupted"
+    #expect(
+      try firstScreen(run).contains(
+        "<div class=\"verdict bad\"><p><b>Valid.</b> The tester was not the limit.</p>"
+          + "<p><b>Ended early:</b> interrupted.</p>"))
+  }
+
+  @Test func theVerdictIsInWords() throws {
+    var run = Made.small
+    run.tester.invalidBecause = ["late in a", "late in b", "late in c", "late in d", "late in e"]
+    let header = try firstScreen(run)
+    #expect(!header.contains("Valid."))
     // A ladder is late in each of its steps.
     #expect(
-      page.contains(
-        "<p class=\"bad\"><b>Invalid.</b> The tester was the limit: late in a; late in b; "
-          + "late in c; and 2 more.</p>"))
-    #expect(page.contains("<p><b>The threshold holds.</b></p>"))
-    run.thresholds = []
-    #expect(!HTMLReport(run).text.contains("<h2>Thresholds</h2>"))
+      header.contains(
+        "<div class=\"verdict bad\"><p><b>Invalid.</b> The tester was the limit: late in a; "
+          + "late in b; late in c; and 2 more.</p><p><b>No threshold was judged:</b>"))
     // Of a run that judges nothing neither is known.
     let nothing = HTMLReport(Made.run(stages: [])).text
     #expect(!nothing.contains("Valid.") && !nothing.contains("Invalid."))
+  }
+
+  /// Nothing of it is the device's, whatever held.
+  @Test(arguments: [Made.small, Made.climbed])
+  func nothingIsGoodInAnInvalidRun(_ made: RunResult) {
+    var run = made
+    run.thresholds = Array(repeating: Made.small.thresholds[0], count: 3)
+    let good = [
+      "class=\"verdict good\"", "✓", " holds", " hold.", ">held", "held 200", "users held", ">A<",
+      "figure\"figure\">100<", "recommended limit", "Nothing is to be done",
+    ]
+    #expect(good.contains { HTMLReport(run).text.contains($0) })
+    run.tester.invalidBecause = ["it was late"]
+    let page = HTMLReport(run).text
+    for word in good { #expect(!page.contains(word), "\(word)") }
+    #expect(page.contains("<dl class=\"figures void\">"))
+    #expect(page.contains("Of the tester, not of the device."))
+    #expect(page.contains("<td>not judged</td><td>P95 of answers</td>"))
+    #expect(page.matches(of: #/<tr class="bad">/#).isEmpty)
+    let text = TextReport(run).text
+    #expect(!text.contains("holds") && !text.contains("held") && !text.contains("100 A"))
   }
 
   /// On paper nobody opens what is closed, or scrolls.

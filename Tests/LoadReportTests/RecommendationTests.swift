@@ -20,12 +20,18 @@ import Testing
     run.targets[0].readings = [
       Made.reading(0), Made.reading(10, memoryKiB: 4096 + 1025, cpuMs: 7100),
     ]
+    let again = [
+      Recommendation(
+        text: "Run it again: it says nothing about the device.",
+        evidence: "it was late; it was busy; late again; and 1 more"),
+      Recommendation(
+        text: "Look at the device, and run it again to its end.", evidence: "interrupted"),
+    ]
+    #expect(Recommendation.all(for: run) == again, "nothing else is known")
+    run.tester.invalidBecause = []
     #expect(
       Recommendation.all(for: run) == [
-        .init(
-          text: "Run it again: it says nothing about the device.",
-          evidence: "it was late; it was busy; late again; and 1 more"),
-        .init(text: "Look at the device, and run it again to its end.", evidence: "interrupted"),
+        again[1],
         .init(
           text: "Do not put this load on the device before errors_percent holds.",
           evidence: "2.9 %, where 1 % is the limit"),

@@ -55,7 +55,7 @@ import Testing
         """
         baseline: What a device bears.
         target 127.0.0.1:4710, Watchpost 1.2, 1024 slots
-        10 s, seed 7, 2 threads of wpload 1.0
+        2026-11-23 02:13:20 UTC, 10 s, seed 7, 2 threads of wpload 1.0
         valid: the tester was not the limit
 
         stage and operation                requests  failed      p50      p95      p99
@@ -64,8 +64,8 @@ import Testing
           viewers deploy                          1       0   900 ms   900 ms   900 ms
           connect                                10       0   5.0 ms  10.0 ms  10.0 ms
 
-        holds   p95_ms                       96.0 ms   limit 100 ms
-        BROKEN  errors_percent                 2.9 %   limit 1 %
+        holds   p95_ms                       96.0 ms   ≤ 100 ms
+        BROKEN  errors_percent                 2.9 %   ≤ 1 %
 
         readiness  81 of 100  B
           responses    100 A  95 % within 95.0 ms, 99 % within 99.0 ms; full marks to
@@ -89,8 +89,8 @@ import Testing
         """
         baseline: What a device bears.
         target 127.0.0.1:4710
-        10 s, seed 7, 2 threads of wpload 1.0
-        INVALID: the tester was the limit: it was late
+        2026-11-23 02:13:20 UTC, 10 s, seed 7, 2 threads of wpload 1.0
+        INVALID: the tester was the limit: it was late; nothing is judged
         ENDED EARLY: no target could be reached
 
         stage and operation                requests  failed      p50      p95      p99
@@ -98,7 +98,7 @@ import Testing
           viewers ping                            4       4        –        –        –
           connect                                 4       4        –        –        –
 
-        BROKEN  p95_ms                  not measured   limit 100 ms
+        –       p95_ms                  not measured   ≤ 100 ms
         """))
   }
 }
