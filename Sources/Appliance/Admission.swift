@@ -44,7 +44,7 @@ public struct SessionMemory {
 ///
 /// Who would have to be told BUSY all the same may show a key first, as long as there is a place on
 /// trial. Who does gets in; where this is one more than there are slots, one without a key makes
-/// room.
+/// room. Where all have keys, the place is for those who may do more than look.
 extension SessionTable {
   /// Why a connection gets no slot.
   public enum Refusal: Equatable, Sendable {
@@ -173,8 +173,19 @@ extension SessionTable {
   /// The peer of an open connection has shown that it has a key.
   public mutating func belongs(_ index: Int) {
     slots[index].sealing.remove(.unproven)
+    let hadNoSlot = slots[index].proof == .trial
     uncount(index)
     slots[index].proof = .belonging
+    slots[index].sealing.set(.beyond, hadNoSlot && placed > ordinary)
+  }
+
+  /// One that has shown a key where no slot was left, once; nil: there is none any more.
+  public mutating func takeBeyond() -> Int? {
+    for index in 0..<served where slots[index].sealing.contains(.beyond) {
+      slots[index].sealing.remove(.beyond)
+      if slots[index].phase == .open { return index }
+    }
+    return nil
   }
 
   /// A connection does not count any more among those that have shown as little as it.
@@ -220,7 +231,6 @@ extension SessionTable {
   /// The connection without a key that makes room where keys have taken more slots than there are:
   /// the one at rest for longest, of another machine if there is one. nil: all have keys.
   public func keyless() -> Int? {
-    guard placed > ordinary else { return nil }
     var found: Int?
     for index in 0..<served where slots[index].phase == .open && !slots[index].isSealed {
       guard slots[index].proof != .trial else { continue }

@@ -59,6 +59,8 @@ public struct Session: Sendable {
     /// Why it is on trial, if not because all slots are taken.
     static let publicFull = bit(2)
     static let addressFull = bit(3)
+    /// It has shown a key where no slot was left, and nobody has made room yet.
+    static let beyond = bit(4)
   }
 
   // Widest first: 64 bytes in all, a cache line.

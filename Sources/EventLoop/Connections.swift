@@ -53,7 +53,7 @@ extension EventLoop where System: ~Copyable {
     if open > counters[.connectionsPeak] { counters[.connectionsPeak] = open }
   }
 
-  /// Somebody without a key is told BUSY after all.
+  /// Somebody is told BUSY after all.
   mutating func turnAway(_ index: Int) {
     if sessions.slots[index].isOnTrial { count(sessions.reason(ofTrial: index)) }
     if sessions.slots[index].isUnproven { counters[.closedHandshake] &+= 1 }
@@ -77,12 +77,19 @@ extension EventLoop where System: ~Copyable {
     Frame.refusal(to: nil, .busy, retryAfterMs: SessionLimits.retryAfterMs, into: room)
   }
 
-  /// Where keys have taken more slots than there are, one without a key makes room.
-  mutating func makeRoomForKey() {
+  /// Where keys have taken more slots than there are, as many without a key make room. Where all
+  /// have one, a place beyond is for those who can help: a viewer is told BUSY itself.
+  mutating func makeRoomForKeys() {
     mustMakeRoom = false
-    guard let index = sessions.keyless() else { return }
-    counters[.closedDisplaced] &+= 1
-    turnAway(index)
+    while let newcomer = sessions.takeBeyond() {
+      if let keyless = sessions.keyless() {
+        counters[.closedDisplaced] &+= 1
+        turnAway(keyless)
+      } else if sealed[newcomer].role < .operator {
+        count(.full)
+        turnAway(newcomer)
+      }
+    }
   }
 
   mutating func count(_ refusal: SessionTable.Refusal) {

@@ -246,7 +246,7 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
   /// Everything that a turn does besides serving what was ready.
   private mutating func finishTurn(startUs: UInt64) {
     resumeWaiting()
-    if mustMakeRoom { makeRoomForKey() }
+    if mustMakeRoom { makeRoomForKeys() }
     expireSessions()
     if now >= backlogRetry {
       backlogRetry = .never
