@@ -25,8 +25,9 @@ struct HTMLTable {
       let cells = zip(columns, row.cells).map { $0.cell("td", $1) }.joined()
       return "<tr\(row.isBad ? " class=\"bad\"" : "")>\(cells)</tr>"
     }
+    let style = isStacked ? " class=\"stacked\"" : ""
     html =
-      "<div class=\"scroll\"><table\(isStacked ? " class=\"stacked\"" : "")><thead><tr>\(head)</tr></thead>"
+      "<div class=\"scroll\"><table\(style)><thead><tr>\(head)</tr></thead>"
       + "<tbody>\(body.joined())</tbody></table></div>"
   }
 }

@@ -127,6 +127,14 @@ import Wire
     #expect(result.tallies[Self.connect].ended == 0)
   }
 
+  @Test func whoIsToLeaveIsNotToldBusyAgain() throws {
+    let server = try LoopbackServer(.refuses)
+    let crowd = try crowd(server.endpoint)
+    #expect(try crowd.run(CrowdStage(users: 8, seconds: 0.2)).busy == 8)
+    // Six leave one after another; the others come again at once.
+    #expect(try crowd.run(CrowdStage(users: 2, ramp: 10, seconds: 0.8)).busy == 2)
+  }
+
   @Test func everyKindOfFailureIsCounted() throws {
     #expect(try failures(.damages)[.wrong] == 2)
     // The greeting is the first answer, two pings the next ones.

@@ -50,6 +50,14 @@ import Testing
     #expect(result.ended == nil)
   }
 
+  /// Those beyond the last place leave one after another, and are not told BUSY once more.
+  @Test func whoLeavesBreaksNoStep() async throws {
+    let oracle = try OracleThread(OracleOptions(["--slots", "11"]))
+    let ladder = Ladder(steps: [4, 16], seconds: 0.4, ramp: 10, precision: 6, recoverySeconds: 0)
+    let result = try await run(.ladder(ladder), at: oracle).run()
+    #expect(result.ladder?.held == 10 && result.ladder?.broke == 16)
+  }
+
   @Test func precisionEndsTheSearch() async throws {
     let oracle = try OracleThread(OracleOptions(["--slots", "11"]))
     let ladder = Ladder(steps: [4, 16], seconds: 0.4, precision: 6, recoverySeconds: 0)

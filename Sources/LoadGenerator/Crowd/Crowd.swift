@@ -103,7 +103,7 @@ public final class Crowd {
     isOver = false
     isOpen = stage.rate != nil
     var arrivals = Arrivals(stage, start: start, present: wantedCount)
-    resume(now: start)
+    resume(stage.users, now: start)
     var timetable = Timetable(rate: stage.rate, start: start, end: end)
     var sweep = start + Crowd.sweepNs
     var (now, wake) = (start, start)
@@ -122,7 +122,7 @@ public final class Crowd {
       if now >= second.end { handOver() }
       let pause = pause(arrivals, timetable, sweep, end, now: now)
       wake = now + pause
-      serve(within: pause)
+      try serve(within: pause)
     }
     giveUp(&timetable, now: now)
     handOver(at: now)

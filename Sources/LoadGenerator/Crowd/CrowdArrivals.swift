@@ -22,14 +22,16 @@ extension Crowd {
   /// How long those wait at the beginning of a stage who had no connection at its end.
   private static let pauseNs: UInt64 = 100_000_000
 
-  /// At the beginning of a stage: those who are there go on, and those who should be come.
-  func resume(now: UInt64) {
+  /// At the beginning of a stage of so many users: those who are there go on, and those who should
+  /// be come.
+  func resume(_ users: Int, now: UInt64) {
     agenda = Heap()
     line.removeAll()
-    for index in users.indices {
-      let user = users[index]
+    for (index, user) in self.users.enumerated() {
       user.isInLine = false
       user.isExpected = false
+      // Who is to leave and has no connection does not come once more for that.
+      if index >= users, user.phase != .present { user.isWanted = false }
       guard user.isWanted else { continue }
       if user.phase == .present {
         goOn(index, now: now)
@@ -46,10 +48,13 @@ extension Crowd {
     agenda.insert(Appointment(time: time, user: index))
   }
 
-  func keepAppointments(now: UInt64) throws(LoadError) {
+  /// `isMidway`: what else has happened is still to be seen to, and may be of connections of which
+  /// there would be new ones then; only who has a connection goes on.
+  func keepAppointments(now: UInt64, isMidway: Bool = false) throws(LoadError) {
     while let next = agenda.min, next.time <= now {
-      agenda.removeMin()
       let user = users[next.user]
+      if isMidway, user.phase != .present { return }
+      agenda.removeMin()
       user.isExpected = false
       guard user.isWanted, !isOver else { continue }
       switch user.phase {
@@ -126,8 +131,12 @@ extension Crowd {
   /// The device has refused the connection.
   func turnedAway(_ index: Int, _ refusal: TurnedDown, now: UInt64) {
     guard refusal.status == .busy else { return lose(index, .refused(refusal.status), now: now) }
-    result.busy += 1
-    second.busy += 1
+    let user = users[index]
+    // Who leaves with the stage before, while it is told, is none of this one's.
+    if user.isWanted {
+      result.busy += 1
+      second.busy += 1
+    }
     absent(index, until: now + max(UInt64(refusal.retryAfterMs) * 1_000_000, Crowd.absenceNs))
   }
 

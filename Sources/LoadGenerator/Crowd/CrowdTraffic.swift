@@ -95,7 +95,7 @@ extension Crowd {
   // MARK: In
 
   /// Waits for what happens, at most so many nanoseconds, and sees to it.
-  func serve(within nanoseconds: UInt64) {
+  func serve(within nanoseconds: UInt64) throws(LoadError) {
     let ready = poller.wait(nanoseconds: nanoseconds)
     for event in 0..<ready {
       let index = poller.token(event)
@@ -110,6 +110,8 @@ extension Crowd {
         settle(index, due: monotonicNs(), now: monotonicNs())
       }
       if poller.isReadable(event), user.descriptor >= 0 { receive(index) }
+      // Megabytes take their time: whose turn has come meanwhile does not wait for all of them.
+      if !agenda.isEmpty { try keepAppointments(now: monotonicNs(), isMidway: true) }
     }
   }
 
