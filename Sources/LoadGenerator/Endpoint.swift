@@ -71,8 +71,10 @@ public struct Failures: Equatable, Sendable {
   public var total: Int { connect + busy + refused + wrong + closed + unanswered }
 }
 
-/// A socket that connects without waiting, without Nagle's delay.
-func startConnecting(to target: Endpoint, from origin: UInt32?) throws(LoadError) -> Int32? {
+/// A socket that connects without waiting, without Nagle's delay. `port` of `origin`: 0, any.
+func startConnecting(
+  to target: Endpoint, from origin: UInt32?, port: UInt16 = 0
+) throws(LoadError) -> Int32? {
   let type = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
   let descriptor = socket(AF_INET, type, 0)
   guard descriptor >= 0 else { throw .system("socket", errno) }
@@ -80,9 +82,13 @@ func startConnecting(to target: Endpoint, from origin: UInt32?) throws(LoadError
   let size = socklen_t(MemoryLayout<Int32>.size)
   setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, size)
   if let origin {
-    // The port is chosen at connect, when the peer is known: any free pair will do (ip(7)).
-    setsockopt(descriptor, Int32(IPPROTO_IP), IP_BIND_ADDRESS_NO_PORT, &one, size)
-    let bound = Endpoint(address: origin, port: 0).withSocketAddress { bind(descriptor, $0, $1) }
+    if port == 0 {
+      // It is chosen at connect, when the peer is known: any free pair will do (ip(7)).
+      setsockopt(descriptor, Int32(IPPROTO_IP), IP_BIND_ADDRESS_NO_PORT, &one, size)
+    } else {
+      setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, size)
+    }
+    let bound = Endpoint(address: origin, port: port).withSocketAddress { bind(descriptor, $0, $1) }
     guard bound == 0 else {
       close(descriptor)
       return nil

@@ -1,6 +1,7 @@
-import LoadGenerator
 import Testing
 import Wire
+
+@testable import LoadGenerator
 
 /// Crowds against real sockets.
 @Suite struct CrowdTests {
@@ -108,6 +109,33 @@ import Wire
     #expect(second.tallies[Self.connect].latency.count == 0)
     _ = try crowd.run(CrowdStage(users: 8, seconds: 0.1))
     #expect(present == [20, 5, 8])
+  }
+
+  /// On their way somebody may give all of them one address.
+  @Test func nobodyHasAnothersPort() throws {
+    let server = try LoopbackServer(.answers)
+    let crowds = try (0..<2).map { _ in try crowd(server.endpoint, think: 1...1) }
+    for crowd in crowds {
+      let result = try crowd.run(CrowdStage(users: 400, seconds: 0.5))
+      #expect(result.tallies[Self.connect].latency.count == 400)
+    }
+    let ports = crowds.flatMap(\.users).compactMap { $0.port?.number }
+    #expect(ports.count == 800 && Set(ports).count == 800)
+    #expect(ports.allSatisfy { Ports.range.contains($0) })
+    for crowd in crowds { crowd.dismiss() }
+  }
+
+  @Test func aPortIsGivenAgainAfterAllOthers() {
+    var ports = Ports()
+    let all = Ports.range.map { _ in ports.take() }
+    #expect(all == Ports.range.map { $0 })
+    #expect(ports.take() == nil)
+    ports.letGo(20_000)
+    ports.letGo(10_240)
+    #expect([ports.take(), ports.take(), ports.take()] == [10_240, 20_000, nil])
+    ports.letGo(10_300)
+    ports.letGo(20_001)
+    #expect(ports.take() == 20_001, "not the one that was let go first")
   }
 
   @Test func aRampIsKept() throws {

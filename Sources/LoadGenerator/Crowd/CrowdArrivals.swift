@@ -74,9 +74,7 @@ extension Crowd {
   private func arrive(_ index: Int, now: UInt64) throws(LoadError) {
     let user = users[index]
     user.arrivedAt = now
-    guard
-      let descriptor = try startConnecting(to: user.newcomer.target, from: user.newcomer.origin)
-    else {
+    guard let descriptor = try connect(user) else {
       count(user.newcomer.label, .unreachable)
       return expect(index, at: now + Crowd.absenceNs)
     }
@@ -85,6 +83,22 @@ extension Crowd {
     user.deadline = now + timeoutNs
     underWay += 1
     try poller.watch(descriptor, token: index, for: Poller.writable)
+  }
+
+  private func connect(_ user: User) throws(LoadError) -> Int32? {
+    let target = user.newcomer.target
+    guard let origin = user.newcomer.origin else {
+      return try startConnecting(to: target, from: nil)
+    }
+    // Others than this process may have one of them.
+    for _ in 0..<4 {
+      user.port = OwnPort()
+      let port = user.port?.number ?? 0
+      if let descriptor = try startConnecting(to: target, from: origin, port: port) {
+        return descriptor
+      }
+    }
+    return nil
   }
 
   /// The kernel has connected it, or not.

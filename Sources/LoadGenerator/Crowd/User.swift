@@ -33,6 +33,8 @@ final class User {
   let newcomer: Newcomer
   var phase = Phase.away
   var descriptor: Int32 = -1
+  /// Where it has an address of its own.
+  var port: OwnPort?
   /// When the present phase has to be over, in nanoseconds since boot.
   var deadline: UInt64 = .max
   var arrivedAt: UInt64 = 0
@@ -83,6 +85,7 @@ final class User {
   func hangUp() {
     if descriptor >= 0 { close(descriptor) }
     descriptor = -1
+    port = nil
     interest = 0
     pausedUntil = 0
     phase = .away
