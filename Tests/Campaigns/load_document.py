@@ -14,6 +14,11 @@ Made by `Tests/campaign load --document` from the runs of `Tests/campaign load` 
 `Tests/campaign load --board HOST:PORT` that were there. A run in which the tester was the limit says
 so; its figures are no device's.
 """
+KINDS = {
+    "1": ("Host build", "The tester and the device share one machine."),
+    "board": ("Emulated board", "The board is emulated instruction by instruction beside the tester: "
+              "its times are the emulator's.\nWhat it holds, refuses and keeps is its own."),
+}
 NONE = "–"
 
 
@@ -42,18 +47,22 @@ def merged(run):
     failed = sum(sum(o["failures"].values()) for o in operations)
     seconds = sum(stage["seconds"] for stage in stages)
     return {"requests": requests, "failed": failed, "seconds": seconds,
+            "held": sum(o["heldBack"] for o in operations),
             "rate": (requests - failed) / seconds if seconds else 0,
             "p50": p50 or 0, "p95": p95 or 0, "p99": p99 or 0}
 
 
 def write(top):
     parts = [HEAD]
-    for kind, title in (("1", "Host build"), ("board", "Emulated board")):
+    for kind, (title, remark) in KINDS.items():
         runs = {}
         for path in sorted((top / f".build/campaigns/load-{kind}").glob("*/summary.json")):
-            runs[path.parent.name] = json.loads(path.read_text())
+            run = json.loads(path.read_text())
+            # One that was broken off says nothing.
+            if not run.get("ended"):
+                runs[path.parent.name] = run
         if runs:
-            parts.append("\n".join(section(title, runs)) + "\n")
+            parts.append("\n".join(section(title, remark, runs)) + "\n")
     if len(parts) == 1:
         print("load: there is no run to be documented yet")
         return 1
@@ -63,8 +72,8 @@ def write(top):
     return 0
 
 
-def section(title, runs):
-    lines = [f"## {title}", "", *plans(runs), "", *ladders(runs)]
+def section(title, remark, runs):
+    lines = [f"## {title}", "", remark, "", *plans(runs), "", *ladders(runs)]
     for head, rows in (("requirement", requirements(runs)), ("seed scenario", scenarios(runs)),
                        ("broadcast", broadcasts(runs))):
         wanted = "seed result" if head == "seed scenario" else "wanted"
@@ -102,7 +111,8 @@ def scenarios(runs):
         yield scenario, told, (
             f"{figures['requests']:,} requests, median {figures['p50']:.1f} ms, "
             f"p99 {figures['p99']:.1f} ms, {100 * figures['failed'] / figures['requests']:.2f} % "
-            "failed" if figures["requests"] else NONE)
+            + ("failed" if not figures["held"] else f"failed; {figures['held']:,} told to wait")
+            if figures["requests"] else NONE)
 
 
 def threshold(runs, plan, quantity):
