@@ -68,10 +68,40 @@ actor DeviceDesk {
 
   /// The changes that deployments have left are taken back.
   func clearChanges() async {
-    guard let connection = await present(), let open = try? await connection.changes(ended: false)
-    else { return }
-    for entry in open where entry.version.string.hasPrefix(Rollout.mark) {
-      _ = try? await connection.decide(.changeReject, entry.id)
+    for entry in await ownChanges() ?? [] {
+      _ = try? await connection?.decide(.changeReject, entry.id)
+    }
+  }
+
+  /// All changes that deployments have left end. What was put in force is what had been before, and
+  /// is confirmed: else the device would go back to it in two minutes' time, and begin anew for
+  /// that. It may be beginning anew just now, and is asked for 15 s.
+  func endChanges() async {
+    let deadline = clock.now + .seconds(15)
+    repeat {
+      if let open = await ownChanges() {
+        if open.isEmpty { return }
+        for entry in open {
+          let isInForce = entry.state == .applying || entry.state == .unconfirmed
+          _ = try? await connection?.decide(isInForce ? .changeConfirm : .changeReject, entry.id)
+        }
+      }
+      try? await Task.sleep(for: .milliseconds(100))
+    } while clock.now < deadline
+  }
+
+  /// nil: the device does not answer.
+  private func ownChanges() async -> [ChangeEntry]? {
+    guard let connection = await present() else { return nil }
+    do {
+      return try await connection.changes(ended: false)
+        .filter { $0.version.string.hasPrefix(Rollout.mark) }
+    } catch ControlError.refused {
+      return []
+    } catch {
+      await connection.close()
+      self.connection = nil
+      return nil
     }
   }
 

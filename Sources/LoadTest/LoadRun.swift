@@ -119,7 +119,7 @@ public final class LoadRun: Sendable {
   private func tidy(_ desks: [DeviceDesk]) async {
     // Whoever has never answered has nothing of this run.
     for desk in desks where await desk.isMet {
-      if deploys { await desk.clearChanges() }
+      if deploys { await desk.endChanges() }
       if hasKeys { await desk.takeKeysAway() }
       await desk.leave()
     }
