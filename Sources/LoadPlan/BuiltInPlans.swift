@@ -93,8 +93,8 @@ extension Plan {
     classes: [viewers(looking)],
     course: .ladder(
       Ladder(
-        steps: [5, 10, 20, 40, 80, 160, 320, 640, 1000], seconds: 15, ramp: 100, ratePerUser: 500,
-        precision: 5)),
+        steps: [1, 2, 5, 10, 20, 40, 80, 160, 320, 640, 1000], seconds: 15, ramp: 100,
+        ratePerUser: 500, precision: 5)),
     thresholds: required(with: Threshold(.busyPercent, 0), Threshold(.recoverySeconds, 60)))
 
   /// Section 5: a megabyte to 50 connections within 500 ms.

@@ -202,9 +202,11 @@ import Wire
     let device = try LoopbackDevice(.limits)
     let crowd = try crowd(device.endpoint, identity: device.identity)
     let result = try crowd.run(CrowdStage(users: 2, seconds: 0.2))
-    // It refuses the first handshake of every connection.
-    #expect(result.throttled >= 2)
-    #expect(result.tallies[Self.connect].failures.isEmpty)
+    // It refuses the first handshake of every connection, and hears the second.
+    #expect(result.throttled == 2)
+    #expect(result.tallies[Self.connect].latency.count == 2)
+    #expect(result.tallies[Self.ping].latency.count > 2)
+    #expect(result.tallies.allSatisfy { $0.failures.isEmpty })
   }
 
   @Test func forgedAnswersAreFailures() throws {

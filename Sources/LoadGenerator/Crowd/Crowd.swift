@@ -206,18 +206,12 @@ public final class Crowd {
       timetable.advance()
     }
     guard !stop.isSet else { return leaveOff() }
-    for index in users.indices where users[index].phase != .away {
-      if users[index].phase != .present || !users[index].pending.isEmpty {
-        lose(index, .timeout, now: now)
-      }
-    }
+    for index in users.indices where users[index].isBusy { lose(index, .timeout, now: now) }
   }
 
   /// Connections on which something is under way end; nobody has failed.
   private func leaveOff() {
-    for index in users.indices where users[index].phase != .away {
-      if users[index].phase != .present || !users[index].pending.isEmpty { part(index) }
-    }
+    for index in users.indices where users[index].isBusy { part(index) }
   }
 
   // MARK: Users

@@ -64,6 +64,11 @@ extension Crowd {
         // It has thought until then: what it asks now is late by the rest.
         result.lateness.record(now - next.time)
         fill(next.user, due: next.time, now: now)
+      case .putOff:
+        user.arrivedAt = now
+        user.deadline = now + timeoutNs
+        underWay += 1
+        greet(next.user, now: now)
       case .connecting, .greeting: break
       }
     }
@@ -104,9 +109,15 @@ extension Crowd {
   /// The kernel has connected it, or not.
   func connected(_ index: Int, now: UInt64) {
     let user = users[index]
-    guard connectError(user.descriptor) == 0, let greeting = user.greeting() else {
+    guard connectError(user.descriptor) == 0 else {
       return lose(index, .unreachable, now: now)
     }
+    greet(index, now: now)
+  }
+
+  private func greet(_ index: Int, now: UInt64) {
+    let user = users[index]
+    guard let greeting = user.greeting() else { return lose(index, .unreachable, now: now) }
     user.phase = .greeting
     user.unsent = greeting
     flush(index, filled: 0)
@@ -119,8 +130,10 @@ extension Crowd {
       let isBrief = refusal.status == .rateLimited || refusal.status == .notSupported
       if isBrief, refusal.retryAfterMs > 0 {
         result.throttled += 1
-        absent(index, until: now + UInt64(refusal.retryAfterMs) * 1_000_000)
-        return
+        if !user.isWanted { return part(index) }
+        underWay -= 1
+        user.putOff()
+        return expect(index, at: now + UInt64(refusal.retryAfterMs) * 1_000_000)
       }
       return turnedAway(index, refusal, now: now)
     }
@@ -181,7 +194,7 @@ extension Crowd {
       present -= 1
       underWay -= user.pending.count
       isExpected = user.newcomer.conduct.lost()
-    case .away: break
+    case .away, .putOff: break
     }
     user.hangUp()
     if let time, user.isWanted { expect(index, at: time) }

@@ -16,6 +16,8 @@ final class User {
     case connecting
     /// The device has to answer a first request: a handshake, or a ping where there is none.
     case greeting
+    /// The device was too busy for its greeting, and has said when to greet it again.
+    case putOff
     /// It may ask.
     case present
   }
@@ -74,11 +76,28 @@ final class User {
   /// Whether it may be given another request.
   var hasRoom: Bool { phase == .present && unsent.isEmpty && pending.count < newcomer.depth }
 
+  /// Something of its is under way.
+  var isBusy: Bool {
+    switch phase {
+    case .away, .putOff: false
+    case .connecting, .greeting: true
+    case .present: !pending.isEmpty
+    }
+  }
+
   func pause(until time: UInt64) { pausedUntil = max(pausedUntil, time) }
 
   func nextID() -> UInt32 {
     lastID &+= 1
     return lastID
+  }
+
+  /// Waits to greet again, over the same connection.
+  func putOff() {
+    phase = .putOff
+    deadline = .max
+    held.removeAll()
+    initiator = nil
   }
 
   /// Closes its connection and forgets what belonged to it.
