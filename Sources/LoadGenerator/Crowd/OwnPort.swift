@@ -3,8 +3,8 @@ import Synchronization
 /// A TCP port that nobody else in this process comes from, until it is let go.
 ///
 /// Users have addresses of their own on loopback, and the kernel gives ports for each address: some
-/// of many get the same. Where somebody in between gives all of them one address – a forwarded port,
-/// a container, an emulated network – two of the same port would be one connection to the device.
+/// of many get the same. Where all of them have one address on their way – behind a forwarded port
+/// or an emulated network – two of the same port would be one connection to the device.
 final class OwnPort {
   private static let ports = Mutex(Ports())
 
