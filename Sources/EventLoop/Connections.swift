@@ -82,6 +82,8 @@ extension EventLoop where System: ~Copyable {
   mutating func makeRoomForKeys() {
     mustMakeRoom = false
     while let newcomer = sessions.takeBeyond() {
+      // Somebody may have ended meanwhile.
+      guard sessions.placed > sessions.ordinary else { continue }
       if let keyless = sessions.keyless() {
         counters[.closedDisplaced] &+= 1
         turnAway(keyless)

@@ -226,7 +226,7 @@ extension EventLoop where System: ~Copyable {
     sealed[index].role = access.keys.role(of: handle) ?? .anybody
     sessions.belongs(index)
     countPeak()
-    mustMakeRoom = sessions.placed > sessions.ordinary
+    mustMakeRoom = mustMakeRoom || sessions.placed > sessions.ordinary
     if access.keys.used(handle, now: now) { record(AuditNote(.keyRetired, subject: name)) }
     access.admission.opened(from: sessions.address(index), now: now)
     note(.sessionOpened, index, key: name)

@@ -89,11 +89,12 @@ def plans(runs):
     for name, run in runs.items():
         figures = merged(run)
         broken = [t["quantity"] for t in run["thresholds"] if not t["holds"]]
+        isValid = not run["tester"]["invalidBecause"]
+        judged = (", ".join(broken) or "hold") if isValid else "not judged"
         yield (
             f"| {name} | {max(s['users'] for s in run['stages'])} | {figures['requests']:,} | "
             f"{figures['rate']:,.1f} | {figures['p50']:.2f} | {figures['p95']:.2f} | "
-            f"{figures['p99']:.2f} | {figures['failed']:,} | {', '.join(broken) or 'hold'} | "
-            f"{'no' if run['tester']['invalidBecause'] else 'yes'} |")
+            f"{figures['p99']:.2f} | {figures['failed']:,} | {judged} | {'yes' if isValid else 'no'} |")
 
 
 def ladders(runs):

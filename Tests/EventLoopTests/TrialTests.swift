@@ -76,6 +76,31 @@ import Wire
     expect(fixture.loop.sessions.placed, 5)
   }
 
+  /// Others have ended in the turn in which a viewer comes: nobody is told BUSY for it, neither then
+  /// nor when the next one comes.
+  @Test func whoeverEndsMakesRoom() throws {
+    var fixture = try Fixture.withKeys(slots: 2)
+    func come(_ number: UInt8) throws -> SealedClient {
+      let client = try fixture.client(number)
+      client.send(&fixture, ping(id: 1))
+      fixture.turns(3)
+      return client
+    }
+    let first = try [come(1), come(1)]
+    let viewer = try fixture.client(1)
+    // Who has come later is served later in a turn.
+    let beyond = try come(2)
+    expect(fixture.loop.sessions.placed, 3)
+    for client in [first[0], beyond] { fixture.loop.system.peers[client.peer]!.ended = true }
+    viewer.send(&fixture, ping(id: 1))
+    fixture.turns(3)
+    expect(fixture.loop.sessions.placed, 2)
+    let late = try come(1)
+    expect(try viewer.answers(&fixture).map(\.status), [0])
+    expect(try late.answers(&fixture).map(\.status), [0, Status.busy.rawValue])
+    expect(viewer.isClosed(fixture), false)
+  }
+
   /// Somebody has the one slot, and on all places on trial nobody says anything.
   private func fill(_ fixture: inout Fixture) -> (first: Int32, silent: [Int32]) {
     let first = fixture.loop.system.connect(ping(id: 1))

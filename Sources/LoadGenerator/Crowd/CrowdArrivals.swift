@@ -117,8 +117,8 @@ extension Crowd {
 
   private func greet(_ index: Int, now: UInt64) {
     let user = users[index]
-    guard let greeting = user.greeting() else { return lose(index, .unreachable, now: now) }
     user.phase = .greeting
+    guard let greeting = user.greeting() else { return lose(index, .unreachable, now: now) }
     user.unsent = greeting
     flush(index, filled: 0)
   }
