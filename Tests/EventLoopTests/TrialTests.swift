@@ -76,8 +76,8 @@ import Wire
     expect(fixture.loop.sessions.placed, 5)
   }
 
-  /// Others have ended in the turn in which a viewer comes: nobody is told BUSY for it, neither then
-  /// nor when the next one comes.
+  /// Others have ended in the turn in which a viewer comes: nobody is told BUSY, neither then nor
+  /// when the next one comes.
   @Test func whoeverEndsMakesRoom() throws {
     var fixture = try Fixture.withKeys(slots: 2)
     func come(_ number: UInt8) throws -> SealedClient {
