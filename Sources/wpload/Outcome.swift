@@ -23,15 +23,18 @@ enum Outcome: Int32 {
     }
   }
 
-  /// What was not measured breaks a threshold, unless the run ended before it could be.
+  /// What was not measured breaks a threshold, unless the run ended before it could be. Where the
+  /// tester was the limit, nothing that was measured says anything of the device.
   init(_ result: RunResult) {
-    let broken = result.thresholds.filter { !$0.holds }
-    if broken.contains(where: { $0.measured != nil || result.ended == nil }) {
-      self = .broken
-    } else if result.ended != nil {
+    let isBroken = result.thresholds.contains { threshold in
+      !threshold.holds && (threshold.measured != nil || result.ended == nil)
+    }
+    if result.ended != nil && !isBroken {
       self = .failed
+    } else if !result.tester.invalidBecause.isEmpty {
+      self = .invalid
     } else {
-      self = result.tester.invalidBecause.isEmpty ? .done : .invalid
+      self = isBroken ? .broken : .done
     }
   }
 }
@@ -44,15 +47,16 @@ struct Verdict: Error, CustomStringConvertible {
   init(_ result: RunResult, in folder: String) {
     outcome = Outcome(result)
     let place = "`wpload report \(folder)` tells"
+    let limit = "the tester was the limit: " + result.tester.invalidBecause.joined(separator: "; ")
     if let ended = result.ended {
       description =
-        "The run ended early: \(ended); what was measured until then is kept, and \(place) it."
+        "The run ended early: \(ended); \(outcome == .invalid ? "\(limit); " : "")"
+        + "what was measured until then is kept, and \(place) it."
     } else if outcome == .broken {
       let broken = result.thresholds.filter { !$0.holds }.map(Verdict.phrase)
       description = "\(broken.joined(separator: ", ")); \(place) where."
     } else {
-      let reasons = result.tester.invalidBecause.joined(separator: "; ")
-      description = "The run is invalid, the tester was the limit: \(reasons)."
+      description = "The run is invalid, \(limit)."
     }
   }
 

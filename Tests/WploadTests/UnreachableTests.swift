@@ -31,7 +31,7 @@ import Testing
   @Test func theSecondTargetIsNamed() async throws {
     let (oracle, port) = (try await OracleProgram(), try SilentPort(.refuses))
     let place = try Place()
-    let run = try await place.run(try place.plan(seconds: 60), at: oracle, "--target", port.name)
+    let run = try await place.run(try place.plan(seconds: 60), at: oracle, ["--target", port.name])
       .end()
     #expect(run.code == 3)
     #expect(run.sentence().hasPrefix("\(port.name) cannot be reached: "))
