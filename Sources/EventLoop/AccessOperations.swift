@@ -230,7 +230,7 @@ extension EventLoop where System: ~Copyable {
     }
     keepImages()
     keepAudit()
-    let decided = serveDecisions()
+    let decided = min(serveDecisions(), serveNewcomer())
     forgetText()
     accessWake = min(decided, nextAccessDeadline)
     if let reloadBy {

@@ -119,6 +119,9 @@ extension EventLoop where System: ~Copyable {
       switch frame {
       case .incomplete: return true
       case .refused(_, _, let bytes): (size, largest) = (bytes, Self.refusalSize)
+      case .frame where newcomer?.slot == index:
+        sessions.setWaiting(index, true)
+        return true
       case .frame(let header, _, let bytes):
         (size, largest) = (bytes, Self.largestAnswer(to: header.kind))
       }

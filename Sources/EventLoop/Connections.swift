@@ -199,7 +199,7 @@ extension EventLoop where System: ~Copyable {
   }
 
   /// Goes on with what a slot holds: whole frames may wait there, and events.
-  private mutating func resume(_ index: Int) {
+  mutating func resume(_ index: Int) {
     let generation = sessions.slots[index].generation
     if sessions.slots[index].held > 0 {
       answerAll(index, filled: buffers.restore(index, sessions))

@@ -65,6 +65,7 @@ public struct EventLoop<System: OperatingSystem & ~Copyable>: ~Copyable {
   var backlogWatched = true
   /// When to look at a backlog again that could not be served for want of descriptors.
   var backlogRetry = Instant.never
+  var newcomer: Newcomer?
   /// Keys have taken more slots than there are.
   var mustMakeRoom = false
   /// What has checked in during this turn.

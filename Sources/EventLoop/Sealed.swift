@@ -254,6 +254,8 @@ extension EventLoop where System: ~Copyable {
       throw error.status
     }
     settlePairing(access.pairing.paired(ticket, now: now), by: index)
+    if access.keys.takeChange() { keeping.clients.change() }
+    awaitCard(index)
     accessWake = now
     note(.keyPaired, index, subject: name)
     return handle
@@ -277,6 +279,7 @@ extension EventLoop where System: ~Copyable {
   /// A connection ends, or never began: nothing of its keys is left.
   mutating func forgetClient(_ index: Int) {
     guard index < sealed.count else { return }
+    if newcomer?.slot == index { newcomer = nil }
     switch sealed[index].client {
     case .nobody: break
     case .key(let handle, isProven: true): access.keys.leave(handle)

@@ -98,10 +98,11 @@ extension SimulatedWorld {
     plan(client, client.random.between(500, 10_000))
   }
 
-  /// A client has its key by pairing. Nobody has told it that the card has it, too.
+  /// A client has its key by pairing, and so has the card, unless it is in trouble.
   func paired(_ client: Client) {
     guard let holder = client.holder else { return }
-    holder.stand(.unsure, self)
+    let isTroubled = keeperIsTroubled || us - keeperTroubledUs < RecordingsKept.keptUs
+    holder.stand(isTroubled ? .unsure : .sure, self)
     if holder.isGuest { guestPaired(client, holder) }
     surely(RecordingsKept.keptUs / 1000) { world in
       // A loop that hangs hands nothing over, and the keeper's trouble is looked at with its turns.
@@ -157,14 +158,16 @@ extension SimulatedWorld {
     for client in clients where client.holder === holder { dismiss(client) }
   }
 
+  private var keeperIsTroubled: Bool {
+    isNow(.keeperRefuses) || isNow(.keeperHangs) || isNow(.keeperSlow)
+      || isNow(.keeperUnreadable) || !keeper.isRunning
+  }
+
   /// Once a second.
   func lookAtKeys() {
     if isNow(.stalledSubscribers) { stalledUs = us }
     guard options.keys else { return }
-    let isTroubled =
-      isNow(.keeperRefuses) || isNow(.keeperHangs) || isNow(.keeperSlow)
-      || isNow(.keeperUnreadable) || !keeper.isRunning
-    if isTroubled { keeperTroubledUs = us }
+    if keeperIsTroubled { keeperTroubledUs = us }
     for client in clients {
       guard let holder = client.holder, holder.standing == .gone, client.seal?.isOpen == true,
         let connection = client.connection, let socket = sockets[connection],

@@ -130,4 +130,86 @@ import Wire
     #expect(try owner.begin(&fixture, name: "owner"))
     #expect(owner.welcome?.role.known == .admin)
   }
+
+  // MARK: The first answer
+
+  /// A client that an admin lets in, whose first request has been sent to a card that `is` like
+  /// this since.
+  private func newcomer(
+    _ fixture: inout Fixture, _ card: FakeCard, is change: (FakeCard) -> Void
+  ) throws -> SealedClient {
+    let code = try open(.viewer, try fixture.client(3), &fixture, card)
+    let client = SealedClient(7, secret: PairingSecret.of(code), to: &fixture)
+    #expect(try client.begin(&fixture, name: "anna"))
+    change(card)
+    client.send(&fixture, ping(id: 3), request(.cameraList, id: 4))
+    fixture.settle(card)
+    return client
+  }
+
+  /// Who was told that it has a key has one after a power cut.
+  @Test func whoIsPairedIsToldWhenTheCardHasIt() throws {
+    let card = try card()
+    var fixture = Fixture.with(card)
+    let client = try newcomer(&fixture, card) { $0.hangs = true }
+    expect(try client.answers(&fixture).map(\.id), [])
+    let anna = Array("anna".utf8)
+    #expect(try #require(card.clients).firstRange(of: anna) == nil)
+    // Nobody else waits.
+    let other = try fixture.client(1)
+    other.send(&fixture, ping(id: 9))
+    fixture.settle(card)
+    expect(try other.answers(&fixture).map(\.id), [9])
+
+    card.hangs = false
+    fixture.settle(card)
+    expect(try client.answers(&fixture).map(\.id), [3, 4])
+    #expect(try #require(card.clients).firstRange(of: anna) != nil)
+    let later = Fixture.with(card)
+    #expect(later.loop.access.keys.find(Name("anna")) != nil)
+  }
+
+  /// It can work with the device at least until that starts anew.
+  @Test func whoIsPairedIsToldThoughTheCardRefuses() throws {
+    let card = try card()
+    var fixture = Fixture.with(card)
+    let client = try newcomer(&fixture, card) { $0.isReadOnly = true }
+    expect(try client.answers(&fixture).map(\.status), [0, 0])
+  }
+
+  @Test func whoIsPairedIsToldThoughTheCardHangs() throws {
+    let card = try card()
+    var fixture = Fixture.with(card)
+    let client = try newcomer(&fixture, card) { $0.hangs = true }
+    fixture.pass(ms: Newcomer.waitMs - 100)
+    fixture.settle(card)
+    expect(try client.answers(&fixture).map(\.id), [])
+    fixture.pass(ms: 200)
+    fixture.settle(card)
+    expect(try client.answers(&fixture).map(\.id), [3, 4])
+  }
+
+  /// One that goes while it waits leaves nothing to whoever has its slot next.
+  @Test func aNewcomerMayGo() throws {
+    let card = try card()
+    var fixture = Fixture.with(card)
+    let client = try newcomer(&fixture, card) { $0.hangs = true }
+    fixture.loop.system.peers[client.peer]!.broken = true
+    fixture.settle(card)
+    expect(fixture.loop.newcomer == nil, true)
+    let next = try fixture.client(1)
+    next.send(&fixture, ping(id: 5))
+    fixture.settle(card)
+    expect(try next.answers(&fixture).map(\.id), [5])
+  }
+
+  /// Where an unfinished frame may take 100 ms, nobody is told BUSY because of a slow card.
+  @Test func noRequestWaitsLongerThanAFrameMayTake() throws {
+    let card = try card()
+    var fixture = Fixture.with(card) { $0.control.frameTimeoutMs = 100 }
+    let client = try newcomer(&fixture, card) { $0.hangs = true }
+    fixture.pass(ms: 60)
+    fixture.settle(card)
+    expect(try client.answers(&fixture).map(\.status), [0, 0])
+  }
 }
