@@ -37,6 +37,8 @@ struct KnownChange {
 extension Card {
   /// The code that stands on it, for whoever is there.
   var code: String? { note.isEmpty ? nil : String(note.prefix(PairingCode.textSize)) }
+
+  func hasKey(of name: Name) -> Bool { clients?.firstRange(of: String(name).utf8) != nil }
 }
 
 extension SimulatedWorld {
@@ -103,6 +105,9 @@ extension SimulatedWorld {
     guard let holder = client.holder else { return }
     let isTroubled = keeperIsTroubled || us - keeperTroubledUs < RecordingsKept.keptUs
     holder.stand(isTroubled ? .unsure : .sure, self)
+    if !isTroubled, !card.hasKey(of: holder.name) {
+      broke(KeysHold.self, "\(String(holder.name)) is told of its key before the card has that")
+    }
     if holder.isGuest { guestPaired(client, holder) }
     surely(RecordingsKept.keptUs / 1000) { world in
       // A loop that hangs hands nothing over, and the keeper's trouble is looked at with its turns.
