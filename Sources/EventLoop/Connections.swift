@@ -253,6 +253,14 @@ extension EventLoop where System: ~Copyable {
     return count
   }
 
+  /// Connections that are in the queue for large buffers, or wait for the card: as many as say so.
+  public var awaited: Int {
+    guard let newcomer, !isGone(newcomer.slot, newcomer.generation),
+      sessions.slots[newcomer.slot].waiting
+    else { return buffers.waiting }
+    return buffers.waiting + 1
+  }
+
   private func isGone(_ slot: Int, _ generation: UInt32) -> Bool {
     sessions.find(slot, generation: generation) == nil
   }

@@ -19,9 +19,14 @@ struct SlotsConserved: Invariant {
     var ordinary = 0
     var refusals = 0
     var subscribers = 0
+    var waiting = 0
     for index in loop.sessions.slots.indices where loop.sessions.slots[index].phase != .free {
       if index < loop.sessions.served { ordinary += 1 } else { refusals += 1 }
       if loop.sessions.slots[index].isSubscribed { subscribers += 1 }
+      if loop.sessions.slots[index].waiting { waiting += 1 }
+    }
+    if waiting != loop.awaited {
+      world.broke(Self.self, "\(waiting) connections wait, and \(loop.awaited) will be served")
     }
     if loop.orphans > 0 {
       world.broke(Self.self, "\(loop.orphans) answers are for connections that are gone")
