@@ -204,8 +204,9 @@ let package = Package(
 // input (Tests/Fuzzers/world).
 if Context.environment["WATCHPOST_FUZZERS"] != nil {
   let wrapped = [
-    "open", "close", "ioctl", "mmap", "munmap", "lx_set_address", "lx_clear_address",
-    "lx_add_gateway", "lx_replace_file", "lx_unlink", "udev_new", "udev_monitor_new_from_netlink",
+    "open", "close", "ioctl", "mmap", "munmap", "lx_sleep_ms", "lx_set_address",
+    "lx_clear_address", "lx_add_gateway", "lx_replace_file", "lx_unlink", "udev_new",
+    "udev_monitor_new_from_netlink",
     "udev_monitor_set_receive_buffer_size", "udev_monitor_filter_add_match_subsystem_devtype",
     "udev_monitor_enable_receiving", "udev_monitor_get_fd", "udev_monitor_receive_device",
     "udev_device_get_action", "udev_device_get_sysname", "udev_device_get_sysattr_value",

@@ -5,9 +5,9 @@
 #include <linux/videodev2.h>
 #include <signal.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "lx_init.h"
 #include "retry.h"
 
 /// For how long a device that is gone is held. What the kernel still does takes a few milliseconds.
@@ -23,8 +23,7 @@ static volatile sig_atomic_t node = -1;
 static void await_end(void) {
   struct v4l2_capability capability;
   if (node < 0 || ioctl(node, VIDIOC_QUERYCAP, &capability) == 0 || errno != ENODEV) return;
-  struct timespec rest = {.tv_nsec = HELD_MS * 1000000L};
-  while (nanosleep(&rest, &rest) < 0 && errno == EINTR) {}
+  lx_sleep_ms(HELD_MS);
 }
 
 static void leave(int signal) {

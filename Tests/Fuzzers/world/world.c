@@ -168,6 +168,14 @@ struct udev_device *__wrap_udev_device_get_parent(struct udev_device *device) {
 }
 struct udev_device *__wrap_udev_device_unref(struct udev_device *device) { return NULL; }
 
+// MARK: Time
+
+void __real_lx_sleep_ms(uint32_t ms);
+/// A fuzzer that rests finds less.
+void __wrap_lx_sleep_ms(uint32_t ms) {
+  if (!is_on()) __real_lx_sleep_ms(ms);
+}
+
 // MARK: What a DHCP event changes
 
 int32_t __real_lx_set_address(const char *name, uint32_t address, uint8_t prefix);
