@@ -7,7 +7,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "lx_init.h"
+#include "include/lx_init.h"
 #include "retry.h"
 
 /// For how long a device that is gone is held. What the kernel still does takes a few milliseconds.
