@@ -24,6 +24,8 @@ public struct Introduction: Sendable {
 
     public var fingerprint: Fingerprint { Fingerprint(report.publicKey) }
     public var needsCode: Bool { report.pairing == .code }
+    /// Somebody is let in.
+    public var isOpen: Bool { needsCode || report.pairing == .button }
   }
 
   /// Asks the device who it is. Throws `ControlError`; `deviceKeyChanged` where the address is
@@ -55,21 +57,18 @@ public struct Introduction: Sendable {
     }
   }
 
-  /// Pairs under a name, `[a-z0-9-]`, with the code if the offer needs one. Nothing is kept unless
-  /// the device has answered a sealed frame. Throws `ControlError` or `PairingError`.
+  /// Pairs under a name, `[a-z0-9-]`, with the code if the offer needs one. Nothing is kept where
+  /// the device has refused: but for that it may have the key, and nobody else has the secret.
+  /// Throws `ControlError` or `PairingError`.
   public func pair(_ offer: Offer, named name: Name, code: PairingCode?) async throws -> KnownDevice
   {
-    guard offer.report.pairing == .code || offer.report.pairing == .button else {
-      throw PairingError.closed(device)
-    }
+    guard offer.isOpen else { throw PairingError.closed(device) }
     guard code != nil || !offer.needsCode else { throw PairingError.wrongCode(device) }
     do {
       let terms = HandshakeTerms(
         identity: try ClientIdentity.findOrMake(in: folder), device: offer.report.publicKey,
         secret: Self.secret(offer.needsCode ? code : nil), name: name)
-      let known = try await prove(terms, offer)
-      try KnownDevices(in: folder).remember(known)
-      return known
+      return try await prove(terms, offer)
     } catch let error as KeyFolderError {
       throw ControlError.keys(error)
     }
@@ -89,7 +88,7 @@ public struct Introduction: Sendable {
     return secret
   }
 
-  /// The handshake, and the first sealed frame, with which the key counts.
+  /// The handshake, and the first sealed frame, with which the key counts; then it is kept.
   private func prove(_ terms: HandshakeTerms, _ offer: Offer) async throws -> KnownDevice {
     let connection = try await ControlConnection.open(device, timeout: timeout)
     do {
@@ -107,11 +106,18 @@ public struct Introduction: Sendable {
           return welcome.role
         }
       }.get()
-      try await connection.ping()
-      await connection.close()
-      return KnownDevice(
+      let known = KnownDevice(
         address: device, publicKey: terms.device, secret: secret, role: role.known,
         name: offer.report.name.string)
+      do {
+        try await connection.ping()
+      } catch ControlError.closed, ControlError.timeout {
+        try KnownDevices(in: folder).remember(known)
+        throw PairingError.unanswered(device)
+      }
+      await connection.close()
+      try KnownDevices(in: folder).remember(known)
+      return known
     } catch {
       await connection.close()
       throw PairingError(error, device, terms.name, byCode: offer.needsCode) ?? error
@@ -135,6 +141,8 @@ public enum PairingError: Error, Equatable, Sendable {
   case noRoom(DeviceAddress)
   /// Somebody else was faster, or the time was over.
   case overtaken(DeviceAddress)
+  /// The connection was cut before the device had answered: it may have the key.
+  case unanswered(DeviceAddress)
 
   /// nil: the error has nothing to do with pairing.
   init?(_ error: any Error, _ device: DeviceAddress, _ name: Name, byCode: Bool) {
@@ -186,6 +194,9 @@ extension PairingError: CustomStringConvertible {
     case .overtaken(let device):
       "Somebody else was let in by \(device), or the time was over; open it once more and try "
         + "again."
+    case .unanswered(let device):
+      "\(device) has not said whether this client has a key now, for the connection was cut; "
+        + "`wpctl pair \(device)` once more finds out."
     }
   }
 }

@@ -37,18 +37,12 @@ struct PairCommand: AsyncParsableCommand {
     let introduction = Introduction(
       to: device, from: options.folder, timeout: options.duration)
     let offer = try await introduction.ask()
-    if let known = offer.known, !again {
-      // Proves it, and remembers this address if it is a new one.
-      let connection = try await ControlConnection.open(
-        device, timeout: options.duration, as: options.credentials)
-      await connection.close()
+    if let known = offer.known, !again, try await isPaired(device, offer) {
       if options.json { return try Console.document(PairDocument(known, client: nil)) }
       return Console.line(
         "\(device) (\(known.name.printable)) is paired already; `--again` pairs anew.")
     }
-    guard offer.report.pairing == .code || offer.report.pairing == .button else {
-      throw PairingError.closed(device)
-    }
+    guard offer.isOpen else { throw PairingError.closed(device) }
     Console.complain(
       "\(device) calls itself \(offer.report.name.string.printable), its key is "
         + "\(offer.fingerprint)")
@@ -58,6 +52,21 @@ struct PairCommand: AsyncParsableCommand {
     if options.json { return try Console.document(PairDocument(known, client: "\(name)")) }
     Console.line(
       "\(device) is paired: this client is \(known.role?.phrase ?? "known") of the name \(name).")
+  }
+
+  /// Proves it, and remembers this address if it is a new one. One that does not know this client,
+  /// and lets somebody in, may have been cut off before it did.
+  private func isPaired(_ device: DeviceAddress, _ offer: Introduction.Offer) async throws -> Bool {
+    do {
+      let connection = try await ControlConnection.open(
+        device, timeout: options.duration, as: options.credentials)
+      await connection.close()
+      return true
+    } catch ControlError.handshakeRefused(_, .keyUnknown) where offer.isOpen {
+      return false
+    } catch ControlError.handshakeRefused(_, .unproven) where offer.isOpen {
+      return false
+    }
   }
 
   private func readCode() throws -> PairingCode {

@@ -87,6 +87,7 @@ enum Outcome: Int32 {
         self = .refused
       }
     case PairingError.paused: self = .busy
+    case PairingError.unanswered: self = .timeout
     case is PairingError, is KeyFolderError: self = .refused
     case is Unwritable, is CannotListen, is DownloadError: self = .refused
     case is DiscoveryError: self = .noConnection

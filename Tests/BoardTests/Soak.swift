@@ -8,8 +8,9 @@ import Wire
 /// that look on. One task uses it.
 final class Soak {
   static let serials = ["SOAK00", "SOAK01"]
-  /// Retention by size, bytes: the card is small, and a long soak records more.
-  static let retention: UInt64 = 100 << 20
+  /// Retention by size, bytes: the card has 171 MiB, of which a running recording reserves 64, and
+  /// beyond 95 % it would wait for room.
+  static let retention: UInt64 = 60 << 20
   /// For so long all must be well.
   static let steady = Duration.seconds(1)
   /// What the guest says of itself when two MediaMTX run at once.

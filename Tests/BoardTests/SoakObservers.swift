@@ -159,7 +159,7 @@ final class SoakObservers: Sendable {
 
   private func visit() async throws {
     let start = ContinuousClock.now
-    let connection = try await connect(.seconds(10))
+    let connection = try await comeAgain(since: start)
     do { _ = try await connection.health() } catch {
       await connection.close()
       throw error
@@ -168,6 +168,23 @@ final class SoakObservers: Sendable {
     await connection.close()
     if !weather.excuses(since: start) { visits.withLock { $0.append(took) } }
     try await Task.sleep(for: .milliseconds(Self.visitMs))
+  }
+
+  /// A connection, though a crowd with the same address stood before the door at that moment: who
+  /// is told BUSY, or finds not even the place for that, comes again as long as it may take.
+  private func comeAgain(since start: ContinuousClock.Instant) async throws -> ControlConnection {
+    while true {
+      do { return try await connect(.seconds(10)) } catch {
+        let isTurnedAway =
+          switch error as? ControlError {
+          case .busy, .closed: true
+          default: false
+          }
+        let waited = (ContinuousClock.now - start).milliseconds
+        guard isTurnedAway, waited < Self.visitLongestMs else { throw error }
+      }
+      try await Task.sleep(for: .milliseconds(100))
+    }
   }
 
   /// Compares what has come with the device's books; complains where they do not meet.

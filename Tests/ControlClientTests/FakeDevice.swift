@@ -150,7 +150,10 @@ private final class Answering: ChannelInboundHandler {
 
   private func answer(_ header: Header, _ context: ChannelHandlerContext) {
     let isSealed = seal?.isOpen == true
-    if let answer = seal?.answer(header, pinged) { return send(answer, sealed: isSealed, context) }
+    if let answer = seal?.answer(header, pinged) {
+      return answer.isEmpty
+        ? context.close(promise: nil) : send(answer, sealed: isSealed, context)
+    }
     switch behaviour {
     case .sealed: return
     case .silent, .busy, .garbage: return

@@ -6,6 +6,8 @@ import Synchronization
 
 /// The keys of a sealed `FakeDevice`, what becomes of handshakes, and what has come.
 final class FakeKeys: Sendable {
+  enum Cut: CaseIterable, Sendable { case before, after }
+
   struct State: Sendable {
     /// Of each client that is known: its public key, the secret, its role.
     var clients: [(key: PublicKey, secret: [UInt8], role: Role)] = []
@@ -15,6 +17,8 @@ final class FakeKeys: Sendable {
     var refusals: [(status: Status, retryAfterMs: UInt32)] = []
     /// What a newcomer's first sealed frame is refused with.
     var newcomer: Status?
+    /// The connection is cut instead of its answer, and before or after its key counts.
+    var cutsNewcomer: Cut?
     /// What new keys are refused with.
     var grants: Status?
     /// Sealed frames, counted from 1, of which a bit is changed on the way.
@@ -87,7 +91,7 @@ final class FakeSeal {
 
   var isOpen: Bool { transport.isOpen }
 
-  /// What is answered to a request, if the keys have to do with it.
+  /// What is answered to a request, if the keys have to do with it; nothing: the connection is cut.
   func answer(_ header: Header, _ payload: [UInt8]) -> [UInt8]? {
     let kind = Kind(rawValue: header.kind)!
     if isOpen {
@@ -128,9 +132,11 @@ final class FakeSeal {
       if let status = state.newcomer {
         return built { Frame.refusal(to: nil, status, into: $0) }
       }
-      state.clients.append((key, secret, .admin))
-      state.pairing = .closed
-      return nil
+      if state.cutsNewcomer != .before {
+        state.clients.append((key, secret, .admin))
+        state.pairing = .closed
+      }
+      return state.cutsNewcomer == nil ? nil : []
     }
   }
 

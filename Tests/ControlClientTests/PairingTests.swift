@@ -193,6 +193,23 @@ import Testing
     }
   }
 
+  /// Where the connection is cut at the worst moment, nobody is locked out: not by a device that
+  /// has the key, nor by one that has not.
+  @Test(arguments: FakeKeys.Cut.allCases)
+  func aCutInsteadOfTheAnswer(when: FakeKeys.Cut) async throws {
+    try await with(.code) { device, keys, own in
+      keys.state.withLock { $0.cutsNewcomer = when }
+      let cut = try await run(own, "pair", "\(device)", "--code", Self.code)
+      #expect(cut.code == 4)
+      #expect(cut.complaint.contains("`wpctl pair \(device)` once more finds out"))
+      keys.state.withLock { $0.cutsNewcomer = nil }
+      let again = try await run(own, "pair", "\(device)", "--code", Self.code)
+      #expect(again.code == 0)
+      #expect(again.output.contains("is paired already") == (when == .after))
+      #expect(try await run(own, "ping", "--device", "\(device)").code == 0)
+    }
+  }
+
   @Test func aDeviceInAPause() async throws {
     try await with(.code, handshake: .rateLimited) { device, keys, own in
       let run = try await run(own, "pair", "\(device)", "--code", Self.code)
@@ -300,7 +317,7 @@ import Testing
     let errors: [PairingError] = [
       .closed(device), .wrongCode(device), .keyInUse(device), .paused(device, retryAfterMs: 0),
       .paused(device, retryAfterMs: 1500), .nameTaken(device, name: "x"), .noRoom(device),
-      .overtaken(device),
+      .overtaken(device), .unanswered(device),
     ]
     for error in errors {
       #expect("\(error)".hasSuffix("."))
