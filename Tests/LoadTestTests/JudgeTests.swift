@@ -142,9 +142,22 @@ import Testing
     late.lateness = Self.latencies(1, 3, 90)
     #expect(
       Validity.objections(to: [late]) == [
-        "it sent 1 % of the requests up to 3 ms late or later (stage late); free the machine of "
+        "it sent 34 % of the requests up to 3 ms late or later (stage late); free the machine of "
           + "other work"
       ])
+    // This machine stood still for a moment, or again and again.
+    let cases: [(count: UInt64, late: UInt64, share: Int?)] = [
+      (150, 5, nil), (150, 8, 4), (1000, 10, nil), (1000, 11, 1),
+    ]
+    for (count, late, share) in cases {
+      var stage = fine
+      stage.lateness = Latencies(
+        values: [1000, 9_000_000], counts: [count - late, late], max: 9_000_000, sum: 0)
+      let told = Validity.objections(to: [stage]).first?.split(separator: " up to").first
+      #expect(
+        told.map { String($0) } == share.map { "it sent \($0) % of the requests" },
+        "\(late) of \(count)")
+    }
     // Beside answers that take so long, that is nothing.
     late.operations = [Self.operation(Self.latencies(100))]
     #expect(Validity.objections(to: [late]).isEmpty)
