@@ -79,10 +79,10 @@ import Testing
     }
   }
 
-  /// 1191: changes are put in force, confirmed or not, under many faults. 900057: admins who
+  /// 1192: changes are put in force, confirmed or not, under many faults. 900057: admins who
   /// confirm nothing, and a device that applies what they approve at once; each change goes back in
   /// time, and the next one comes.
-  @Test(arguments: [UInt64(1191), 900_057]) func changesAreSettled(seed: UInt64) {
+  @Test(arguments: [UInt64(1192), 900_057]) func changesAreSettled(seed: UInt64) {
     let result = SimulationRun(RunOptions(seed: seed)).run()
     for violation in result.violations { Issue.record("seed \(seed): \(violation.text)") }
     #expect(Self.visited([result]).contains("change settled"))
