@@ -109,7 +109,12 @@ public final class Crowd {
     var (now, wake) = (start, start)
     while true {
       now = monotonicNs()
-      if now > wake + Crowd.stallNs { stall = wake..<now }
+      if now > wake + Crowd.stallNs {
+        // One that follows before the crowd has caught up with the last goes on with it.
+        let isBehind = timetable.next.map { stall.contains($0) } ?? false
+        let isNear = wake < stall.upperBound + 2 * UInt64(stall.count)
+        stall = (isBehind && isNear ? stall.lowerBound : wake)..<now
+      }
       if now >= end || stop.isSet { isOver = true }
       if isOver && (stop.isSet || now >= end + timeoutNs || isQuiet(timetable, now)) { break }
       if !isOver { try admit(&arrivals, now: now) }
