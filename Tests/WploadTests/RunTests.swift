@@ -52,8 +52,8 @@ import Testing
     #expect(try await place.earlyReport().contains("users cameraList"))
   }
 
-  /// Its load is late by as long as it was stopped, which no device did, also where it is stopped
-  /// again before it has caught up; and what broke says nothing of the device then.
+  /// Its load is late by as long as it was stopped, which no device did; also what broke says
+  /// nothing of the device then.
   @Test(arguments: ["{}", "{p95_ms: 1}"])
   func aTesterThatWasTheLimitIsNotBelieved(thresholds: String) async throws {
     let (oracle, place) = (try await OracleProgram(), try Place())
