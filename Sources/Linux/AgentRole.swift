@@ -57,12 +57,13 @@ public enum AgentRole {
     }
   }
 
-  /// The one line that says that clients can connect.
+  /// The one line that says that clients can connect. Nobody is served yet, so that a console that
+  /// is busy with the lines of others is waited for longer than later, 200 ms at most.
   private static func announce(_ configuration: Configuration, port: UInt16) {
     var line = Text<96>("watchpost: control port ")
     line.append(configuration.control.address, port)
     line.append(" ready\n")
-    line.withBytes { _ = lx_say(1, $0.baseAddress!, $0.count) }
+    line.withBytes { _ = lx_say_within(1, $0.baseAddress!, $0.count, 200) }
     _ = lx_service_notify(StaticString("READY=1").cString)
   }
 
