@@ -80,7 +80,7 @@ extension Client {
     }
     let request = asked[place]
     let isWhole = header.status != Status.ok.rawValue || isLast(place, payload, world)
-    if isWhole { asked.removeAll { $0.id == header.requestID } }
+    if isWhole { asked.remove(at: place) }
     if header.status == Status.ok.rawValue, let before = request.askersRole,
       let now = roleNow(world), max(before, now) < request.kind.leastRole
     {
