@@ -109,6 +109,18 @@ public struct StorageDocument: Codable, Sendable {
     removed = Files(files: report.removedFiles, bytes: report.removedBytes)
     retention = RetentionDocument(RetentionPolicy(report))
   }
+
+  /// Bytes of all files at which the device refuses new recordings (`thresholds.low`): what else is
+  /// on the partition and what running recordings hold takes the rest. Retention with a larger
+  /// bound comes too late. nil: there is no partition to see.
+  public var roomForFiles: UInt64? {
+    guard totalBytes > 0 else { return nil }
+    let files = recordings.bytes + snapshots.bytes
+    let used = totalBytes - min(freeBytes, totalBytes)
+    let others = used - min(files, used) + reserveBytes
+    let allowed = totalBytes / 100 * UInt64(thresholds.low)
+    return allowed - min(others, allowed)
+  }
 }
 
 /// What the device has done to get a camera's pictures back.

@@ -54,10 +54,11 @@ struct RetentionCommand: AsyncParsableCommand {
 
     func run() async throws {
       let connection = try await options.connect()
-      let retention = RetentionDocument(RetentionPolicy(try await connection.storage()))
+      let storage = StorageDocument(try await connection.storage())
       await connection.close()
-      if options.json { return try Console.document(retention) }
-      Console.line("Files go \(retention.words).")
+      storage.complainOfLate(storage.retention)
+      if options.json { return try Console.document(storage.retention) }
+      Console.line("Files go \(storage.retention.words).")
     }
   }
 
@@ -91,14 +92,16 @@ struct RetentionCommand: AsyncParsableCommand {
     func run() async throws {
       let connection = try await options.connect()
       var policy = RetentionPolicy()
+      let storage = try await connection.storage()
       if !manual {
-        policy = RetentionPolicy(try await connection.storage())
+        policy = RetentionPolicy(storage)
         if let age { policy.maximumAgeS = UInt32(age.value?.seconds ?? 0) }
         if let size { policy.maximumBytes = size.value?.bytes ?? 0 }
       }
       try await connection.setRetention(policy)
       await connection.close()
       let retention = RetentionDocument(policy)
+      StorageDocument(storage).complainOfLate(retention)
       if options.json { return try Console.document(retention) }
       Console.line("From now on files go \(retention.words).")
     }
@@ -143,6 +146,14 @@ enum Rule<Value: ExpressibleByArgument & Sendable>: ExpressibleByArgument, Senda
 }
 
 extension StorageDocument {
+  /// Says when the device is too full to record before these rules remove anything.
+  func complainOfLate(_ rules: RetentionDocument) {
+    guard let bound = rules.maximumBytes, let room = roomForFiles, bound > room else { return }
+    Console.complain(
+      "there is room for \(spoken(bytes: room)) of files before new recordings are refused, at "
+        + "\(thresholds.low) % used; a bound above that comes too late, set a smaller `--size`")
+  }
+
   /// Percent of the partition that are used.
   var usedPercent: Double {
     totalBytes == 0 ? 0 : Double(totalBytes - min(freeBytes, totalBytes)) * 100 / Double(totalBytes)

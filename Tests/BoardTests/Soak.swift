@@ -13,8 +13,8 @@ final class Soak {
   static let retention: UInt64 = 60 << 20
   /// For so long all must be well.
   static let steady = Duration.seconds(1)
-  /// What the guest says of itself when two MediaMTX run at once.
-  static let twoServers = "soak: two MediaMTX"
+  /// What the guest says of itself when two MediaMTX run at once, before it says which.
+  static let twoServers = "soak: two MediaMTX:"
 
   let board: EmulatedBoard
   let violations: Violations
@@ -103,12 +103,16 @@ final class Soak {
   // MARK: The guest
 
   /// Has the guest itself look for a second MediaMTX, three times a second; ends with its boot.
-  /// One that has ended and is not yet reaped has no program any more.
+  /// One that has ended and is not yet reaped has no program any more. The console shows the
+  /// command line as well, which must not read as what it says.
   func watchInside() async throws {
+    let quoted = Self.twoServers.split(separator: " ").joined(separator: "\" \"")
     _ = try await board.shell(
-      "count() { ls -l /proc/[0-9]*/exe 2>/dev/null | grep -c /bin/mediamtx; }; "
+      "those() { ls -l /proc/[0-9]*/exe 2>/dev/null | grep /bin/mediamtx; }; "
         + "(while busybox sleep 0.3; do set -- $(busybox pidof mediamtx); [ $# -lt 2 ] || "
-        + "[ $(count) -lt 2 ] || echo '\(Self.twoServers)' > /dev/console; done) & true")
+        + "{ seen=$(those); [ $(echo \"$seen\" | grep -c .) -lt 2 ] || "
+        + "echo \"\(quoted)\" $seen $(busybox ps -o pid,ppid,stat,args | grep media) "
+        + "> /dev/console; }; done) & true")
   }
 
   // MARK: Health
@@ -243,8 +247,8 @@ final class Soak {
     }
     machineEvents = board.machineEvents.count
     let told = board.console.entries(from: lines).map(\.value)
-    if told.contains(where: { $0.hasSuffix(Self.twoServers) }) {
-      violations.add(.oneMediaServer, "the guest has seen two at once")
+    if let line = told.first(where: { $0.contains(Self.twoServers) }) {
+      violations.add(.oneMediaServer, "the guest has seen two at once: \(line)")
     }
     lines = board.console.count
   }

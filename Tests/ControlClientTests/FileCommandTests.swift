@@ -158,6 +158,15 @@ import Testing
     #expect(run.output == "12 files of 353.8 MiB were removed.\n")
   }
 
+  /// The golden partition has 28.8 GiB, 0.5 of them others', and takes no recordings from 90 % on.
+  @Test(arguments: [("25G", false), ("26G", true), ("off", false)])
+  func boundsThatComeTooLateAreTold(_ size: String, _ isLate: Bool) async throws {
+    let run = try await against(.files(FakeFiles()), "retention", "set", "--size", size)
+    #expect(run.code == 0)
+    #expect(run.complaint.contains("comes too late, set a smaller `--size`") == isLate)
+    #expect(run.complaint.contains("room for 25.") == isLate)
+  }
+
   @Test func savedSnapshots() async throws {
     let run = try await against(.golden, "snapshot", "cam-front", "--save")
     #expect(run.code == 0)
