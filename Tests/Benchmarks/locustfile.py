@@ -22,8 +22,13 @@ PACE = float(os.environ.get("PACE", "0"))
 class Pinger(User):
     # Requests a second of each user; without it, the next one follows the answer.
     wait_time = constant_throughput(PACE) if PACE else lambda self: 0
+    begun = 0
 
     def on_start(self):
+        if PACE:
+            # All at the same moment, they would measure how long they wait for each other.
+            place, Pinger.begun = Pinger.begun, Pinger.begun + 1
+            time.sleep(place / self.environment.runner.target_user_count / PACE)
         host, port = self.host.split(":")
         self.socket = socket.create_connection((host, int(port)), timeout=30)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
