@@ -80,7 +80,11 @@ extension Client {
     }
     let request = asked[place]
     let isWhole = header.status != Status.ok.rawValue || isLast(place, payload, world)
-    if isWhole { asked.remove(at: place) }
+    if isWhole {
+      // A pipeliner has asked for a hundred things, and their order does not matter.
+      asked.swapAt(place, asked.count - 1)
+      asked.removeLast()
+    }
     if header.status == Status.ok.rawValue, let before = request.askersRole,
       let now = roleNow(world), max(before, now) < request.kind.leastRole
     {

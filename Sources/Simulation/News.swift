@@ -156,7 +156,7 @@ extension SimulatedWorld {
       say("told: history, \(history.recentWatchdogResets) watchdog resets in a row")
       coverage.note("historyLoaded")
     case .childSpawnFailed(let kind, _, _): coverage.note("childSpawnFailed \(kind.word)")
-    case .segment(let news): coverage.note("segment \(news.what)")
+    case .segment(let news): coverage.note(.segment(news.what))
     default: return
     }
   }

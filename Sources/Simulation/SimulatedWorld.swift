@@ -299,6 +299,7 @@ public struct Coverage: Sendable {
     case camera(CameraState)
     case recovery(RecoveryRung)
     case answer(Kind?, UInt16)
+    case segment(SegmentNews.What)
 
     var name: String {
       switch self {
@@ -307,6 +308,7 @@ public struct Coverage: Sendable {
       case .camera(let state): "state camera \(state)"
       case .recovery(let rung): "state recovery \(rung)"
       case .answer(let kind, let status): "answer \(kind.map { "\($0)" } ?? "?") \(status)"
+      case .segment(let what): "segment \(what)"
       }
     }
   }
