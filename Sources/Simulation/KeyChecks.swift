@@ -109,7 +109,10 @@ extension SimulatedWorld {
       broke(KeysHold.self, "\(String(holder.name)) is told of its key before the card has that")
     }
     if holder.isGuest { guestPaired(client, holder) }
+    let life = epoch
     surely(RecordingsKept.keptUs / 1000) { world in
+      // A power cut takes with it what a slow card has not got until then.
+      guard world.epoch == life || world.card.hasKey(of: holder.name) else { return }
       // A loop that hangs hands nothing over, and the keeper's trouble is looked at with its turns.
       guard world.starvedUntilUs <= world.us else { return }
       let since = max(holder.sinceUs, world.keeperTroubledUs)

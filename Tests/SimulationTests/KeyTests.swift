@@ -87,4 +87,12 @@ import Testing
     for violation in result.violations { Issue.record("seed \(seed): \(violation.text)") }
     #expect(Self.visited([result]).contains("change settled"))
   }
+
+  /// Somebody is told of its key that a slow card has not got yet, and then the power is cut: the
+  /// world took the key for kept in the next life, and the device for one that forgets.
+  @Test func whatASlowCardHasNotGotGoesWithThePower() {
+    let result = SimulationRun(RunOptions(seed: 8_000_057_252)).run()
+    for violation in result.violations { Issue.record("\(violation.text)") }
+    #expect(Self.visited([result]).contains("fault keeperSlow"))
+  }
 }
