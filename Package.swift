@@ -94,9 +94,10 @@ let package = Package(
     .executableTarget(
       name: "wpload",
       dependencies: [
-        "LoadTest", "LoadGenerator", "LoadPlan", "LoadReport", "ControlClient", "Wire",
+        "LoadTest", "LoadGenerator", "LoadPlan", "LoadReport", "ControlClient", "Signals", "Wire",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
+    .target(name: "Signals"),
     .target(name: "EmulatedBoard"),
     .executableTarget(
       name: "usbcam",
@@ -106,7 +107,8 @@ let package = Package(
     .executableTarget(
       name: "emulated-board",
       dependencies: [
-        "EmulatedBoard", "Wire", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "EmulatedBoard", "Signals", "Wire",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .target(
       name: "ControlClient",
@@ -119,7 +121,7 @@ let package = Package(
     .executableTarget(
       name: "wpctl",
       dependencies: [
-        "ControlClient", "Wire",
+        "ControlClient", "Signals", "Wire",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
@@ -161,7 +163,7 @@ let package = Package(
     .testTarget(
       name: "ControlClientTests",
       dependencies: [
-        "ControlClient", "Wire", "Noise", "Appliance", "wpctl",
+        "ControlClient", "Signals", "Wire", "Noise", "Appliance", "wpctl",
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"),

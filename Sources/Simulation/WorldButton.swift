@@ -51,6 +51,8 @@ extension SimulatedWorld {
       if isLong { board.forgotten.append(holder.name) }
       if holder.standing != .gone { holder.stand(.unsure, self) }
     }
+    // The card forgets one thing after the other, and the power may be cut between them.
+    for index in knownChanges.indices { knownChanges[index].stager = Name() }
     board.forgottenDueUs = downUs + Button.longMs * 1000 + Self.slackUs
     say("world: the button is held")
   }

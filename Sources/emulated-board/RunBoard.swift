@@ -1,6 +1,7 @@
 import ArgumentParser
 import EmulatedBoard
 import Foundation
+import Signals
 
 /// `emulated-board`: what `image/run` starts – the emulated board with a camera, until Ctrl-C.
 @main
@@ -154,18 +155,13 @@ struct RunBoard: AsyncParsableCommand {
 /// SIGINT and SIGTERM as something that a task can wait for.
 final class Interrupts: Sendable {
   private let arrivals: AsyncStream<Int32>
-  /// Never touched again after init; they only have to stay.
-  private nonisolated(unsafe) let sources: [any DispatchSourceSignal]
+  private let heard: [HeardSignal]
 
   init() {
     let (stream, continuation) = AsyncStream.makeStream(of: Int32.self)
     arrivals = stream
-    sources = [SIGINT, SIGTERM, SIGHUP].map { number in
-      signal(number, SIG_IGN)
-      let source = DispatchSource.makeSignalSource(signal: number)
-      source.setEventHandler { continuation.yield(number) }
-      source.resume()
-      return source
+    heard = [SIGINT, SIGTERM, SIGHUP].map { number in
+      HeardSignal(number) { continuation.yield(number) }
     }
   }
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import ControlClient
 import Foundation
+import Signals
 
 struct ExporterCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -43,26 +44,22 @@ struct ExporterCommand: AsyncParsableCommand {
 /// Waits for signals that would end the program; a second one does.
 private struct Signals {
   private let stream: AsyncStream<Void>
-  private let sources: [any DispatchSourceSignal]
+  private let heard: [HeardSignal]
 
   init(_ numbers: Int32...) {
     let (stream, continuation) = AsyncStream.makeStream(of: Void.self)
     self.stream = stream
-    sources = numbers.map { number in
-      signal(number, SIG_IGN)
-      let source = DispatchSource.makeSignalSource(signal: number)
-      source.setEventHandler {
+    heard = numbers.map { number in
+      HeardSignal(number) {
         signal(number, SIG_DFL)
         continuation.yield()
       }
-      source.resume()
-      return source
     }
   }
 
   func first() async {
     for await _ in stream { break }
-    withExtendedLifetime(sources) {}
+    withExtendedLifetime(heard) {}
   }
 }
 

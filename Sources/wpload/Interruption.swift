@@ -1,10 +1,11 @@
 import Foundation
 import LoadTest
+import Signals
 
 /// Ctrl-C, a service manager's stop and a terminal that is closed end a run; what was measured is
 /// kept. A second signal ends at once.
 final class Interruption {
-  private var sources: [any DispatchSourceSignal] = []
+  private var heard: [HeardSignal] = []
 
   init(of run: LoadRun) {
     // A file that may not grow and a reader who has gone are told by the calls that fail.
@@ -15,18 +16,16 @@ final class Interruption {
       // Of nohup(1): it is to outlive its terminal.
       let isUnheard = unsafeBitCast(before, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
       if number == SIGHUP, isUnheard { continue }
-      let source = DispatchSource.makeSignalSource(signal: number)
-      source.setEventHandler {
-        run.cancel(because: Self.reason(number))
-        signal(number, SIG_DFL)
-      }
-      source.resume()
-      sources.append(source)
+      heard.append(
+        HeardSignal(number) {
+          run.cancel(because: Self.reason(number))
+          signal(number, SIG_DFL)
+        })
     }
   }
 
   func cancel() {
-    for source in sources { source.cancel() }
+    for signal in heard { signal.cancel() }
   }
 
   private static func reason(_ number: Int32) -> String {

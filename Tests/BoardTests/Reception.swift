@@ -22,20 +22,31 @@ enum Reception {
     to board: EmulatedBoard, within limit: Duration = .seconds(30)
   ) async throws -> ControlConnection {
     let device = try await address(of: board)
+    return try await insist(within: limit) {
+      try await knock(at: device)
+      return try await ControlConnection.open(
+        device, timeout: .seconds(5), as: .folder(keys(for: board)))
+    }
+  }
+
+  /// User networking accepts for a board that is not there yet, and asks the board again only after
+  /// seconds: many short knocks find it sooner than one long one.
+  private static func knock(at device: DeviceAddress) async throws {
+    let knock = try await ControlConnection.open(device, timeout: .milliseconds(300))
+    do { try await knock.ping() } catch {
+      await knock.close()
+      throw error
+    }
+    await knock.close()
+  }
+
+  /// Tries again while that may help.
+  private static func insist<Result>(
+    within limit: Duration, _ attempt: () async throws -> Result
+  ) async throws -> Result {
     let deadline = ContinuousClock.now + limit
-    // User networking accepts for a board that is not there yet, and asks the board again only
-    // after seconds: many short knocks find it sooner than one long one.
     while true {
-      do {
-        let knock = try await ControlConnection.open(device, timeout: .milliseconds(300))
-        do { try await knock.ping() } catch {
-          await knock.close()
-          throw error
-        }
-        await knock.close()
-        return try await ControlConnection.open(
-          device, timeout: .seconds(5), as: .folder(keys(for: board)))
-      } catch {
+      do { return try await attempt() } catch {
         guard ContinuousClock.now < deadline, isPassing(error) else { throw error }
         try await Task.sleep(for: .milliseconds(20))
       }
@@ -82,8 +93,11 @@ enum Reception {
   static func pair(
     _ board: EmulatedBoard, named name: Name = Name("bench"), from: Int = 0
   ) async throws -> KnownDevice {
-    let introduction = Introduction(to: try await address(of: board), from: keys(for: board))
+    let device = try await address(of: board)
     let code = try await board.pairingCode(from: from)
+    // The console shows a code before the network is up.
+    try await insist(within: .seconds(30)) { try await knock(at: device) }
+    let introduction = Introduction(to: device, from: keys(for: board))
     let typed = try Array(code.utf8).withUnsafeBytes { try #require(PairingCode(typed: $0)) }
     return try await introduction.pair(try await introduction.ask(), named: name, code: typed)
   }

@@ -165,7 +165,7 @@ final class Soak {
       let now = ContinuousClock.now
       if let trouble {
         wellSince = nil
-        guard now < deadline else { return trouble }
+        guard now < deadline else { return trouble + (await whatTakesRoom()) }
       } else if let wellSince, now - wellSince >= Self.steady {
         return nil
       } else if wellSince == nil {
@@ -173,6 +173,23 @@ final class Soak {
       }
       try await Task.sleep(for: .milliseconds(150))
     }
+  }
+
+  /// Where the card is too full: of what, and who holds what is removed already.
+  private func whatTakesRoom() async -> String {
+    guard lastReport.reasons.contains(.storageLow) else { return "" }
+    var words = ""
+    if let report = try? await desk.storage() {
+      words +=
+        "; \(report.freeBytes >> 20) of \(report.totalBytes >> 20) MiB free, "
+        + "recordings \(report.recordingBytes >> 20), snapshots \(report.snapshotBytes >> 20) MiB"
+    }
+    for (state, files) in Dictionary(grouping: (try? await listFiles()) ?? [], by: \.state.name) {
+      words += "; \(files.count) \(state), \(files.map(\.bytes).reduce(0, +) >> 20) MiB"
+    }
+    let look = "busybox du -k /data/* | sort -n | tail -n 8; ls -l /proc/[0-9]*/fd | grep deleted"
+    let seen = try? await board.shell(look, within: .seconds(30))
+    return words + "; " + (seen?.output ?? "no shell").replacing("\n", with: ", ")
   }
 
   private func whatIsWrong() async throws -> String? {

@@ -95,4 +95,12 @@ import Testing
     for violation in result.violations { Issue.record("\(violation.text)") }
     #expect(Self.visited([result]).contains("fault keeperSlow"))
   }
+
+  /// Somebody holds the button, and switches off before a card that fails has forgotten all: the
+  /// changes were gone, the keys were not, and the world missed the changes.
+  @Test func aResetMayBeCutInTwo() {
+    let result = SimulationRun(RunOptions(seed: 8_000_061_780)).run()
+    for violation in result.violations { Issue.record("\(violation.text)") }
+    #expect(Self.visited([result]).contains("fault longPress"))
+  }
 }

@@ -55,21 +55,24 @@ import Testing
       "Glibc", "Synchronization",
     ],
     "wpload": [
-      "LoadTest", "LoadGenerator", "LoadPlan", "LoadReport", "ControlClient", "Wire",
-      "ArgumentParser", "Foundation",
+      "LoadTest", "LoadGenerator", "LoadPlan", "LoadReport", "ControlClient", "Signals",
+      "Wire", "ArgumentParser", "Foundation",
     ],
     "Simulation": ["EventLoop", "Appliance", "Noise", "Wire"],
     "simulate": ["Simulation", "ArgumentParser", "Foundation"],
+    "Signals": ["Dispatch", "Foundation"],
     "EmulatedBoard": ["Foundation", "Glibc", "Synchronization", "Dispatch"],
     "emulated-board": [
-      "EmulatedBoard", "Wire", "Foundation", "ArgumentParser", "Glibc", "Dispatch",
+      "EmulatedBoard", "Signals", "Wire", "Foundation", "ArgumentParser", "Glibc", "Dispatch",
     ],
     "usbcam": ["EmulatedBoard", "Foundation", "ArgumentParser", "Glibc", "Dispatch"],
     "ControlClient": [
       "Wire", "Noise", "CSodium", "NIOCore", "NIOPosix", "NIOConcurrencyHelpers", "NIOHTTP1",
       "Foundation",
     ],
-    "wpctl": ["ControlClient", "Wire", "ArgumentParser", "Foundation", "NIOCore", "NIOPosix"],
+    "wpctl": [
+      "ControlClient", "Signals", "Wire", "ArgumentParser", "Foundation", "NIOCore", "NIOPosix",
+    ],
   ]
 
   @Test func importsPointOneWay() throws {

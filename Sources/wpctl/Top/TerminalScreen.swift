@@ -1,4 +1,5 @@
 import Foundation
+import Signals
 
 /// The whole terminal, without echo and without the cursor, until `leave`. What was there before
 /// comes back then.
@@ -7,7 +8,8 @@ final class TerminalScreen {
   enum Wish: Sendable { case quit, resize }
 
   private let before: termios
-  private let sources: [any DispatchSourceProtocol]
+  private let heard: [HeardSignal]
+  private let keys: any DispatchSourceRead
   private var update = ScreenUpdate()
 
   /// nil: standard input or output is no terminal that can do it.
@@ -22,21 +24,14 @@ final class TerminalScreen {
     // Keys come one by one and are not shown; Ctrl-C stays a signal.
     attributes.c_lflag &= ~tcflag_t(ICANON | ECHO)
     tcsetattr(0, TCSANOW, &attributes)
-    var sources: [any DispatchSourceProtocol] = []
-    for number in [SIGINT, SIGTERM, SIGHUP, SIGWINCH] {
-      // Ignored as a disposition, so that the source alone gets it.
-      signal(number, SIG_IGN)
-      let source = DispatchSource.makeSignalSource(signal: number)
-      source.setEventHandler { wish(number == SIGWINCH ? .resize : .quit) }
-      source.resume()
-      sources.append(source)
+    heard = [SIGINT, SIGTERM, SIGHUP, SIGWINCH].map { number in
+      HeardSignal(number) { wish(number == SIGWINCH ? .resize : .quit) }
     }
     // Stopped, it would leave the terminal as it is now.
     signal(SIGTSTP, SIG_IGN)
-    let keys = DispatchSource.makeReadSource(fileDescriptor: 0)
+    keys = DispatchSource.makeReadSource(fileDescriptor: 0)
     keys.setEventHandler { Self.readKeys(wish) }
     keys.resume()
-    self.sources = sources + [keys]
     // The other screen, no cursor, no wrapping at the right edge.
     Console.raw(Data("\u{1B}[?1049h\u{1B}[?25l\u{1B}[?7l".utf8))
   }
@@ -58,7 +53,8 @@ final class TerminalScreen {
   }
 
   func leave() {
-    for source in sources { source.cancel() }
+    for signal in heard { signal.cancel() }
+    keys.cancel()
     Console.raw(Data("\u{1B}[?7h\u{1B}[?25h\u{1B}[?1049l".utf8))
     var attributes = before
     tcsetattr(0, TCSANOW, &attributes)
