@@ -132,6 +132,9 @@ extension Client {
       lastSequence = reply.nextSequence - 1
       received = 0
       missed = 0
+    case .identify:
+      // Asked long ago, where the request had to wait for a large buffer.
+      world.board.identifiesUntilUs = max(world.board.identifiesUntilUs, world.us + 2_100_000)
     case .subscriptionStatistics: count(SubscriptionStatistics(from: &reader), world)
     case .recordingStart:
       let entry = RecordingEntry(from: &reader)

@@ -44,6 +44,14 @@ import Testing
     #expect(visited.contains("state safe mode"))
   }
 
+  /// Slow readers had all large buffers, so that somebody who had asked the box to identify itself
+  /// was heard half a minute later: the world took its LEDs for wrong.
+  @Test func whoIsHeardLateSeesTheBoxLate() {
+    let result = SimulationRun(RunOptions(seed: 8_000_069_590)).run()
+    for violation in result.violations { Issue.record("\(violation.text)") }
+    #expect(result.coverage.lines.contains { $0.name == "answer identify 0" })
+  }
+
   @Test(arguments: UInt64(1)...200)
   func aRunHasAtLeastThreeKindsOfFaults(seed: UInt64) {
     let options = RunOptions(seed: seed)
