@@ -1,6 +1,5 @@
 import Foundation
 import Glibc
-import Synchronization
 
 /// A running `mediamtx-standin` in a folder of its own, on ports of its own.
 public final class StandInProcess {
@@ -17,18 +16,7 @@ public final class StandInProcess {
   /// Its working folder.
   public let folder: URL
   private let process = Process()
-  private let output = Output()
-
-  private final class Output: Sendable {
-    let text = Mutex("")
-    /// Nobody writes any more, and all was read.
-    let isWhole = Mutex(false)
-
-    func append(_ more: String) {
-      // The flood fault would fill the memory.
-      text.withLock { if $0.utf8.count < 1 << 20 { $0 += more } }
-    }
-  }
+  private var output: URL { folder.appending(path: "standin.log") }
 
   /// The program that was built beside the tests, or what MEDIAMTX_STANDIN names.
   public static var program: URL {
@@ -55,14 +43,12 @@ public final class StandInProcess {
     process.arguments = ["mediamtx.yml"]
     process.currentDirectoryURL = folder
     process.environment = ["MTX_MOQ": "no", "SWIFT_BACKTRACE": "enable=no"]
-    let pipe = Pipe()
-    process.standardOutput = pipe
-    pipe.fileHandleForReading.readabilityHandler = { [output] handle in
-      let text = String(decoding: handle.availableData, as: UTF8.self)
-      guard text.isEmpty else { return output.append(text) }
-      handle.readabilityHandler = nil
-      output.isWhole.withLock { $0 = true }
-    }
+    // A file has it at once; whoever reads a pipe on a queue has it when the machine gets round to
+    // that.
+    FileManager.default.createFile(atPath: output.path, contents: nil)
+    let written = try FileHandle(forWritingTo: output)
+    defer { try? written.close() }
+    process.standardOutput = written
     try process.run()
   }
 
@@ -71,8 +57,13 @@ public final class StandInProcess {
     try? FileManager.default.removeItem(at: folder)
   }
 
-  /// What it has printed.
-  public var log: String { output.text.withLock { $0 } }
+  /// What it has printed, 1 MiB of it: the flood fault would fill the memory. Whatever it printed
+  /// before it did something is in it once that is seen.
+  public var log: String {
+    guard let file = try? FileHandle(forReadingFrom: output) else { return "" }
+    defer { try? file.close() }
+    return String(decoding: (try? file.read(upToCount: 1 << 20)) ?? Data(), as: UTF8.self)
+  }
   public var isRunning: Bool { process.isRunning }
   public var identifier: pid_t { process.processIdentifier }
 
@@ -83,11 +74,9 @@ public final class StandInProcess {
       .write(to: folder.appending(path: "standin.faults"), atomically: true, encoding: .utf8)
   }
 
-  /// How it ended: the exit code, or the negative signal. Nil if it still runs after the time. The
-  /// log is whole then, unless somebody else has what it printed to.
+  /// How it ended: the exit code, or the negative signal. Nil if it still runs after the time.
   public func exit(within limit: Duration = .seconds(20)) -> Int32? {
     guard waitUntil(within: limit, { !self.process.isRunning }) else { return nil }
-    _ = waitUntil(within: .seconds(10)) { self.output.isWhole.withLock { $0 } }
     let status = process.terminationStatus
     return process.terminationReason == .exit ? status : -status
   }

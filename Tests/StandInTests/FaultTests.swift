@@ -24,6 +24,7 @@ import Testing
     let standIn = try StandInProcess()
     #expect(standIn.waitUntilUp())
     let lines = standIn.log.components(separatedBy: "\n")
+    try #require(lines.count > 1)
     #expect(lines[0].wholeMatch(of: /[\d\/]+ [\d:]+ INF MediaMTX v1\.20\.1, linux, \w+/) != nil)
     #expect(lines[1] == "mediamtx-standin: test stand-in, not MediaMTX")
     let started = lines.filter { $0.contains("started with listener") }
