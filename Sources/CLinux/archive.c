@@ -87,6 +87,8 @@ int32_t lx_file_truncate(int32_t fd, uint64_t bytes) {
 
 int32_t lx_data_sync(int32_t fd) { return LX_RETRY(fdatasync(fd)); }
 
+void lx_forget_cached(int32_t fd) { posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED); }
+
 int32_t lx_unlink_at(int32_t folder, const char *name) {
   return unlinkat(folder, name, 0) < 0 ? -errno : 0;
 }

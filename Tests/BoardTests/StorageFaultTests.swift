@@ -113,6 +113,47 @@ extension OnTheBoard {
       }
     }
 
+    /// The card fails for a moment while a film is written. The kernel says so once, and takes what
+    /// it still has in memory for written: a power cut shows whether it is.
+    @Test(.timeLimit(.minutes(5)))
+    func whatACardHasNotTakenIsWrittenAgain() async throws {
+      try await withRecordingBoard { board, technician, name in
+        try await Task.sleep(for: .seconds(7))
+        try await board.setCardFaults([.errors(.write, sector: nil)])
+        try await technician.health(within: .seconds(60), "told of the failing card") {
+          $0.reasons.contains(.dataFailing)
+        }
+        try await board.setCardFaults([])
+        try await technician.health(within: .seconds(60), "well again") {
+          !$0.reasons.intersects(.dataReadOnly | .dataFailing | .recordingSuspended)
+        }
+        _ = try await technician.connection.stopRecording(name)
+        let told = try await technician.settledFiles(open: 0, within: .seconds(90))
+          .filter { [.complete, .repaired].contains($0.state.known) }
+        #expect(told.contains { $0.bytes > 500_000 }, "there is too little that could be lost")
+        await technician.leave()
+
+        await board.powerCut()
+        let cut = board.console.count
+        try await board.powerOn()
+        try await board.waitForLine(containing: Bench.readyLine, from: cut)
+        let after = try await Technician.arrive(at: board)
+        try await poll(within: .seconds(30)) {
+          let refusal = try await after.refusal { try await after.files() }
+          return refusal.map { .failure(BoardError("no files: \($0)")) } ?? .success(())
+        }
+        let there = try await after.settledFiles(among: told)
+        for file in told {
+          let same = try #require(there.first { $0.name == file.name }, "\(file.name.string)")
+          let verdict = try await after.connection.verify(file.request)
+          print("measured | \(file.state.name), \(file.bytes) bytes: \(verdict.condition.name)")
+          #expect(verdict.condition.known == .whole, "\(file.name.string)")
+          #expect(same.bytes == file.bytes, "\(file.name.string)")
+        }
+        await after.leave()
+      }
+    }
+
     /// The partition cannot be mounted when the board starts, and later it can.
     @Test(.timeLimit(.minutes(5)))
     func aMissingPartitionIsUsedWhenItAppears() async throws {

@@ -32,6 +32,9 @@ int32_t lx_file_is_written(int32_t fd);
 int64_t lx_write_at(int32_t fd, const void *bytes, size_t count, uint64_t offset);
 int32_t lx_file_truncate(int32_t fd, uint64_t bytes);
 int32_t lx_data_sync(int32_t fd);
+/// What memory holds of a file, and the disk should, is read from the disk again
+/// (POSIX_FADV_DONTNEED, posix_fadvise(2)); what is still to be written stays.
+void lx_forget_cached(int32_t fd);
 int32_t lx_unlink_at(int32_t folder, const char *name);
 int32_t lx_rename_at(int32_t folder, const char *from, const char *to);
 

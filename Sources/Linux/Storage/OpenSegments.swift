@@ -21,10 +21,27 @@ struct OpenSegment {
   /// Its name is on the disk.
   var isNamed = false
   var syncedMs: UInt64 = 0
+  /// So many bytes are on the disk, and what is lost of the others is written again.
+  var syncedBytes: UInt64 = 0
+  var lost = Loss.nothing
   /// Whoever wrote it has said that it is closed, and yet the kernel still counted a writer: it is
   /// looked at again then; 0: that is not the case.
   var closeAgainMs: UInt64 = 0
   var closings: UInt8 = 0
+  /// The disk has not taken its end so often.
+  var failures: UInt8 = 0
+
+  /// What the disk has not taken. The kernel tells once that it could not write something, and takes
+  /// what it has in memory for written from then on (fsync(2), EIO): neither reading the file nor
+  /// the next sync shows what is missing.
+  enum Loss {
+    case nothing
+    /// The head only, which MediaMTX writes to when it closes the file: it is written again after
+    /// that.
+    case head
+    /// The head, perhaps, and all behind `syncedBytes`.
+    case tail
+  }
 }
 
 /// The files that are being written, few of them.
@@ -39,6 +56,9 @@ struct OpenSegments: ~Copyable {
   /// fs/file_table.c): it is looked at again this often, and so many times.
   static let closeAgainMs: UInt64 = 10
   static let closings: UInt8 = 100
+  /// A closed file that the disk does not take is tried again every 5 s, and so often. Later it is
+  /// what the disk then has of it.
+  static let failures: UInt8 = 24
 
   private let places = reserved(OpenSegment(), capacity)
   private var used = 0

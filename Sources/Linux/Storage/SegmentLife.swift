@@ -125,35 +125,6 @@ extension FileArchive {
     }
   }
 
-  /// Puts what was written of one file onto the disk, if it is time. True: it has.
-  mutating func syncSegment(nowMs: UInt64) -> Bool {
-    for open in segments.indices
-    where segments[open].id != 0 && segments[open].isDirty
-      && nowMs >= segments[open].syncedMs + OpenSegments.syncMs
-    {
-      segments[open].syncedMs = nowMs
-      segments[open].isDirty = false
-      let directory = folder.open(segments[open].kind, segments[open].camera)
-      guard directory >= 0 else { return true }
-      defer { lx_close(directory) }
-      let file = segments[open].name.withCString { lx_file_open_at(directory, $0, 0) }
-      guard file >= 0 else { return true }
-      defer { lx_close(file) }
-      folder.judge(lx_data_sync(file))
-      if !segments[open].isNamed, folder.judge(lx_fsync(directory)) == 0 {
-        segments[open].isNamed = true
-      }
-      // What is walked over now need not be when it is closed.
-      var facts = lx_file_facts()
-      guard lx_file_facts_of(file, &facts) == 0 else { return true }
-      var film = segments[open].film
-      walk(&film, file, facts.bytes)
-      segments[open].film = film
-      return true
-    }
-    return false
-  }
-
   func tell(_ what: SegmentNews.What, _ open: Int, bytes: UInt64) {
     guard segments[open].life > 0 else { return }
     var news = SegmentNews()
@@ -175,6 +146,8 @@ extension FileArchive {
     }
     guard let place else { return }
     let open = segments.find(kind, camera, name)
+    // It waits for the disk: what was closed now was written for that.
+    if let open, segments[open].failures > 0, segments[open].closeAgainMs != 0 { return }
     if open == nil, catalog[place].state != .open,
       facts(kind, camera, name)?.bytes
         == catalog[place].bytes
@@ -185,17 +158,27 @@ extension FileArchive {
     if let open {
       guard let bytes = closedBytes(place) else { return closeLater(open, nowMs: nowMs) }
       // Whoever waits for the end need not wait for the disk.
-      tell(.closed, open, bytes: bytes)
+      if segments[open].failures == 0 { tell(.closed, open, bytes: bytes) }
     }
     var film = FragmentedMP4()
     if let open { film = segments[open].film }
-    switch settle(place, &film, isFresh: true) {
+    switch settle(place, &film, isFresh: true, open) {
     case .settled: if let open { segments.remove(open) }
     case .isWritten: break
     case .failed:
+      if let open, closeWhenItWorks(open, nowMs: nowMs) { return }
       if let open { segments.remove(open) }
       leaveUnchecked(place)
     }
+  }
+
+  /// What has not reached the disk is in memory, and only as long as somebody remembers which bytes
+  /// those are.
+  private mutating func closeWhenItWorks(_ open: Int, nowMs: UInt64) -> Bool {
+    guard segments[open].failures < OpenSegments.failures else { return false }
+    segments[open].failures += 1
+    segments[open].closeAgainMs = nowMs + OpenSegments.syncMs
+    return true
   }
 
   /// The size of a file that nobody writes any longer; nil: somebody does.

@@ -46,9 +46,10 @@ extension FileArchive {
   }
 
   /// Finds out what a file that nobody writes is, cuts it to its whole parts if it is MediaMTX's,
-  /// and puts that onto the disk. `film` is how far it has been walked over.
+  /// and puts that onto the disk. `film` is how far it has been walked over, `open` where the file
+  /// has been followed.
   mutating func settle(
-    _ place: Int, _ film: inout FragmentedMP4, isFresh: Bool
+    _ place: Int, _ film: inout FragmentedMP4, isFresh: Bool, _ open: Int? = nil
   ) -> Settlement {
     let directory = folder.open(catalog[place].kind, catalog.camera(catalog[place].camera))
     guard directory >= 0 else { return .failed }
@@ -74,7 +75,7 @@ extension FileArchive {
     }
     // What has been closed long ago is on the disk already.
     if isFresh || verdict.bytes < facts.bytes {
-      guard !folder.isWritable || folder.judge(lx_fsync(file)) == 0,
+      guard !folder.isWritable || syncWhole(open, name, directory, file, bytes: verdict.bytes),
         folder.judge(lx_fsync(directory)) == 0
       else { return .failed }
     }
@@ -184,8 +185,14 @@ extension FileArchive {
   /// Goes on with the check of a file. True: it is done.
   private mutating func checkNext(_ place: Int, nowMs: UInt64) -> Bool {
     let id = catalog[place].id
+    let isOfThisBoot = catalog[place].boot == boot
     var film = FragmentedMP4()
-    if let check, check.id == id { film = check.film }
+    if let check, check.id == id {
+      film = check.film
+    } else if isOfThisBoot, !isReadFromDisk(place) {
+      isCheckingAgain = true
+      return true
+    }
     var isDone = true
     if catalog[place].kind == .recording { isDone = walkSlice(place, &film) }
     guard isDone else {
@@ -193,12 +200,25 @@ extension FileArchive {
       return false
     }
     check = nil
-    let isOfThisBoot = catalog[place].boot == boot
     switch settle(place, &film, isFresh: isOfThisBoot) {
     case .settled: break
     case .failed: isCheckingAgain = true
     case .isWritten: adopt(place, film, nowMs: nowMs)
     }
+    return true
+  }
+
+  /// Has a file read from the disk rather than from memory: which bytes of it the disk has not
+  /// taken, nobody knows any longer (see `OpenSegment.Loss`). False: it takes none.
+  private func isReadFromDisk(_ place: Int) -> Bool {
+    let directory = folder.open(catalog[place].kind, catalog.camera(catalog[place].camera))
+    guard directory >= 0 else { return false }
+    defer { lx_close(directory) }
+    let file = catalog.name(place).withCString { lx_file_open_at(directory, $0, 0) }
+    guard file >= 0 else { return false }
+    defer { lx_close(file) }
+    guard folder.judge(lx_fsync(file)) == 0 else { return false }
+    lx_forget_cached(file)
     return true
   }
 
