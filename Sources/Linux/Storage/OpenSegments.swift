@@ -31,9 +31,9 @@ struct OpenSegment {
   /// The disk has not taken its end so often.
   var failures: UInt8 = 0
 
-  /// What the disk has not taken. The kernel tells once that it could not write something, and takes
-  /// what it has in memory for written from then on (fsync(2), EIO): neither reading the file nor
-  /// the next sync shows what is missing.
+  /// What the disk has not taken. The kernel tells once that it could not write something, and
+  /// takes what it has in memory for written from then on (fsync(2), EIO): neither reading the file
+  /// nor the next sync shows what is missing.
   enum Loss {
     case nothing
     /// The head only, which MediaMTX writes to when it closes the file: it is written again after

@@ -61,7 +61,9 @@ extension FileArchive {
   }
 
   /// What is behind `syncedBytes`, and is to be there, has been written: now it reaches the disk.
-  private mutating func sync(_ open: Int, _ file: Int32, upTo bytes: UInt64, isWhole: Bool) -> Bool {
+  private mutating func sync(
+    _ open: Int, _ file: Int32, upTo bytes: UInt64, isWhole: Bool
+  ) -> Bool {
     guard folder.judge(isWhole ? lx_fsync(file) : lx_data_sync(file)) == 0 else {
       segments[open].lost = .tail
       return false
