@@ -147,7 +147,7 @@ public struct Appliance: ~Copyable {
       if clock.isTrusted { effects.append(.tellClock) }
     case .storageStarted: storageStarted(&effects)
     case .storageChanged(let facts): storageChanged(facts, now: now, &effects)
-    case .retentionLoaded(let policy): storage.retention = policy
+    case .retentionLoaded(let policy): storage.recall(policy)
     case .archiveChanged(let totals): storage.totals = totals
     case .segment(let news): recordings.took(news, streams: &streams, now: now, &effects)
     case .recordingsLoaded(let known, let lastNumber):

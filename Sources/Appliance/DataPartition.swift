@@ -32,7 +32,9 @@ public struct DataPartition: Sendable {
   /// What the storage worker has told of all files.
   public internal(set) var totals = ArchiveTotals()
   /// When files may go: the configuration's word, until somebody has said something else.
-  public internal(set) var retention: RetentionPolicy
+  public private(set) var retention: RetentionPolicy
+  /// Somebody has, in this life of the agent: what the partition keeps may be older.
+  private(set) var isRetentionSaid = false
 
   init(_ settings: Configuration.Storage) {
     self.settings = settings
@@ -44,6 +46,16 @@ public struct DataPartition: Sendable {
 
   /// True when what is written now is not lost for want of room either.
   var takesWrites: Bool { isWritable && level != .critical }
+
+  /// What the partition keeps of it counts more than the configuration.
+  mutating func recall(_ kept: RetentionPolicy) {
+    if !isRetentionSaid { retention = kept }
+  }
+
+  mutating func say(_ wanted: RetentionPolicy) {
+    retention = wanted
+    isRetentionSaid = true
+  }
 
   /// Takes what is known of the partition now; tells what has changed.
   mutating func take(_ new: StorageFacts, now: Instant, _ effects: inout Effects) {

@@ -19,6 +19,8 @@ public struct RunOptions: Sendable {
   public var probeIntervalMs: UInt64
   /// From one report of a feed to the next; the appliance waits four times as long.
   public var reportMs: UInt64
+  /// How long a connection may be silent; the longest is what a device comes with.
+  public var idleMs: UInt64
   /// MediaMTX's parts as the storage worker tells of them.
   public var partMs: UInt64
   public var portPowerWorks: Bool
@@ -64,6 +66,9 @@ public struct RunOptions: Sendable {
     let count = random.pick([3, 4, 6, 10, kinds.count])
     var weights: [(kind: FaultKind, weight: Int)] = []
     for kind in kinds.prefix(count) { weights.append((kind, 1 + random.below(9))) }
+    var quiet = SplitMix(seed: seed, stream: 6)
+    // A handshake takes real time: whoever needs one is not made to come again and again.
+    idleMs = quiet.pick(keys ? [60_000, 300_000] : [10_000, 20_000, 60_000, 300_000])
     // Seldom enough by chance that clients wait for a large buffer.
     var other = SplitMix(seed: seed, stream: 5)
     if slots == Self.manySlots, other.chance(50) {
@@ -78,7 +83,7 @@ public struct RunOptions: Sendable {
     return "hours \(hours), slots \(slots), cameras \(cameras), operators \(operators), "
       + "pollers \(pollers), subscribers \(subscribers), pipeliners \(pipeliners), "
       + "watchdog \(watchdogS) s, API every \(probeIntervalMs) ms, reports every \(reportMs) ms, "
-      + "parts every \(partMs) ms, keys \(keys), plain \(plain), faults \(faultsPerRun) of \(kinds)"
+      + "parts every \(partMs) ms, idle after \(idleMs) ms, keys \(keys), plain \(plain), faults \(faultsPerRun) of \(kinds)"
   }
 
   /// The configuration of the device in this run.
@@ -86,6 +91,7 @@ public struct RunOptions: Sendable {
     var configuration = Configuration()
     configuration.control.slots = slots
     configuration.control.plain = plain
+    configuration.control.idleTimeoutMs = idleMs
     configuration.access.approvals = needsAnotherKey ? 1 : 0
     // Whoever has a key comes from an address that nobody trusts.
     configuration.control.publicSlots = keys ? 24 : slots / 2

@@ -228,6 +228,7 @@ public final class SimulationRun {
     recordings.look(world, loop)
     strays.look(world, loop)
     streams.look(world, loop)
+    SilenceEnds.look(world, loop)
     SourcesKept.look(world, loop)
     lookAtStop()
     lookAtSafeMode()

@@ -40,6 +40,38 @@ struct SlotsConserved: Invariant {
   }
 }
 
+/// A connection over which nothing goes is ended in its time.
+enum SilenceEnds: Invariant {
+  static let reason = "a slot that a dead client keeps is missing when somebody comes to help"
+  /// It is looked at once a second.
+  static let slackUs: UInt64 = 2_000_000
+
+  static func look(_ world: SimulatedWorld, _ loop: borrowing EventLoop<SimulatedWorld>) {
+    let limits = world.options.configuration.control
+    for socket in world.sockets {
+      guard let socket, socket.isAccepted, socket.slot >= 0 else { continue }
+      let session = loop.sessions.slots[socket.slot]
+      let limitMs: UInt64
+      switch session.phase {
+      case .free: continue
+      case .lingering: limitMs = SessionLimits.lingerMs
+      // What it has not taken by then has had its time before.
+      case .ending: limitMs = 2 * limits.writeTimeoutMs
+      case .open where session.rest > 0: limitMs = limits.writeTimeoutMs
+      case .open where session.isSubscribed: continue
+      case .open: limitMs = limits.idleTimeoutMs
+      }
+      let starved = world.starvedUs - min(socket.movedStarvedUs, world.starvedUs)
+      let silent = world.us - socket.movedUs
+      if silent > limitMs * 1000 + slackUs + starved {
+        world.broke(
+          Self.self,
+          "slot \(socket.slot) is \(session.phase), and silent for \(silent / 1000) ms")
+      }
+    }
+  }
+}
+
 /// Memory stays at its boot size.
 struct MemoryBounded: Invariant {
   static let reason = "what grows with load ends in the middle of the night"

@@ -22,6 +22,14 @@ final class Socket {
   var slot = -1
   var generation: UInt32 = 0
   var interest = Interest.nothing
+  /// When bytes or an end went over it last, or it was accepted; and `starvedUs` of the world
+  /// then.
+  private(set) var movedUs: UInt64 = 0
+  private(set) var movedStarvedUs: UInt64 = 0
+
+  func moves(_ world: SimulatedWorld) {
+    (movedUs, movedStarvedUs) = (world.us, world.starvedUs)
+  }
 
   init(_ client: Client, _ address: IPv4) {
     self.client = client
@@ -98,6 +106,7 @@ extension SimulatedWorld {
   private func accepted(_ index: Int) -> Accepted {
     guard let socket = sockets[index] else { return .none }
     socket.isAccepted = true
+    socket.moves(self)
     openDescriptors += 1
     fold(UInt64(index) &+ 0x200)
     return .connection(Int32(index + Self.firstDescriptor), socket.address)
@@ -143,6 +152,7 @@ extension SimulatedWorld {
       buffer.copyMemory(from: $0)
     }
     socket.inputRead += count
+    socket.moves(self)
     if socket.unread == 0 {
       socket.input.removeAll(keepingCapacity: true)
       socket.inputRead = 0
@@ -161,6 +171,7 @@ extension SimulatedWorld {
     let part = UnsafeRawBufferPointer(rebasing: bytes[..<count])
     fold(UInt64(count) << 16 &+ UInt64(connection))
     deliver(part, to: socket)
+    socket.moves(self)
     wake(socket.client)
     return .moved(count)
   }
@@ -183,6 +194,7 @@ extension SimulatedWorld {
   public func shutdownWrite(_ connection: Int32) {
     guard let socket = owned(connection, "shutdown") else { return }
     socket.agentEnded = true
+    socket.moves(self)
     wake(socket.client)
   }
 

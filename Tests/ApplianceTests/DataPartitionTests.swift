@@ -122,6 +122,12 @@ import Wire
     try world.ask { try $0.setRetention(wanted, now: $1, effects: &$2) }
     #expect(world.asked.contains(.setRetention(wanted, keep: true)))
     #expect(world.read { $0.storageReport() }.maximumAgeS == 3600)
+    // It may not have reached the partition: a new worker is told, whatever it has read there.
+    world.clearLog()
+    world.send(.storageStarted)
+    #expect(world.asked.contains(.setRetention(wanted, keep: true)))
+    world.send(.retentionLoaded(kept))
+    #expect(world.read { $0.storageReport() }.maximumAgeS == 3600)
     world.fill(percent: 10, .readOnly)
     #expect(throws: Status.storageUnavailable) {
       try world.ask { try $0.setRetention(wanted, now: $1, effects: &$2) }

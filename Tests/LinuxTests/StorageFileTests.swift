@@ -164,6 +164,27 @@ import Wire
     #expect(try again.list().1 == left)
   }
 
+  /// The partition may be there before the agent has said anything: a soak, in which nothing was
+  /// removed any longer once the agent had been started again.
+  @Test func whatTheConfigurationSaysDoesNotUndoWhatWasKept() throws {
+    let film = MadeFilm.seconds(2, mediaBytes: 300_000)
+    let worker = try StorageWorker(folder.url)
+    try worker.begun()
+    worker.send(.retention, retention(bytes: 2_000_000) + [1])
+    worker.end()
+    let again = try StorageWorker(folder.url)
+    try again.wait(.retention)
+    again.send(.retention, retention() + [0])
+    for ago in (1...8).reversed() {
+      try folder.put(film.bytes, "cam", StorageFolder.name(boot: 9, ago: Double(ago)))
+    }
+    try again.wait(.removed)
+    #expect(try again.files { $0.count == 3 }.count == 3)
+    // What somebody says holds.
+    again.send(.retention, retention(bytes: 1_100_000) + [1])
+    #expect(try again.files { $0.count == 1 }.count == 1)
+  }
+
   @Test func retentionByAgeCountsTimeOfRunning() throws {
     // Files of 0 s and 5000 s by the age clock, which stands at 6000 s.
     let names = [3.0, 2, 1].map { StorageFolder.name(boot: 9, ago: $0) }

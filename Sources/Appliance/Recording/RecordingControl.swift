@@ -50,7 +50,7 @@ extension Appliance {
     _ policy: RetentionPolicy, now: Instant, effects: inout Effects
   ) throws(Status) {
     guard storage.isWritable else { throw .storageUnavailable }
-    storage.retention = policy
+    storage.say(policy)
     effects.append(.setRetention(policy, keep: true))
     settle(now: now, &effects)
   }
@@ -74,7 +74,7 @@ extension Appliance {
   /// A worker has begun: it is told what it must know.
   mutating func storageStarted(_ effects: inout Effects) {
     if clock.isTrusted { effects.append(.tellClock) }
-    effects.append(.setRetention(storage.retention, keep: false))
+    effects.append(.setRetention(storage.retention, keep: storage.isRetentionSaid))
     keepAgain()
   }
 

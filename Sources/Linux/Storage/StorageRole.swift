@@ -33,6 +33,9 @@ public struct StorageRole: ~Copyable {
   }
   private var told = Told.unasked
   private var longLived = false
+  /// Somebody has said when files may go, in this boot or before: the configuration's word no
+  /// longer counts.
+  private var keepsRetention = false
   /// Of this boot; nil until the partition has been there.
   private var boots: BootRecord?
   private let memory: UnsafeMutableRawBufferPointer
@@ -163,13 +166,18 @@ public struct StorageRole: ~Copyable {
     }
   }
 
-  /// A policy, and whether it holds for later boots as well.
+  /// A policy, and whether it holds for later boots as well. One that does not is the
+  /// configuration's, from an agent that has not been told yet what is kept.
   private mutating func setRetention(_ reader: inout ByteReader) {
     guard reader.remaining == RetentionPolicy.size + 1 else { return }
     let bytes = reader.take(RetentionPolicy.size)
-    guard let policy = try? RetentionPolicy.decode(bytes) else { return }
+    let isToBeKept = reader.read(UInt8.self) != 0
+    guard let policy = try? RetentionPolicy.decode(bytes), isToBeKept || !keepsRetention else {
+      return
+    }
     archive.retention.policy = policy
-    guard reader.read(UInt8.self) != 0 else { return }
+    guard isToBeKept else { return }
+    keepsRetention = true
     folder.replace("/state/retention", magic: Self.retentionMagic, bytes)
   }
 
@@ -291,6 +299,7 @@ public struct StorageRole: ~Copyable {
     let kept = folder.read("/state/retention", magic: Self.retentionMagic, into: memory)
     guard let kept, let policy = try? RetentionPolicy.decode(kept) else { return }
     archive.retention.policy = policy
+    keepsRetention = true
     agent.tell(.retention) { policy.encode(into: &$0) }
   }
 }
