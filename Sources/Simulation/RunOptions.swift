@@ -83,7 +83,8 @@ public struct RunOptions: Sendable {
     return "hours \(hours), slots \(slots), cameras \(cameras), operators \(operators), "
       + "pollers \(pollers), subscribers \(subscribers), pipeliners \(pipeliners), "
       + "watchdog \(watchdogS) s, API every \(probeIntervalMs) ms, reports every \(reportMs) ms, "
-      + "parts every \(partMs) ms, idle after \(idleMs) ms, keys \(keys), plain \(plain), faults \(faultsPerRun) of \(kinds)"
+      + "parts every \(partMs) ms, idle after \(idleMs) ms, keys \(keys), plain \(plain), "
+      + "faults \(faultsPerRun) of \(kinds)"
   }
 
   /// The configuration of the device in this run.
